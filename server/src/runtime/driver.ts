@@ -1,0 +1,81 @@
+/** What the server asks of a sandbox runtime. Each driver passes the suite in test/contract. */
+
+/** The size of a sandbox: ceilings, enforced by the driver, that may overcommit the host. */
+export interface ResourceLimits {
+  cpus: number;
+  memoryMb: number;
+  diskMb: number;
+}
+
+/** Where the agent of a slot answers: its address in the slot's network namespace. */
+export interface SlotEndpoint {
+  /** Path of the network namespace; absent for drivers without isolation. */
+  netnsPath?: string;
+  host: string;
+  port: number;
+}
+
+/**
+ * Everything of one incarnation that does not depend on the image and so is made ahead of time.
+ * All host resources of a slot are named after its id, which is how reconcile finds them.
+ */
+export interface Slot {
+  /** 8 characters [a-z0-9], unique on this server. */
+  id: string;
+  endpoint: SlotEndpoint;
+  /** The size that the slot was prepared for; a sandbox of another size needs another slot. */
+  limits: ResourceLimits;
+}
+
+/** What runs in a slot. */
+export interface SandboxSpec {
+  sandboxId: string;
+  incarnation: number;
+  hostname: string;
+  /** Read-only directory on the host with the image's merged layers. Nothing writes there. */
+  rootfs: string;
+  /** The layers below `rootfs`, lowest first, for drivers that build an overlay of their own. */
+  layers: readonly string[];
+  /** Static agent binary on the host; kept by digest for as long as a sandbox refers to it. */
+  agentBinary: string;
+  /** Host folder of this incarnation with `agent.json` and the trust store; mounted read-only at /.atoll/identity. */
+  identityDir: string;
+}
+
+export type SlotState = 'running' | 'stopped' | 'absent';
+
+/** What a sandbox uses now, as the host counts it. */
+export interface SlotStats {
+  cpuUsageMs: number;
+  memoryBytes: number;
+  processCount: number;
+}
+
+/** What a driver can do. What it cannot is refused with an error that names the driver that can. */
+export interface RuntimeCapabilities {
+  isolation: 'gvisor' | 'namespaces' | 'none';
+  memorySnapshot: boolean;
+  /** `exact` answers ENOSPC at the limit, `watched` notices that usage grew past it. */
+  diskLimit: 'exact' | 'watched' | 'none';
+}
+
+/**
+ * Every call has a deadline of its own, honours `signal`, and leaves something that `remove` and `list`
+ * see when it fails or the server dies in the middle.
+ */
+export interface RuntimeDriver {
+  readonly name: 'gvisor' | 'native' | 'fake';
+  readonly capabilities: RuntimeCapabilities;
+  /** Makes ready what is slow and independent of the image. */
+  prepare(slot: Slot, signal: AbortSignal): Promise<void>;
+  /** Starts the agent in the slot; resolves once it has reported ready on its standard output. */
+  start(slot: Slot, spec: SandboxSpec, signal: AbortSignal): Promise<void>;
+  /** Kills what runs in the slot and frees everything the driver made for it. Idempotent; also of unknown slots. */
+  remove(slotId: string): Promise<void>;
+  state(slotId: string): Promise<SlotState>;
+  stats(slotId: string): Promise<SlotStats>;
+  /** Ids of all slots of which anything is left on the host. */
+  list(): Promise<string[]>;
+  /** Ends what belongs to the driver as a whole (mounts, folders under /run). Slots must be gone. */
+  close(): Promise<void>;
+}
