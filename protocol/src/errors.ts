@@ -1,0 +1,75 @@
+/**
+ * The one table of errors: code → status → hint. Codes are never reused for another meaning.
+ * Wire bodies are `{error, code, message, hint?, request_id?}` (tensorlake wire 1.3).
+ */
+
+interface ErrorEntry {
+  status: number;
+  /** What the caller can do next; a throw site may give a better one. */
+  hint?: string;
+}
+
+const table = {
+  invalid_request: { status: 400 },
+  malformed_json: { status: 400, hint: 'Send a JSON object with Content-Type: application/json.' },
+  invalid_name: {
+    status: 400,
+    hint: 'Use a–z, 0–9 and "-", start with a letter, at most 63 characters, and not exactly 21 alphanumerics.',
+  },
+  invalid_resources: { status: 400 },
+  limit_exceeded: { status: 400, hint: 'Ask for less, or raise the limit in the server settings.' },
+  image_not_found: { status: 404, hint: 'See the images of this server with `atoll image ls`.' },
+  unsupported: { status: 400 },
+  missing_sandbox_id: { status: 400, hint: 'Address a sandbox by host name or by X-Tensorlake-Sandbox-Id.' },
+  conflicting_sandbox_ids: {
+    status: 400,
+    hint: 'Send the host name or X-Tensorlake-Sandbox-Id, or make them agree.',
+  },
+  invalid_state: { status: 400 },
+  unauthenticated: {
+    status: 401,
+    hint: 'Send `Authorization: Bearer <api key>`; `atoll login` or `atoll key create` makes one.',
+  },
+  forbidden: { status: 403, hint: 'Ask an admin of the workspace for a key with a higher role.' },
+  route_not_found: { status: 404, hint: 'The routes of this server are at /openapi.json.' },
+  sandbox_not_found: { status: 404, hint: 'See your sandboxes with `atoll sbx ls`.' },
+  not_found: { status: 404 },
+  name_taken: { status: 409, hint: 'Choose another name, or terminate the sandbox that has it.' },
+  conflict: { status: 409 },
+  body_too_large: { status: 413 },
+  headers_too_large: { status: 431 },
+  quota_exceeded: {
+    status: 429,
+    hint: 'Terminate what you no longer use, or raise the quota of the workspace.',
+  },
+  internal: { status: 500, hint: 'The server log has the cause under this request id.' },
+  connection_refused: { status: 502 },
+  proxy_error: { status: 502 },
+  sandbox_not_running: { status: 503 },
+  host_out_of_memory: { status: 503, hint: 'Terminate sandboxes, or try again later.' },
+  host_out_of_disk: { status: 503, hint: 'Free disk space in the data directory.' },
+  too_busy: { status: 503, hint: 'Try again later.' },
+  shutting_down: { status: 503, hint: 'The server is stopping; try again shortly.' },
+  start_timeout: { status: 504, hint: 'Raise the request timeout, or look at `atoll sbx describe`.' },
+  upstream_timeout: { status: 504 },
+  start_failed: { status: 500 },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof table;
+
+export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = table;
+
+/** A failure that a client may see. Anything else that is thrown reaches it as `internal`. */
+export class ApiError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'ApiError';
+    this.code = code;
+    this.status = errorTable[code].status;
+    this.hint = options.hint ?? errorTable[code].hint;
+  }
+}

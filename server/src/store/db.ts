@@ -1,0 +1,84 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { SQLInputValue, StatementSync } from 'node:sqlite';
+
+export type Row = Record<string, unknown>;
+
+/** SQLite behind prepared statements; the rest of the server never sees `node:sqlite`. */
+export interface Db {
+  all<T = Row>(sql: string, ...params: SQLInputValue[]): T[];
+  get<T = Row>(sql: string, ...params: SQLInputValue[]): T | undefined;
+  /** Runs a change and returns how many rows it touched. */
+  run(sql: string, ...params: SQLInputValue[]): number;
+  /** All or nothing. Synchronous: nothing else runs in between. Nested calls join the outer one. */
+  transaction<T>(work: () => T): T;
+  close(): void;
+}
+
+/**
+ * WAL with synchronous=NORMAL survives `kill -9` of the server; after a power loss the last
+ * transactions may be missing, which reconcile allows for.
+ */
+const pragmas = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+  PRAGMA foreign_keys = ON;
+  PRAGMA busy_timeout = 2000;
+`;
+
+/** Opens the database at `path` (`:memory:` in tests) and brings its schema up to date. */
+export function openDb(path: string): Db {
+  const sqlite = new DatabaseSync(path);
+  sqlite.exec(pragmas);
+  const db = wrap(sqlite);
+  migrate(sqlite, db);
+  return db;
+}
+
+function wrap(sqlite: DatabaseSync): Db {
+  const statements = new Map<string, StatementSync>();
+  const prepare = (sql: string): StatementSync => {
+    const known = statements.get(sql);
+    if (known) return known;
+    const statement = sqlite.prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+  return {
+    // node:sqlite types rows as unknown records; the caller states the columns of its own SQL.
+    all: <T>(sql: string, ...params: SQLInputValue[]) => prepare(sql).all(...params) as T[],
+    get: <T>(sql: string, ...params: SQLInputValue[]) => prepare(sql).get(...params) as T | undefined,
+    run: (sql, ...params) => Number(prepare(sql).run(...params).changes),
+    transaction: (work) => transaction(sqlite, work),
+    close: () => sqlite.close(),
+  };
+}
+
+function transaction<T>(sqlite: DatabaseSync, work: () => T): T {
+  if (sqlite.isTransaction) return work();
+  sqlite.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    sqlite.exec('COMMIT');
+    return result;
+  } catch (error) {
+    sqlite.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+const migrationDir = join(import.meta.dirname, 'migration');
+
+/** Applies `migration/NNNN-*.sql` above the schema's version, each in a transaction of its own. */
+function migrate(sqlite: DatabaseSync, db: Db): void {
+  const current = Number(db.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0);
+  for (const file of readdirSync(migrationDir).toSorted()) {
+    const version = Number.parseInt(file, 10);
+    if (!file.endsWith('.sql') || version <= current) continue;
+    transaction(sqlite, () => {
+      sqlite.exec(readFileSync(join(migrationDir, file), 'utf8'));
+      sqlite.exec(`PRAGMA user_version = ${version}`);
+    });
+  }
+}
