@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { openApiDocument } from './openapi.ts';
+import { controlRoutes, dataPlaneRoutes } from './routes.ts';
+import { errorTable } from './errors.ts';
+
+const routes = [...controlRoutes, ...dataPlaneRoutes];
+
+test('every route has an id of its own', () => {
+  const ids = routes.map((route) => route.id);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test('no two routes share a method and a path', () => {
+  const keys = routes.flatMap((route) =>
+    route.paths.map((path) => `${route.method} ${path.replace(/\{\w+\}/g, '{}')}`),
+  );
+  expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);
+});
+
+test('every route is an operation of the OpenAPI document', () => {
+  const document = openApiDocument(routes, '0.0.0');
+  const operations = Object.values(document['paths'] as Record<string, object>).flatMap((item) =>
+    Object.values(item),
+  );
+  expect(operations).toHaveLength(routes.length);
+});
+
+test('only these routes need no key', () => {
+  const open = controlRoutes.filter((route) => route.access === 'public').map((route) => route.paths[0]);
+  expect(open.toSorted()).toEqual([
+    '/healthz',
+    '/platform/cli/login/exchange',
+    '/platform/cli/login/poll',
+    '/platform/cli/login/start',
+  ]);
+});
+
+test('the error table is what COMPATIBILITY.md promises', () => {
+  const codes = Object.entries(errorTable).map(([code, { status }]) => `${status} ${code}`);
+  expect(codes.toSorted()).toMatchInlineSnapshot(`
+    [
+      "400 conflicting_sandbox_ids",
+      "400 invalid_name",
+      "400 invalid_request",
+      "400 invalid_resources",
+      "400 invalid_state",
+      "400 limit_exceeded",
+      "400 malformed_json",
+      "400 missing_sandbox_id",
+      "400 unsupported",
+      "401 unauthenticated",
+      "403 forbidden",
+      "404 image_not_found",
+      "404 not_found",
+      "404 route_not_found",
+      "404 sandbox_not_found",
+      "409 conflict",
+      "409 name_taken",
+      "413 body_too_large",
+      "429 quota_exceeded",
+      "431 headers_too_large",
+      "500 internal",
+      "500 start_failed",
+      "502 connection_refused",
+      "502 proxy_error",
+      "503 host_out_of_disk",
+      "503 host_out_of_memory",
+      "503 sandbox_not_running",
+      "503 shutting_down",
+      "503 too_busy",
+      "504 start_timeout",
+      "504 upstream_timeout",
+    ]
+  `);
+});

@@ -1,0 +1,18 @@
+import * as image from './atoll/image.ts';
+import * as server from './atoll/server.ts';
+import * as tenancy from './atoll/tenancy.ts';
+import type { Route } from './route.ts';
+import { dataPlane } from './tensorlake/data-plane.ts';
+import * as platform from './tensorlake/platform.ts';
+import * as sandbox from './tensorlake/sandbox.ts';
+
+const isRoute = (value: unknown): value is Route =>
+  typeof value === 'object' && value !== null && 'paths' in value && 'access' in value;
+
+/** Every route that the server itself answers. */
+export const controlRoutes: readonly Route[] = [server, platform, sandbox, tenancy, image].flatMap((module) =>
+  Object.values(module).filter(isRoute),
+);
+
+/** Routes that the gateway passes to the agent of the addressed sandbox. */
+export const dataPlaneRoutes: readonly Route[] = Object.values(dataPlane);

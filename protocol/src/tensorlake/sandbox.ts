@@ -1,0 +1,241 @@
+/** Sandboxes of the Tensorlake dialect (wire 1.4). Field names are the wire's. */
+import { z } from 'zod';
+import { defineRoute } from '../route.ts';
+
+/** Statuses as they go over the wire: lower case, unlike the seeds' spelling (wire 0.2.6). */
+export const sandboxStatuses = [
+  'pending',
+  'running',
+  'snapshotting',
+  'suspending',
+  'suspended',
+  'terminated',
+] as const;
+export const sandboxStatus = z.enum(sandboxStatuses);
+export type SandboxStatus = z.output<typeof sandboxStatus>;
+
+/** The image of a create that names none. */
+export const defaultImage = 'tensorlake/ubuntu-minimal';
+
+export const network = z.object({
+  allow_internet_access: z.boolean().default(true),
+  allow_out: z.array(z.string()).default([]),
+  deny_out: z.array(z.string()).default([]),
+});
+
+/** Sizes are ceilings that may overcommit; ranges are checked by the domain, which names the limit. */
+const requestedResources = z.object({
+  cpus: z.number().nullish(),
+  memory_mb: z.number().int().nullish(),
+  disk_mb: z.number().int().nullish(),
+  ephemeral_disk_mb: z.number().int().nullish(),
+  gpus: z.array(z.unknown()).nullish(),
+});
+
+const text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((value) => !value.includes('\0'), { error: 'must not contain NUL characters' });
+
+export const createSandboxBody = z.object({
+  image: text(512).min(1).nullish(),
+  resources: requestedResources.nullish(),
+  timeout_secs: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 31)
+    .nullish(),
+  entrypoint: z.array(text(65_536)).max(1024).nullish(),
+  network: network.nullish(),
+  snapshot_id: z.string().nullish(),
+  name: z.string().nullish(),
+  file_systems: z.array(z.unknown()).nullish(),
+  exposed_ports: z.array(z.number().int().min(1).max(65_535)).nullish(),
+  allow_unauthenticated_access: z.boolean().nullish(),
+  secret_names: z.array(z.string()).nullish(),
+});
+export type CreateSandboxBody = z.output<typeof createSandboxBody>;
+
+export const createSandboxAnswer = z.object({
+  sandbox_id: z.string(),
+  status: z.enum([...sandboxStatuses, 'timeout', 'failed']),
+  sandbox_url: z.string().optional(),
+  name: z.string().optional(),
+  reason: z.string().optional(),
+  termination_reason: z.string().optional(),
+  error_details: z.unknown().optional(),
+});
+export type CreateSandboxAnswer = z.output<typeof createSandboxAnswer>;
+
+export const sandboxResources = z.object({
+  cpus: z.number(),
+  memory_mb: z.number(),
+  /** Both spellings: some clients read one, some the other. */
+  ephemeral_disk_mb: z.number(),
+  disk_mb: z.number(),
+});
+
+/** Never carries two aliases of one field: clients refuse that as a duplicate (wire 0.2.4). */
+export const sandboxInfo = z.object({
+  id: z.string(),
+  namespace: z.string(),
+  status: sandboxStatus,
+  image: z.string().optional(),
+  resources: sandboxResources,
+  timeout_secs: z.number().optional(),
+  entrypoint: z.array(z.string()).optional(),
+  network: network.optional(),
+  outcome: z.string().optional(),
+  termination_reason: z.string().optional(),
+  error_details: z.object({ message: z.string() }).optional(),
+  created_at: z.number().optional(),
+  terminated_at: z.number().optional(),
+  name: z.string().optional(),
+  allow_unauthenticated_access: z.boolean(),
+  exposed_ports: z.array(z.number()).optional(),
+  sandbox_url: z.string().optional(),
+  secret_names: z.array(z.string()).optional(),
+  file_systems: z.array(z.unknown()),
+});
+export type SandboxInfo = z.output<typeof sandboxInfo>;
+
+export const archivedSandboxInfo = sandboxInfo.extend({ archived_at: z.number() });
+
+export const updateSandboxBody = z.object({
+  name: z.string().optional(),
+  exposed_ports: z.array(z.number().int().min(1).max(65_535)).optional(),
+  allow_unauthenticated_access: z.boolean().optional(),
+  network: network.nullable().optional(),
+});
+export type UpdateSandboxBody = z.output<typeof updateSandboxBody>;
+
+/** Both path forms of the lifecycle API: namespaced on localhost, flat in cloud mode (wire 0.2.2). */
+const both = (path: string) => [`/v1/namespaces/{ns}${path}`, path] as const;
+
+const namespaceParams = z.object({ ns: z.string().optional() });
+const sandboxParams = namespaceParams.extend({ id: z.string() });
+const count = (max: number) => z.coerce.number().int().min(1).max(max);
+
+const tag = 'Sandboxes';
+
+export const createSandbox = defineRoute({
+  id: 'createSandbox',
+  method: 'POST',
+  paths: both('/sandboxes'),
+  summary: 'Create a sandbox; answers when it runs, within X-Tensorlake-Request-Timeout-Ms',
+  tag,
+  access: 'member',
+  params: namespaceParams,
+  body: createSandboxBody,
+  response: createSandboxAnswer,
+  status: 200,
+  errors: [
+    'invalid_request',
+    'invalid_name',
+    'invalid_resources',
+    'limit_exceeded',
+    'image_not_found',
+    'unsupported',
+    'name_taken',
+    'quota_exceeded',
+    'host_out_of_memory',
+    'host_out_of_disk',
+    'too_busy',
+    'start_failed',
+    'start_timeout',
+  ],
+});
+
+export const listSandboxes = defineRoute({
+  id: 'listSandboxes',
+  method: 'GET',
+  paths: both('/sandboxes'),
+  summary: 'List the sandboxes of a workspace, newest first; everything unless a limit is given',
+  tag,
+  access: 'viewer',
+  params: namespaceParams,
+  query: z.object({
+    status: sandboxStatus.optional(),
+    limit: count(1000).optional(),
+    cursor: z.string().optional(),
+  }),
+  response: z.object({ sandboxes: z.array(sandboxInfo), next_cursor: z.string().optional() }),
+  status: 200,
+  errors: ['invalid_request'],
+});
+
+export const getSandbox = defineRoute({
+  id: 'getSandbox',
+  method: 'GET',
+  paths: both('/sandboxes/{id}'),
+  summary: 'One sandbox by id or name; terminated ones by id',
+  tag,
+  access: 'viewer',
+  params: sandboxParams,
+  response: sandboxInfo,
+  status: 200,
+  errors: ['sandbox_not_found'],
+});
+
+export const updateSandbox = defineRoute({
+  id: 'updateSandbox',
+  method: 'PATCH',
+  paths: both('/sandboxes/{id}'),
+  summary: 'Rename a sandbox; naming an unnamed one makes it a named one',
+  tag,
+  access: 'member',
+  params: sandboxParams,
+  body: updateSandboxBody,
+  response: sandboxInfo,
+  status: 200,
+  errors: ['sandbox_not_found', 'invalid_name', 'name_taken', 'invalid_state', 'unsupported'],
+});
+
+export const deleteSandbox = defineRoute({
+  id: 'deleteSandbox',
+  method: 'DELETE',
+  paths: both('/sandboxes/{id}'),
+  summary: 'Terminate a sandbox for good; idempotent, and wins over a create in flight',
+  tag,
+  access: 'member',
+  params: sandboxParams,
+  status: 200,
+  errors: ['sandbox_not_found'],
+});
+
+export const listArchivedSandboxes = defineRoute({
+  id: 'listArchivedSandboxes',
+  method: 'GET',
+  paths: both('/archived-sandboxes'),
+  summary: 'List terminated sandboxes page by page, newest first',
+  tag,
+  access: 'viewer',
+  params: namespaceParams,
+  query: z.object({
+    limit: count(1000).default(100),
+    cursor: z.string().optional(),
+    direction: z.enum(['forward', 'backward']).default('forward'),
+  }),
+  response: z.object({
+    sandboxes: z.array(archivedSandboxInfo),
+    prev_cursor: z.string().nullable(),
+    next_cursor: z.string().nullable(),
+  }),
+  status: 200,
+  errors: ['invalid_request'],
+});
+
+export const getArchivedSandbox = defineRoute({
+  id: 'getArchivedSandbox',
+  method: 'GET',
+  paths: both('/archived-sandboxes/{id}'),
+  summary: 'One terminated sandbox',
+  tag,
+  access: 'viewer',
+  params: sandboxParams,
+  response: archivedSandboxInfo,
+  status: 200,
+  errors: ['sandbox_not_found'],
+});
