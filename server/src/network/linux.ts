@@ -1,0 +1,189 @@
+import { writeFile } from 'node:fs/promises';
+import { ApiError } from '@atoll/protocol/errors';
+import type { Log } from '../lib/log.ts';
+import type { SlotEndpoint } from '../runtime/driver.ts';
+import { createAddressPool } from './address-pool.ts';
+import type { AddressPool } from './address-pool.ts';
+import { readInterfaceAddresses } from './host-address.ts';
+import { formatIpv4Range, parseIpv4 } from './ipv4.ts';
+import { networkNames } from './name.ts';
+import type { NetworkNames } from './name.ts';
+import type { SandboxNetwork } from './network.ts';
+import { createNftQueue, readSetElements, runNft } from './nft-queue.ts';
+import type { NftQueue } from './nft-queue.ts';
+import { leaseRange } from './range-lease.ts';
+import type { RangeLease } from './range-lease.ts';
+import { renderSlot, renderSlotRemoval, renderTable, renderTableRemoval } from './ruleset.ts';
+import type { SlotRule } from './ruleset.ts';
+import { createLink, createResolverInterface, listLinks, removeInterface, removeLink } from './veth.ts';
+
+export interface LinuxNetworkOptions {
+  /** 4 characters [a-z0-9]; part of the name of everything on the host. */
+  instanceId: string;
+  runDir: string;
+  log: Log;
+  /** Where the agent listens in every sandbox. */
+  agentPort?: number;
+  /** Private range out of which the instance takes a /18. */
+  addressPool?: string;
+  maxSlots?: number;
+  /** How long the address of a released slot rests before another slot has it. */
+  addressRestMs?: number;
+}
+
+export interface LinuxNetwork extends SandboxNetwork {
+  readonly resolverAddress: string;
+  /** The instance's range, for diagnosis. */
+  readonly range: string;
+}
+
+const DEFAULT_AGENT_PORT = 9501;
+/** Rarely met by company networks, cloud defaults, Docker or Kubernetes. */
+const DEFAULT_ADDRESS_POOL = '10.64.0.0/11';
+const DEFAULT_MAX_SLOTS = 4095;
+const DEFAULT_ADDRESS_REST_MS = 60_000;
+
+interface Context {
+  names: NetworkNames;
+  lease: RangeLease;
+  pool: AddressPool;
+  rules: Map<string, SlotRule>;
+  queue: NftQueue;
+  renderAll: () => string;
+  agentPort: number;
+}
+
+/**
+ * The sandboxes' network: per slot a namespace, a veth pair and a /30; one static nftables table per instance in which
+ * sandboxes are set elements. Needs root. What an earlier process of this server left is kept, rules in force, until
+ * `adopt` or `release` says otherwise.
+ */
+export async function createLinuxNetwork(options: LinuxNetworkOptions): Promise<LinuxNetwork> {
+  const context = await createContext(options);
+  await createResolverInterface(context.names, context.pool.resolver);
+  await recallSlots(context);
+  await runNft(context.renderAll());
+  await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
+  return {
+    resolverAddress: context.pool.resolver,
+    range: formatIpv4Range(context.lease.range),
+    attach: (slotId, signal) => attach(context, slotId, signal),
+    allowInternet: (slotId, allowed) => allowInternet(context, slotId, allowed),
+    release: (slotId) => release(context, slotId),
+    adopt: (slotId, endpoint, allowed) => adopt(context, slotId, endpoint, allowed),
+    list: () => list(context),
+    close: () => close(context),
+  };
+}
+
+async function createContext(options: LinuxNetworkOptions): Promise<Context> {
+  const names = networkNames(options.instanceId);
+  const pool = options.addressPool ?? DEFAULT_ADDRESS_POOL;
+  const lease = await leaseRange({ ...options, names, pool });
+  const addresses = createAddressPool({
+    range: lease.range,
+    maxSlots: options.maxSlots ?? DEFAULT_MAX_SLOTS,
+    restMs: options.addressRestMs ?? DEFAULT_ADDRESS_REST_MS,
+  });
+  const rules = new Map<string, SlotRule>();
+  const tableOptions = { names, range: formatIpv4Range(lease.range), resolver: addresses.resolver };
+  const renderAll = () => renderTable(tableOptions, [...rules.values()]);
+  return {
+    names,
+    lease,
+    pool: addresses,
+    rules,
+    queue: createNftQueue({ renderAll }),
+    renderAll,
+    agentPort: options.agentPort ?? DEFAULT_AGENT_PORT,
+  };
+}
+
+/** Reads from the host what an earlier process of this server left: addresses from the links, rights from the table. */
+async function recallSlots(context: Context): Promise<void> {
+  const { names, pool, rules } = context;
+  const [gateways, egress] = await Promise.all([
+    readInterfaceAddresses((device) => names.slotOfVeth(device) !== undefined),
+    readSetElements(names.table, 'egress'),
+  ]);
+  for (const [device, gateway] of gateways) {
+    const slotId = names.slotOfVeth(device);
+    if (slotId === undefined || !pool.claim(slotId, gateway)) continue;
+    const sandboxAddress = pool.of(slotId)?.sandbox;
+    if (sandboxAddress === undefined) continue;
+    rules.set(slotId, { slotId, sandboxAddress, internetAllowed: egress.includes(device) });
+  }
+}
+
+async function attach(context: Context, slotId: string, signal: AbortSignal): Promise<SlotEndpoint> {
+  const { names, pool, rules, queue } = context;
+  const addresses = pool.take(slotId);
+  if (addresses === undefined)
+    throw new ApiError('too_busy', 'every network address for sandboxes is in use or was until just now');
+  const rule = { slotId, sandboxAddress: addresses.sandbox, internetAllowed: true };
+  rules.set(slotId, rule);
+  try {
+    await settleAll([createLink(names, slotId, addresses, signal), queue.apply(renderSlot(names, rule))]);
+  } catch (error) {
+    await release(context, slotId);
+    throw error;
+  }
+  return { netnsPath: names.netnsPath(slotId), host: addresses.sandbox, port: context.agentPort };
+}
+
+/** Waits for all also when one fails, so that undoing does not race with doing. */
+async function settleAll(work: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) {
+    if (result.status === 'rejected') throw result.reason;
+  }
+}
+
+async function allowInternet(context: Context, slotId: string, allowed: boolean): Promise<void> {
+  const rule = context.rules.get(slotId);
+  if (rule === undefined) throw new Error(`slot ${slotId} has no network`);
+  rule.internetAllowed = allowed;
+  await context.queue.apply(renderSlot(context.names, rule));
+}
+
+async function release(context: Context, slotId: string): Promise<void> {
+  const { names, pool, rules, queue } = context;
+  await removeLink(names, slotId);
+  const rule = rules.get(slotId);
+  if (rule !== undefined) {
+    rules.delete(slotId);
+    await queue.apply(renderSlotRemoval(names, slotId, rule.sandboxAddress));
+  }
+  pool.give(slotId);
+}
+
+async function adopt(
+  context: Context,
+  slotId: string,
+  endpoint: SlotEndpoint,
+  allowed: boolean,
+): Promise<void> {
+  const { names, pool, rules, queue } = context;
+  const address = parseIpv4(endpoint.host);
+  if (address === undefined || !pool.claim(slotId, address))
+    throw new Error(`slot ${slotId} cannot have ${endpoint.host} in ${formatIpv4Range(context.lease.range)}`);
+  const { veths, namespaces } = await listLinks(names);
+  if (!veths.has(slotId) || !namespaces.has(slotId)) throw new Error(`the network of slot ${slotId} is gone`);
+  const rule = { slotId, sandboxAddress: endpoint.host, internetAllowed: allowed };
+  rules.set(slotId, rule);
+  await queue.apply(renderSlot(names, rule));
+}
+
+async function list(context: Context): Promise<string[]> {
+  const { veths, namespaces } = await listLinks(context.names);
+  return [...new Set([...veths, ...namespaces, ...context.rules.keys()])];
+}
+
+/** While a sandbox is left, its rules stay in force for the next process of this server. */
+async function close(context: Context): Promise<void> {
+  const isEmpty = (await list(context)).length === 0;
+  if (isEmpty) {
+    await runNft(renderTableRemoval(context.names.table));
+    await removeInterface(context.names.resolverInterface);
+  }
+  await context.lease.release({ forget: isEmpty });
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { CommandError, run } from '../lib/run.ts';
+
+/** Gathers rule changes: while one `nft` runs, what arrives waits and goes with the next, all in one transaction. */
+export interface NftQueue {
+  /** Resolves once the commands are in force. */
+  apply(commands: readonly string[]): Promise<void>;
+}
+
+interface Waiting {
+  commands: readonly string[];
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+export interface NftQueueOptions {
+  /** The complete ruleset as it should be, for when a change meets a table that someone else removed or altered. */
+  renderAll: () => string;
+}
+
+const NFT_TIMEOUT_MS = 20_000;
+
+export function createNftQueue(options: NftQueueOptions): NftQueue {
+  let waiting: Waiting[] = [];
+  let isRunning = false;
+
+  async function drain(): Promise<void> {
+    isRunning = true;
+    while (waiting.length > 0) {
+      const batch = waiting;
+      waiting = [];
+      await applyBatch(batch);
+    }
+    isRunning = false;
+  }
+
+  async function applyBatch(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const commands = batch.flatMap((entry) => entry.commands).join('\n');
+      await runNft(commands).catch(() => runNft(options.renderAll()));
+      for (const entry of batch) entry.resolve();
+    } catch (error) {
+      for (const entry of batch) entry.reject(error);
+    }
+  }
+
+  return {
+    apply: (commands) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ commands, resolve, reject });
+        if (!isRunning) void drain();
+      }),
+  };
+}
+
+export async function runNft(commands: string): Promise<void> {
+  await run(['nft', '-f', '-'], { timeoutMs: NFT_TIMEOUT_MS, input: commands });
+}
+
+/** The elements of a set of plain names; none where the table does not exist. */
+export async function readSetElements(table: string, set: string): Promise<string[]> {
+  const listed = await run(['nft', '-j', 'list', 'set', 'inet', table, set], {
+    timeoutMs: NFT_TIMEOUT_MS,
+  }).catch((error: unknown) => ignoreMissing(error));
+  if (listed === undefined) return [];
+  return nftSetListing.parse(JSON.parse(listed.stdout)).nftables.flatMap((entry) => entry.set?.elem ?? []);
+}
+
+const nftSetListing = z.object({
+  nftables: z.array(z.object({ set: z.object({ elem: z.array(z.string()).optional() }).optional() })),
+});
+
+function ignoreMissing(error: unknown): undefined {
+  if (error instanceof CommandError && error.stderr.includes('No such file or directory')) return undefined;
+  throw error;
+}
