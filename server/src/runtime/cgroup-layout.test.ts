@@ -24,6 +24,7 @@ test('a hybrid host is v1, where its memory controller is', () => {
       ['cpuacct', '/sys/fs/cgroup/cpu,cpuacct'],
       ['memory', '/sys/fs/cgroup/memory'],
     ]),
+    hierarchies: ['/sys/fs/cgroup/cpu,cpuacct', '/sys/fs/cgroup/memory', '/sys/fs/cgroup/systemd'],
   });
 });
 

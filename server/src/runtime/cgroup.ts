@@ -56,7 +56,7 @@ const V2_CONTROLLERS = ['cpu', 'memory', 'pids'];
 /** The cgroups of the instance, on v1 (also hybrid) or v2. */
 export function createCgroups({ layout, instanceId, base = '' }: CgroupsOptions): Cgroups {
   const parent = join('/', base, `atoll-${instanceId}`);
-  const hierarchies = layout.version === 2 ? [layout.root] : [...new Set(layout.mounts.values())];
+  const hierarchies = layout.version === 2 ? [layout.root] : layout.hierarchies;
   const files = layout.version === 2 ? v2Files(layout.root) : v1Files(layout.mounts);
   const dirsOf = (name: string): string[] => hierarchies.map((root) => join(root, parent, name));
   /** Every process is in all hierarchies; one tells who is there. */

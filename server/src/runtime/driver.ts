@@ -68,11 +68,15 @@ export interface RuntimeDriver {
   readonly capabilities: RuntimeCapabilities;
   /** Makes ready what is slow and independent of the image. */
   prepare(slot: Slot, signal: AbortSignal): Promise<void>;
-  /** Starts the agent in the slot; resolves once it has reported ready on its standard output. */
-  start(slot: Slot, spec: SandboxSpec, signal: AbortSignal): Promise<void>;
+  /**
+   * Starts the agent in the slot; resolves once it has reported ready on its standard output, with where it
+   * answers: the slot's endpoint, of which the driver `fake` learns the port only now.
+   */
+  start(slot: Slot, spec: SandboxSpec, signal: AbortSignal): Promise<SlotEndpoint>;
   /** Kills what runs in the slot and frees everything the driver made for it. Idempotent; also of unknown slots. */
   remove(slotId: string): Promise<void>;
   state(slotId: string): Promise<SlotState>;
+  /** Zeros for a slot that is absent. */
   stats(slotId: string): Promise<SlotStats>;
   /** Ids of all slots of which anything is left on the host. */
   list(): Promise<string[]>;
