@@ -1,0 +1,251 @@
+import type { ResourceLimits, SlotEndpoint } from '../runtime/driver.ts';
+import type { Db } from './db.ts';
+
+export type SandboxState = 'pending' | 'running' | 'suspended' | 'terminated' | 'failed';
+export type SandboxOperation = 'create' | 'terminate';
+
+/** A sandbox as the server knows it. Times are epoch milliseconds. */
+export interface SandboxRecord {
+  id: string;
+  workspaceId: string;
+  name?: string;
+  state: SandboxState;
+  /** What is being done to it; absent while it is settled. */
+  operation?: SandboxOperation;
+  incarnation: number;
+  slotId?: string;
+  endpoint?: SlotEndpoint;
+  /** Canonical name of the image, as it was resolved at create. */
+  image: string;
+  manifestDigest: string;
+  agentDigest: string;
+  limits: ResourceLimits;
+  timeoutSecs?: number;
+  entrypoint?: string[];
+  internet: boolean;
+  createdAt: number;
+  terminatedAt?: number;
+  outcome?: string;
+  terminationReason?: string;
+  error?: string;
+}
+
+export interface Page {
+  limit: number;
+  /** Continue behind this sandbox. */
+  after?: { at: number; id: string };
+  direction: 'forward' | 'backward';
+}
+
+/** The columns that an operation may change. */
+export type SandboxChange = Partial<
+  Pick<
+    SandboxRecord,
+    'name' | 'state' | 'endpoint' | 'terminatedAt' | 'outcome' | 'terminationReason' | 'error'
+  >
+> & { operation?: SandboxOperation | null; slotId?: string | null };
+
+interface SandboxRow {
+  id: string;
+  workspace_id: string;
+  name: string | null;
+  state: SandboxState;
+  operation: SandboxOperation | null;
+  incarnation: number;
+  slot_id: string | null;
+  endpoint: string | null;
+  image: string;
+  manifest_digest: string;
+  agent_digest: string;
+  cpus: number;
+  memory_mb: number;
+  disk_mb: number;
+  timeout_secs: number | null;
+  entrypoint: string | null;
+  internet: number;
+  created_at: number;
+  terminated_at: number | null;
+  outcome: string | null;
+  termination_reason: string | null;
+  error: string | null;
+}
+
+export type SandboxStore = ReturnType<typeof createSandboxStore>;
+
+/** Reads and conditional writes of the `sandboxes` table. */
+export function createSandboxStore(db: Db) {
+  const many = (sql: string, ...params: (string | number)[]) =>
+    db.all<SandboxRow>(`SELECT * FROM sandboxes ${sql}`, ...params).map(toRecord);
+  const one = (sql: string, ...params: (string | number)[]) => many(`${sql} LIMIT 1`, ...params)[0];
+  return {
+    insert: (record: SandboxRecord) => insert(db, record),
+    byId: (workspaceId: string, id: string) => one('WHERE workspace_id = ? AND id = ?', workspaceId, id),
+    /** The living sandbox of that name. */
+    byName: (workspaceId: string, name: string) =>
+      one(`WHERE workspace_id = ? AND name = ? AND state NOT IN ('terminated', 'failed')`, workspaceId, name),
+    /** Living sandboxes, and those that ended after `endedSince`; newest first. */
+    list: (workspaceId: string, endedSince: number, page?: Page) => {
+      const after = page?.after ?? { at: Number.MAX_SAFE_INTEGER, id: '' };
+      return many(
+        `WHERE workspace_id = ? AND (terminated_at IS NULL OR terminated_at > ?) AND (created_at, id) < (?, ?)
+         ORDER BY created_at DESC, id DESC LIMIT ?`,
+        workspaceId,
+        endedSince,
+        after.at,
+        after.id,
+        page?.limit ?? -1,
+      );
+    },
+    listEnded: (workspaceId: string, page: Page) => listEnded(many, workspaceId, page),
+    /** Everything that reconcile has to look at. */
+    unsettled: () =>
+      many(
+        `WHERE state IN ('pending', 'running', 'suspended') OR operation IS NOT NULL OR slot_id IS NOT NULL`,
+      ),
+    countLive: () =>
+      db.all<{ state: string; count: number }>(
+        `SELECT state, count(*) AS count FROM sandboxes WHERE state NOT IN ('terminated', 'failed') GROUP BY state`,
+      ),
+    /**
+     * Begins an operation: succeeds for one caller only, and only from the given states. `preempts` lets it
+     * take over from an operation in flight.
+     */
+    beginOperation: (
+      record: Pick<SandboxRecord, 'id' | 'incarnation'>,
+      operation: SandboxOperation,
+      from: readonly SandboxState[],
+      preempts: boolean,
+    ): boolean =>
+      db.run(
+        `UPDATE sandboxes SET operation = ?1 WHERE id = ?2 AND incarnation = ?3
+         AND ${preempts ? 'operation IS NOT ?1' : 'operation IS NULL'}
+         AND state IN (SELECT value FROM json_each(?4))`,
+        operation,
+        record.id,
+        record.incarnation,
+        JSON.stringify(from),
+      ) === 1,
+    /** Writes what an operation found, unless the incarnation or the operation has changed meanwhile. */
+    change: (
+      record: Pick<SandboxRecord, 'id' | 'incarnation'>,
+      during: SandboxOperation | undefined,
+      change: SandboxChange,
+    ): boolean => applyChange(db, record, during, change),
+    /** Removes records that ended before a time. */
+    deleteEnded: (before: number) =>
+      db.run(
+        'DELETE FROM sandboxes WHERE terminated_at < ? AND slot_id IS NULL AND operation IS NULL',
+        before,
+      ),
+  };
+}
+
+function listEnded(
+  many: (sql: string, ...params: (string | number)[]) => SandboxRecord[],
+  workspaceId: string,
+  page: Page,
+) {
+  const forward = page.direction === 'forward';
+  const after = page.after ?? { at: forward ? Number.MAX_SAFE_INTEGER : 0, id: '' };
+  const order = forward ? 'DESC' : 'ASC';
+  const records = many(
+    `WHERE workspace_id = ? AND terminated_at IS NOT NULL AND (terminated_at, id) ${forward ? '<' : '>'} (?, ?)
+     ORDER BY terminated_at ${order}, id ${order} LIMIT ?`,
+    workspaceId,
+    after.at,
+    after.id,
+    page.limit,
+  );
+  return forward ? records : records.toReversed();
+}
+
+const columnOf = {
+  name: 'name',
+  state: 'state',
+  operation: 'operation',
+  slotId: 'slot_id',
+  endpoint: 'endpoint',
+  terminatedAt: 'terminated_at',
+  outcome: 'outcome',
+  terminationReason: 'termination_reason',
+  error: 'error',
+} as const satisfies Record<keyof SandboxChange, string>;
+
+function applyChange(
+  db: Db,
+  record: Pick<SandboxRecord, 'id' | 'incarnation'>,
+  during: SandboxOperation | undefined,
+  change: SandboxChange,
+): boolean {
+  const { endpoint, ...plain } = change;
+  const values: [string, string | number | null][] = Object.entries(plain).map(([key, value]) => [
+    columnOf[key as keyof typeof columnOf], // keys of SandboxChange
+    value ?? null,
+  ]);
+  if (endpoint) values.push([columnOf.endpoint, JSON.stringify(endpoint)]);
+  return (
+    db.run(
+      `UPDATE sandboxes SET ${values.map(([column]) => `${column} = ?`).join(', ')}
+       WHERE id = ? AND incarnation = ? AND operation IS ?`,
+      ...values.map(([, value]) => value),
+      record.id,
+      record.incarnation,
+      during ?? null,
+    ) === 1
+  );
+}
+
+function insert(db: Db, record: SandboxRecord): void {
+  db.run(
+    `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, image, manifest_digest, agent_digest,
+       cpus, memory_mb, disk_mb, timeout_secs, entrypoint, internet, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    record.id,
+    record.workspaceId,
+    record.name ?? null,
+    record.state,
+    record.operation ?? null,
+    record.incarnation,
+    record.image,
+    record.manifestDigest,
+    record.agentDigest,
+    record.limits.cpus,
+    record.limits.memoryMb,
+    record.limits.diskMb,
+    record.timeoutSecs ?? null,
+    record.entrypoint ? JSON.stringify(record.entrypoint) : null,
+    record.internet ? 1 : 0,
+    record.createdAt,
+  );
+}
+
+function toRecord(row: SandboxRow): SandboxRecord {
+  return {
+    id: row.id,
+    workspaceId: row.workspace_id,
+    state: row.state,
+    incarnation: row.incarnation,
+    image: row.image,
+    manifestDigest: row.manifest_digest,
+    agentDigest: row.agent_digest,
+    limits: { cpus: row.cpus, memoryMb: row.memory_mb, diskMb: row.disk_mb },
+    internet: row.internet === 1,
+    createdAt: row.created_at,
+    ...present('name', row.name),
+    ...present('operation', row.operation),
+    ...present('slotId', row.slot_id),
+    ...present('timeoutSecs', row.timeout_secs),
+    ...present('terminatedAt', row.terminated_at),
+    ...present('outcome', row.outcome),
+    ...present('terminationReason', row.termination_reason),
+    ...present('error', row.error),
+    // Written by this module alone, so their shape is known.
+    ...present('endpoint', row.endpoint === null ? null : (JSON.parse(row.endpoint) as SlotEndpoint)),
+    ...present('entrypoint', row.entrypoint === null ? null : (JSON.parse(row.entrypoint) as string[])),
+  };
+}
+
+/** A column as an optional field: NULL is absent. */
+function present<K extends string, V>(key: K, value: V | null): { [P in K]?: V } {
+  return value === null ? {} : ({ [key]: value } as { [P in K]?: V }); // computed keys widen to string
+}

@@ -1,0 +1,100 @@
+import { ApiError } from '@atoll/protocol';
+import type { Clock } from '../lib/clock.ts';
+import { randomId } from '../lib/id.ts';
+import type { Db } from '../store/db.ts';
+import type { Caller } from './caller.ts';
+import type { NewKey } from './key.ts';
+import { hashSecret } from './key-value.ts';
+
+const LIFETIME_MS = 10 * 60_000;
+/** Anybody may begin a login, so the number that wait is bounded. */
+const MAX_PENDING = 100;
+
+interface LoginRow {
+  expires_at: number;
+  member_id: string | null;
+  workspace_id: string | null;
+}
+
+/** The device login: a device shows a user code, a person with a key approves it, the device gets a token. */
+export function createLogins({
+  db,
+  clock,
+  addKey,
+}: {
+  db: Db;
+  clock: Clock;
+  addKey: (key: NewKey) => { value: string };
+}) {
+  const find = (deviceCode: string) =>
+    db.get<LoginRow>('SELECT * FROM logins WHERE device_code_hash = ?', hashSecret(deviceCode));
+
+  return {
+    start: () => {
+      db.run('DELETE FROM logins WHERE expires_at < ?', clock.now() - LIFETIME_MS);
+      const waiting = db.get<{ count: number }>(
+        'SELECT count(*) AS count FROM logins WHERE expires_at > ?',
+        clock.now(),
+      );
+      if ((waiting?.count ?? 0) >= MAX_PENDING)
+        throw new ApiError('too_busy', 'too many logins wait for their approval');
+      const deviceCode = randomId(40);
+      const userCode = newUserCode();
+      db.run(
+        'INSERT INTO logins (device_code_hash, user_code, expires_at) VALUES (?, ?, ?)',
+        hashSecret(deviceCode),
+        userCode,
+        clock.now() + LIFETIME_MS,
+      );
+      return { deviceCode, userCode, expiresInSecs: LIFETIME_MS / 1000 };
+    },
+
+    poll: (deviceCode: string): 'pending' | 'approved' | 'expired' | 'failed' => {
+      const login = find(deviceCode);
+      if (!login) return 'failed';
+      if (login.expires_at < clock.now()) return 'expired';
+      return login.member_id === null ? 'pending' : 'approved';
+    },
+
+    /** The caller lends its member to the device. */
+    approve: (caller: Caller, userCode: string): void => {
+      if (caller.kind === 'api' && caller.role !== 'admin') {
+        throw new ApiError('forbidden', 'a login is approved with a personal token or an admin key');
+      }
+      const approved = db.run(
+        'UPDATE logins SET member_id = ?, workspace_id = ? WHERE user_code = ? AND expires_at > ? AND member_id IS NULL',
+        caller.member.id,
+        caller.workspace.id,
+        userCode.trim().toUpperCase(),
+        clock.now(),
+      );
+      if (approved === 0)
+        throw new ApiError('not_found', `no login waits for the code ${userCode}`, {
+          hint: 'Codes end after 10 minutes; begin again with `atoll login`.',
+        });
+    },
+
+    /** The device code is spent by this; a second exchange finds nothing. */
+    exchange: (deviceCode: string): { token: string; memberId: string; workspaceId: string } =>
+      db.transaction(() => {
+        const login = find(deviceCode);
+        if (!login || login.expires_at < clock.now())
+          throw new ApiError('not_found', 'this login is unknown or has expired');
+        const { member_id: memberId, workspace_id: workspaceId } = login;
+        if (memberId === null || workspaceId === null)
+          throw new ApiError('conflict', 'this login is not approved yet');
+        db.run('DELETE FROM logins WHERE device_code_hash = ?', hashSecret(deviceCode));
+        const { value } = addKey({ name: 'device login', kind: 'personal', memberId, workspaceId });
+        return { token: value, memberId, workspaceId };
+      }),
+  };
+}
+
+/** Eight letters without vowels and look-alikes, in two groups that are easy to type. */
+function newUserCode(): string {
+  const letters = 'BCDFGHJKLMNPQRSTVWXZ';
+  const code = Array.from(randomId(8), (char) => letters[Number.parseInt(char, 36) % letters.length]).join(
+    '',
+  );
+  return `${code.slice(0, 4)}-${code.slice(4)}`;
+}

@@ -1,0 +1,57 @@
+import type { Clock } from '../lib/clock.ts';
+import type { Db } from '../store/db.ts';
+import { createAccounts } from './account.ts';
+import { createAudit } from './audit.ts';
+import { createAuthenticator } from './authenticate.ts';
+import { createKeys } from './key.ts';
+import { createLogins } from './login.ts';
+import { createMembers } from './member.ts';
+
+export type Tenancy = ReturnType<typeof createTenancy>;
+
+/** Accounts, workspaces, members, keys, logins and the audit record over one database. */
+export function createTenancy({ db, clock }: { db: Db; clock: Clock }) {
+  const authenticator = createAuthenticator({ db, clock });
+  const accounts = createAccounts({ db, clock });
+  const keys = createKeys({ db, clock, onChange: authenticator.forget });
+  return {
+    authenticator,
+    accounts,
+    keys,
+    members: createMembers({ db, clock, onChange: authenticator.forget }),
+    logins: createLogins({ db, clock, addKey: keys.add }),
+    audit: createAudit({ db, clock }),
+    /** Makes sure that `value` is an admin key of the default workspace; the first start makes that workspace. */
+    ensureAdminKey: (value: string): void =>
+      db.transaction(() => {
+        if (keys.isKnown(value)) return;
+        const owner = findOperator(db) ?? createOperator(accounts);
+        keys.add({ name: 'admin', kind: 'api', role: 'admin', value, ...owner });
+      }),
+    /** Whether any key of an operator is in force. */
+    hasAdminKey: (): boolean =>
+      db.get(`SELECT 1 FROM api_keys k JOIN members m ON m.id = k.member_id JOIN accounts a ON a.id = m.account_id
+              WHERE a.operator AND m.owner AND k.revoked_at IS NULL`) !== undefined,
+  };
+}
+
+function findOperator(db: Db): { memberId: string; workspaceId: string } | undefined {
+  return db.get(
+    `SELECT m.id AS memberId, w.id AS workspaceId FROM accounts a
+       JOIN members m ON m.account_id = a.id AND m.owner JOIN workspaces w ON w.account_id = a.id
+     WHERE a.operator ORDER BY w.created_at LIMIT 1`,
+  );
+}
+
+function createOperator(accounts: ReturnType<typeof createAccounts>): {
+  memberId: string;
+  workspaceId: string;
+} {
+  const made = accounts.create({
+    name: 'operator',
+    workspace: 'default',
+    ownerName: 'admin',
+    operator: true,
+  });
+  return { memberId: made.memberId, workspaceId: made.workspace.id };
+}
