@@ -128,7 +128,12 @@ async function attach(context: Context, slotId: string, signal: AbortSignal): Pr
     await release(context, slotId);
     throw error;
   }
-  return { netnsPath: names.netnsPath(slotId), host: addresses.sandbox, port: context.agentPort };
+  return {
+    netnsPath: names.netnsPath(slotId),
+    host: addresses.sandbox,
+    port: context.agentPort,
+    gateway: addresses.gateway,
+  };
 }
 
 /** Waits for all also when one fails, so that undoing does not race with doing. */

@@ -13,6 +13,8 @@ export interface SlotEndpoint {
   netnsPath?: string;
   host: string;
   port: number;
+  /** The address that the server's connections come from, the only one the agent accepts; absent without isolation. */
+  gateway?: string;
 }
 
 /**
