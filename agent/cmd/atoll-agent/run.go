@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"atoll.dev/agent/internal/account"
+	"atoll.dev/agent/internal/api"
+	"atoll.dev/agent/internal/boot"
+	"atoll.dev/agent/internal/event"
+	"atoll.dev/agent/internal/file"
+	"atoll.dev/agent/internal/process"
+	"atoll.dev/agent/internal/reap"
+)
+
+const (
+	maxLogBudgetBytes = 32 << 20
+	minLogBudgetBytes = 4 << 20
+	fileMask          = 0o022
+	gcPercent         = 50
+)
+
+// agent is what run wires together.
+type agent struct {
+	config   *boot.Config
+	identity *boot.Identity
+	accounts *account.Directory
+	table    *process.Table
+	events   *event.Hub
+	reaper   *reap.Reaper
+}
+
+func run(ctx context.Context, config *boot.Config, identityDir string) error {
+	startedAt := time.Now()
+	unix.Umask(fileMask)
+	debug.SetGCPercent(gcPercent)
+	background, endBackground := context.WithCancel(context.Background())
+	defer endBackground()
+	a := newAgent(config, identityDir)
+	go a.reaper.Run(background)
+	listener, err := net.Listen("tcp", config.Listen)
+	if err != nil {
+		return err
+	}
+	server := api.NewServer(api.Options{
+		Identity: a.identity, Accounts: a.accounts, Table: a.table, Events: a.events, StartedAt: startedAt,
+		Files: file.NewSystem(config.Root, config.WorkingDir),
+	})
+	go serve(server, api.Guard(listener, a.identity))
+	fmt.Printf("{\"event\":\"ready\",\"port\":%d}\n", listener.Addr().(*net.TCPAddr).Port)
+	a.startEntrypoint()
+	<-ctx.Done()
+	a.shutDown()
+	return server.Close()
+}
+
+func serve(server *http.Server, listener net.Listener) {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		log.Fatalf("serve: %v", err)
+	}
+}
+
+func newAgent(config *boot.Config, identityDir string) *agent {
+	a := &agent{config: config, reaper: reap.New(), events: event.NewHub()}
+	a.identity = boot.NewIdentity(identityDir, config, applyIdentity)
+	a.accounts = account.NewDirectory(config.Root, config.User)
+	applyIdentity(config)
+	trustEnv := trustExtraCa(config, identityDir)
+	a.makeWorkingDir()
+	a.table = process.NewTable(process.Options{
+		Reaper: a.reaper, Events: a.events, Root: config.Root, WorkingDir: config.WorkingDir,
+		BaseEnv: a.baseEnv(trustEnv), LogBudgetBytes: logBudgetBytes(config.MemoryMb),
+		SwitchUser: os.Geteuid() == 0 && isolated(config),
+	})
+	return a
+}
+
+// isolated is false for the driver that runs the agent as a plain process in a folder of the host.
+func isolated(config *boot.Config) bool { return config.Root == "/" && os.Getpid() == 1 }
+
+// ownsRoot is false where the root is the host's own, which an agent that is not PID 1 must not change.
+func ownsRoot(config *boot.Config) bool { return config.Root != "/" || isolated(config) }
+
+func trustExtraCa(config *boot.Config, identityDir string) map[string]string {
+	if !ownsRoot(config) {
+		return nil
+	}
+	env, err := boot.TrustExtraCa(config, identityDir)
+	if err != nil {
+		log.Printf("extra CA: %v", err)
+	}
+	return env
+}
+
+func applyIdentity(config *boot.Config) {
+	if !ownsRoot(config) {
+		return
+	}
+	if err := boot.WriteEtc(config); err != nil {
+		log.Print(err)
+	}
+}
+
+func (a *agent) baseEnv(trustEnv map[string]string) map[string]string {
+	env := maps.Clone(trustEnv)
+	if env == nil {
+		env = map[string]string{}
+	}
+	if !isolated(a.config) {
+		env["HOME"] = filepath.Join(a.config.Root, a.config.WorkingDir)
+	}
+	maps.Copy(env, a.config.Env)
+	return env
+}
+
+func logBudgetBytes(memoryMb int64) int {
+	return int(min(maxLogBudgetBytes, max(minLogBudgetBytes, memoryMb<<20/32)))
+}
+
+// makeWorkingDir brings the image's working directory into being, as container runtimes do, but for its user.
+func (a *agent) makeWorkingDir() {
+	dir := process.ResolvePath(a.config.Root, "/", a.config.WorkingDir)
+	if _, err := os.Stat(dir); err == nil {
+		return
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		log.Printf("working directory: %v", err)
+		return
+	}
+	if user := a.accounts.Default(); isolated(a.config) {
+		_ = os.Chown(dir, int(user.UID), int(user.GID))
+	}
+}
+
+func (a *agent) startEntrypoint() {
+	if len(a.config.Entrypoint) == 0 {
+		return
+	}
+	spec := process.Spec{
+		Command: a.config.Entrypoint[0], Args: a.config.Entrypoint[1:], Credential: a.accounts.Default(),
+	}
+	if _, _, err := a.table.Start(spec, false); err != nil {
+		a.table.RecordFailure(spec, err)
+	}
+}

@@ -1,0 +1,122 @@
+package api
+
+import (
+	"context"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"atoll.dev/agent/internal/account"
+	"atoll.dev/agent/internal/boot"
+	"atoll.dev/agent/internal/event"
+	"atoll.dev/agent/internal/file"
+	"atoll.dev/agent/internal/process"
+)
+
+// Generation numbers this HTTP surface. The server adapts to older agents, which live on in checkpoints.
+const Generation = 1
+
+// Version is the agent's own, shown by info.
+const Version = "0.1.0"
+
+const (
+	maxHeaderBytes    = 64 << 10
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 5 * time.Minute
+	tokenHeader       = "X-Atoll-Token"
+)
+
+// Options is what the surface serves.
+type Options struct {
+	Identity  *boot.Identity
+	Accounts  *account.Directory
+	Table     *process.Table
+	Files     *file.System
+	Events    *event.Hub
+	StartedAt time.Time
+}
+
+// NewServer makes the HTTP server. There is no write timeout: streams last as long as processes do.
+func NewServer(options Options) *http.Server {
+	return &http.Server{
+		Handler:           authenticated(options.Identity, routes(options)),
+		MaxHeaderBytes:    maxHeaderBytes,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          log.Default(),
+		BaseContext:       func(net.Listener) context.Context { return context.Background() },
+	}
+}
+
+func routes(options Options) http.Handler {
+	mux := http.NewServeMux()
+	processes := &processRoutes{table: options.Table, accounts: options.Accounts}
+	files := &fileRoutes{files: options.Files, accounts: options.Accounts}
+	status := &statusRoutes{table: options.Table, startedAt: options.StartedAt}
+	events := &eventRoutes{events: options.Events, identity: options.Identity}
+	for pattern, route := range map[string]handler{
+		"GET /api/v1/health":                              status.health,
+		"GET /api/v1/info":                                status.info,
+		"GET /api/v1/processes":                           processes.list,
+		"POST /api/v1/processes":                          processes.start,
+		"POST /api/v1/processes/run":                      processes.run,
+		"GET /api/v1/processes/{process}":                 processes.get,
+		"DELETE /api/v1/processes/{process}":              processes.kill,
+		"POST /api/v1/processes/{process}/signal":         processes.signal,
+		"POST /api/v1/processes/{process}/stdin":          processes.writeStdin,
+		"POST /api/v1/processes/{process}/stdin/close":    processes.closeStdin,
+		"GET /api/v1/processes/{process}/{stream}":        processes.output,
+		"GET /api/v1/processes/{process}/{stream}/follow": processes.follow,
+		"GET /api/v1/files":                               files.read,
+		"PUT /api/v1/files":                               files.write,
+		"DELETE /api/v1/files":                            files.remove,
+		"GET /api/v1/files/list":                          files.list,
+		"GET /internal/v1/stats":                          status.stats,
+		"GET /internal/v1/events":                         events.stream,
+		"/":                                               notFound,
+	} {
+		mux.Handle(pattern, handle(route))
+	}
+	return mux
+}
+
+func notFound(_ http.ResponseWriter, r *http.Request) error {
+	return &failure{http.StatusNotFound, "NOT_FOUND", "no route " + r.Method + " " + r.URL.Path}
+}
+
+// authenticated admits only callers with this incarnation's token.
+func authenticated(identity *boot.Identity, next http.Handler) http.Handler {
+	return handle(func(w http.ResponseWriter, r *http.Request) error {
+		if !identity.AcceptsToken(r.Header.Get(tokenHeader)) {
+			return &failure{http.StatusUnauthorized, "UNAUTHORIZED", "missing or wrong " + tokenHeader}
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// Guard closes connections from addresses that the identity does not admit.
+func Guard(listener net.Listener, identity *boot.Identity) net.Listener {
+	return &guardedListener{Listener: listener, identity: identity}
+}
+
+type guardedListener struct {
+	net.Listener
+	identity *boot.Identity
+}
+
+func (g *guardedListener) Accept() (net.Conn, error) {
+	for {
+		connection, err := g.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		peer, parseErr := netip.ParseAddrPort(connection.RemoteAddr().String())
+		if parseErr == nil && g.identity.AcceptsPeer(peer.Addr()) {
+			return connection, nil
+		}
+		_ = connection.Close()
+	}
+}

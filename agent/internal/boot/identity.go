@@ -1,0 +1,88 @@
+package boot
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// reloadInterval bounds how often strangers with a wrong token can make the agent read a file.
+const reloadInterval = time.Second
+
+// Identity is who this incarnation is and whom it answers. A restore replaces agent.json under a running
+// agent, so the file is read again when a caller does not fit what is in memory.
+type Identity struct {
+	dir      string
+	onChange func(*Config)
+
+	mu         sync.Mutex
+	config     *Config
+	reloadedAt time.Time
+}
+
+// NewIdentity starts from a config that LoadConfig read from dir; onChange sees each newer incarnation.
+func NewIdentity(dir string, config *Config, onChange func(*Config)) *Identity {
+	return &Identity{dir: dir, config: config, onChange: onChange}
+}
+
+// Config is what agent.json said when it was last read.
+func (i *Identity) Config() *Config {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.config
+}
+
+// AcceptsToken compares in constant time, and once more after a reload.
+func (i *Identity) AcceptsToken(token string) bool {
+	return i.accepts(func(c *Config) bool {
+		return subtle.ConstantTimeCompare([]byte(token), []byte(c.Token)) == 1
+	})
+}
+
+// AcceptsPeer tells whether connections from this address are served at all.
+func (i *Identity) AcceptsPeer(address netip.Addr) bool {
+	return i.accepts(func(c *Config) bool { return c.allows(address.Unmap()) })
+}
+
+func (c *Config) allows(address netip.Addr) bool {
+	if len(c.AllowFrom) == 0 {
+		return true
+	}
+	for _, allowed := range c.AllowFrom {
+		if allowed == address {
+			return true
+		}
+	}
+	return false
+}
+
+func (i *Identity) accepts(fits func(*Config) bool) bool {
+	return fits(i.Config()) || (i.reload() && fits(i.Config()))
+}
+
+// reload reports whether the file now says something else.
+func (i *Identity) reload() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if time.Since(i.reloadedAt) < reloadInterval {
+		return false
+	}
+	i.reloadedAt = time.Now()
+	config, err := LoadConfig(i.dir)
+	if err != nil || (config.Token == i.config.Token && config.Incarnation == i.config.Incarnation) {
+		return false
+	}
+	i.config = config
+	i.onChange(config)
+	return true
+}
+
+// MachineID derives the 128-bit machine id, so that forks differ and a restart of one incarnation does not.
+func (c *Config) MachineID() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", c.SandboxID, c.Incarnation))
+	return hex.EncodeToString(sum[:16])
+}

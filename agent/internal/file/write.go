@@ -1,0 +1,160 @@
+package file
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"atoll.dev/agent/internal/account"
+)
+
+const (
+	copyBufferBytes = 256 << 10
+	newFileMode     = 0o644
+	newFolderMode   = 0o755
+)
+
+// target is where a write goes.
+type target struct {
+	path string
+	// existing is open for writing when the file is already there: proof that the user may write to it.
+	existing *os.File
+	info     fs.FileInfo
+}
+
+// Write replaces a file by what content holds: all of it or, when content ends early, nothing.
+func (s *System) Write(as account.Credential, path string, content io.Reader) error {
+	resolved, err := s.resolve(path)
+	if err != nil {
+		return err
+	}
+	goal := &target{}
+	var temp *os.File
+	err = as.ActAs(func() error {
+		if err := goal.open(resolved); err != nil {
+			return err
+		}
+		temp, err = goal.createTemp()
+		return err
+	})
+	defer goal.close()
+	if err != nil && goal.writableOnlyInPlace(err) {
+		return copyContent(goal.existing, content, true)
+	}
+	if err != nil {
+		return err
+	}
+	return goal.fill(as, temp, content)
+}
+
+// open follows links, makes the parents of a new file, and checks that an existing one may be written.
+func (t *target) open(path string) error {
+	var err error
+	if t.path, t.info, err = followLinks(path); err != nil {
+		return err
+	}
+	if t.info == nil {
+		return os.MkdirAll(filepath.Dir(t.path), newFolderMode)
+	}
+	if err := requireRegular(t.info); err != nil {
+		return err
+	}
+	t.existing, err = os.OpenFile(t.path, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, unix.ETXTBSY) {
+		// A running program cannot be written to, but replaced it can be.
+		return nil
+	}
+	return err
+}
+
+func (t *target) createTemp() (*os.File, error) {
+	var suffix [8]byte
+	_, _ = rand.Read(suffix[:])
+	name := filepath.Join(filepath.Dir(t.path), ".atoll-upload-"+hex.EncodeToString(suffix[:]))
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, newFileMode)
+}
+
+// writableOnlyInPlace is true of a writable file in a folder where the user may not create any.
+func (t *target) writableOnlyInPlace(err error) bool {
+	return t.existing != nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS))
+}
+
+func (t *target) fill(as account.Credential, temp *os.File, content io.Reader) error {
+	err := copyContent(temp, content, false)
+	if err == nil {
+		err = t.keepAttributes(temp)
+	}
+	err = errors.Join(err, temp.Close())
+	if err == nil {
+		err = as.ActAs(func() error { return os.Rename(temp.Name(), t.path) })
+	}
+	if t.existing != nil && errors.Is(err, unix.EBUSY) {
+		err = t.copyOver(temp.Name())
+	}
+	if err != nil {
+		_ = as.ActAs(func() error { return unix.Unlink(temp.Name()) })
+	}
+	return err
+}
+
+// keepAttributes gives the new file the owner and mode of the one that it replaces. The owner comes first,
+// because changing it clears the set-id bits.
+func (t *target) keepAttributes(temp *os.File) error {
+	if t.info == nil {
+		return nil
+	}
+	if status, ok := t.info.Sys().(*syscall.Stat_t); ok {
+		_ = temp.Chown(int(status.Uid), int(status.Gid))
+	}
+	return temp.Chmod(t.info.Mode())
+}
+
+// copyOver serves files that are mount points, which cannot be replaced.
+func (t *target) copyOver(tempName string) error {
+	temp, err := os.Open(tempName)
+	if err != nil {
+		return err
+	}
+	defer temp.Close()
+	defer os.Remove(tempName)
+	return copyContent(t.existing, temp, true)
+}
+
+func (t *target) close() {
+	if t.existing != nil {
+		_ = t.existing.Close()
+	}
+}
+
+func copyContent(into *os.File, content io.Reader, truncate bool) error {
+	if truncate {
+		if err := into.Truncate(0); err != nil {
+			return err
+		}
+	}
+	reader := &faultReader{source: content}
+	_, err := io.CopyBuffer(struct{ io.Writer }{into}, reader, make([]byte, copyBufferBytes))
+	if reader.failed {
+		return ErrTruncated
+	}
+	return err
+}
+
+// faultReader tells an upload that broke off from a disk that failed.
+type faultReader struct {
+	source io.Reader
+	failed bool
+}
+
+func (f *faultReader) Read(into []byte) (int, error) {
+	count, err := f.source.Read(into)
+	f.failed = err != nil && err != io.EOF
+	return count, err
+}

@@ -1,0 +1,50 @@
+package process
+
+import (
+	"os"
+	"sync/atomic"
+	"time"
+
+	"atoll.dev/agent/internal/ring"
+)
+
+const pumpBufferBytes = 32 << 10
+
+// pump moves one output stream of a process from its pipe into the log until the last writer closes it.
+type pump struct {
+	pipe   *os.File
+	stream byte
+	log    *ring.Log
+	limit  int
+
+	done chan struct{}
+	// waitingSince is when the pump last found the pipe empty (Unix ns), 0 while it moves data.
+	waitingSince atomic.Int64
+	bytesRead    atomic.Int64
+}
+
+func newPump(pipe *os.File, stream byte, log *ring.Log, lineLimit int) *pump {
+	return &pump{pipe: pipe, stream: stream, log: log, limit: lineLimit, done: make(chan struct{})}
+}
+
+func (p *pump) run() {
+	defer close(p.done)
+	defer p.pipe.Close()
+	lines := lineSplitter{limit: p.limit, emit: p.append}
+	defer lines.finish()
+	buffer := make([]byte, pumpBufferBytes)
+	for {
+		p.waitingSince.Store(time.Now().UnixNano())
+		count, err := p.pipe.Read(buffer)
+		p.waitingSince.Store(0)
+		p.bytesRead.Add(int64(count))
+		lines.feed(buffer[:count])
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (p *pump) append(line []byte) {
+	p.log.Append(ring.Record{TimestampMs: time.Now().UnixMilli(), Stream: p.stream, Text: line})
+}

@@ -1,0 +1,117 @@
+package process
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// killRounds bounds the chase of processes that fork while they are being killed.
+const killRounds = 50
+
+type procEntry struct {
+	pid, parent, group, session int
+	zombie                      bool
+}
+
+// killTree kills all processes that carry the marker and, while the leader's pid is surely its own, those
+// that descend from it or share its group or session. It scans again until nothing is left, because the
+// victims may be forking.
+func killTree(leader int, marker string) {
+	for range killRounds {
+		victims := descendants(leader, []byte(marker), scanProc())
+		if len(victims) == 0 {
+			return
+		}
+		for _, pid := range victims {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+}
+
+// noLeader is the leader of a process that ended: its pid may by now belong to a stranger.
+const noLeader = -1
+
+func descendants(leader int, marker []byte, entries map[int]procEntry) []int {
+	self := os.Getpid()
+	var victims []int
+	for pid, entry := range entries {
+		if pid == self || entry.zombie {
+			continue
+		}
+		related := entry.group == leader || entry.session == leader || isDescendant(pid, leader, entries)
+		if related || hasMarker(pid, marker) {
+			victims = append(victims, pid)
+		}
+	}
+	return victims
+}
+
+func isDescendant(pid, ancestor int, entries map[int]procEntry) bool {
+	for range len(entries) {
+		entry, known := entries[pid]
+		if !known || entry.parent <= 1 {
+			return false
+		}
+		if entry.parent == ancestor {
+			return true
+		}
+		pid = entry.parent
+	}
+	return false
+}
+
+func hasMarker(pid int, marker []byte) bool {
+	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return false
+	}
+	for _, variable := range bytes.Split(environ, []byte{0}) {
+		if bytes.Equal(variable, marker) {
+			return true
+		}
+	}
+	return false
+}
+
+func scanProc() map[int]procEntry {
+	entries := map[int]procEntry{}
+	folder, err := os.Open("/proc")
+	if err != nil {
+		return entries
+	}
+	defer folder.Close()
+	names, _ := folder.Readdirnames(-1)
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		if entry, ok := readProcEntry(pid); ok {
+			entries[pid] = entry
+		}
+	}
+	return entries
+}
+
+// readProcEntry reads /proc/PID/stat, whose second field is a name that may hold blanks and parentheses.
+func readProcEntry(pid int) (procEntry, bool) {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return procEntry{}, false
+	}
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	if len(fields) < 4 {
+		return procEntry{}, false
+	}
+	entry := procEntry{pid: pid, zombie: fields[0] == "Z" || fields[0] == "X"}
+	entry.parent, _ = strconv.Atoi(fields[1])
+	entry.group, _ = strconv.Atoi(fields[2])
+	entry.session, _ = strconv.Atoi(fields[3])
+	return entry, true
+}
+
+// CountAll counts all processes that the agent can see, zombies and itself included.
+func CountAll() int { return len(scanProc()) }
