@@ -1,0 +1,30 @@
+# What people and CI call. Each target sets up what it needs first; a second time that takes no time.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+TS := node --disable-warning=ExperimentalWarning
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart setup check test test-long bench
+
+help: ## shows this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", 64771, 64772}' $(MAKEFILE_LIST)
+
+quickstart: setup ## sets up, starts a server and runs a program in a gVisor sandbox
+	@$(TS) scripts/quickstart.ts
+
+setup: ## makes this machine ready; repeats nothing
+	@scripts/setup.sh
+
+check: ## types, lint, format and generated files
+	@scripts/setup.sh npm
+	npm run check
+
+test: setup ## everything that CI runs (≤ 20 minutes)
+	npm test
+	cd agent && go vet ./... && go test ./...
+	vitest run --project contract --project e2e --project compat --project security --project chaos
+
+test-long: setup ## long chaos, soak and density runs
+	ATOLL_TEST_LONG=1 vitest run --project chaos --project security --project contract
+
+bench: setup ## compares with bare runtimes on this machine
+	$(TS) bench/run.ts
