@@ -6,7 +6,7 @@ TS := node --disable-warning=ExperimentalWarning
 .PHONY: help quickstart setup check test test-long bench
 
 help: ## shows this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", 64771, 64772}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 quickstart: setup ## sets up, starts a server and runs a program in a gVisor sandbox
 	@$(TS) scripts/quickstart.ts
