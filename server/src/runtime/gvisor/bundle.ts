@@ -1,0 +1,69 @@
+import type { SandboxSpec, Slot } from '../driver.ts';
+import { agentMounts, agentProcess, defaultCapabilities, kernelMounts, OCI_VERSION } from '../oci-spec.ts';
+import type { OciNamespace, OciSpec } from '../oci-spec.ts';
+import { podIdOf } from './slot-path.ts';
+
+/** Inside gVisor a capability reaches the sandbox's own kernel only; these make debuggers work as well. */
+const capabilities = [...defaultCapabilities, 'CAP_SYS_PTRACE'];
+
+const PAUSE_PATH = '/pause';
+
+const cri = (name: string): string => `io.kubernetes.cri.${name}`;
+
+/** The names that runsc needs in the pause root because nothing can be made in it. */
+export const pauseRootEntries = { files: ['pause'], dirs: ['dev', 'proc', 'sys', 'tmp'] };
+
+/**
+ * The pod's root container. It is booted ahead of time, in the slot's network namespace and cgroup, from which the
+ * sandbox takes its address, CPU count and memory size; the image's container joins it later.
+ */
+export function pauseSpec(slot: Slot, pauseBinary: string, pauseRoot: string, cgroupsPath: string): OciSpec {
+  return {
+    ociVersion: OCI_VERSION,
+    process: { ...agentProcess([], 0), args: [PAUSE_PATH, 'pause'] },
+    root: { path: pauseRoot, readonly: true },
+    mounts: [{ destination: PAUSE_PATH, type: 'bind', source: pauseBinary, options: ['bind', 'ro'] }],
+    annotations: { [cri('container-type')]: 'sandbox', [cri('sandbox-id')]: podIdOf(slot.id) },
+    linux: { namespaces: [...isolated, networkOf(slot)], cgroupsPath },
+  };
+}
+
+/** The container with the image's files and the agent as PID 1. */
+export function mainSpec(slot: Slot, spec: SandboxSpec): OciSpec {
+  return {
+    ociVersion: OCI_VERSION,
+    process: agentProcess(capabilities, 0),
+    root: { path: spec.rootfs, readonly: false },
+    hostname: spec.hostname,
+    mounts: [
+      ...kernelMounts(slot),
+      { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['rw'] },
+      keepTmpOnDisk,
+      ...agentMounts(spec),
+    ],
+    annotations: {
+      [cri('container-type')]: 'container',
+      [cri('sandbox-id')]: podIdOf(slot.id),
+      [cri('container-name')]: 'main',
+    },
+    linux: { namespaces: isolated },
+  };
+}
+
+const isolated: readonly OciNamespace[] = [
+  { type: 'pid' },
+  { type: 'ipc' },
+  { type: 'uts' },
+  { type: 'mount' },
+];
+
+const networkOf = (slot: Slot): OciNamespace =>
+  slot.endpoint.netnsPath === undefined
+    ? { type: 'network' }
+    : { type: 'network', path: slot.endpoint.netnsPath };
+
+/**
+ * Over an empty /tmp runsc mounts a tmpfs without a size, unless the spec names a mount there. A type that it does
+ * not know counts as one and is then skipped, so /tmp stays part of the disk and under its limit.
+ */
+const keepTmpOnDisk = { destination: '/tmp', type: 'none-disk', source: 'none' };

@@ -1,0 +1,194 @@
+import { access, mkdir, open, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import type { Log } from '../../lib/log.ts';
+import { run } from '../../lib/run.ts';
+import { awaitAgentReady, awaitSuccess } from '../agent-ready.ts';
+import type { CgroupLimits, Cgroups } from '../cgroup.ts';
+import type { ResourceLimits, RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
+import { createSlotOperations } from '../slot-operation.ts';
+import { mainSpec, pauseRootEntries, pauseSpec } from './bundle.ts';
+import { launchInCgroup } from './launch.ts';
+import { runscCommands } from './runsc.ts';
+import type { RunscCommands } from './runsc.ts';
+import { driverPaths, mainIdOf, slotPaths } from './slot-path.ts';
+import type { DriverPaths, SlotPaths } from './slot-path.ts';
+import { forgetCgroupV1, isContainerAlive } from './state-file.ts';
+
+export interface GvisorDriverOptions {
+  runscPath: string;
+  /** Static binary that, called with the argument `pause`, sleeps until it is killed. */
+  pauseBinary: string;
+  /** On a tmpfs, such as /run/atoll/<instance>: nothing in it outlives a reboot. */
+  runDir: string;
+  /** Holds the upper layers, as files without a name. */
+  dataDir: string;
+  cgroups: Cgroups;
+  log: Log;
+}
+
+const BOOT_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 30_000;
+const COMMAND_TIMEOUT_MS = 5_000;
+const MB = 1024 * 1024;
+/** What gVisor itself needs beside the sandbox's memory. */
+const MIN_OVERHEAD_MB = 128;
+
+interface Context {
+  options: GvisorDriverOptions;
+  paths: DriverPaths;
+  runsc: RunscCommands;
+  /** Prepared `runsc run`s of slots that have not been started, waiting at their gates. */
+  waiting: Map<string, ChildProcess>;
+}
+
+/**
+ * Sandboxes in gVisor. A prepared slot is a booted pod with a do-nothing container, and a `runsc run` that waits for the
+ * image's bundle; starting is to open its gate. Removing kills the slot's cgroup and deletes what runsc had written,
+ * without asking runsc, which hangs when a sandbox does.
+ */
+export async function createGvisorDriver(options: GvisorDriverOptions): Promise<RuntimeDriver> {
+  const paths = driverPaths(options.runDir, options.dataDir);
+  const context: Context = {
+    options,
+    paths,
+    runsc: runscCommands(options.runscPath, paths),
+    waiting: new Map(),
+  };
+  const operations = createSlotOperations();
+  await makeFolders(paths);
+  return {
+    name: 'gvisor',
+    capabilities: { isolation: 'gvisor', memorySnapshot: false, diskLimit: 'exact' },
+    prepare: (slot, signal) => operations.run(slot.id, signal, (either) => prepare(context, slot, either)),
+    start: (slot, spec, signal) =>
+      operations.run(slot.id, signal, (either) => start(context, slot, spec, either)),
+    remove: async (slotId) => {
+      await operations.cancel(slotId);
+      await remove(context, slotId);
+    },
+    state: async (slotId) => {
+      const { dir, mainState } = slotPaths(paths, slotId);
+      if (await isContainerAlive(mainState, mainIdOf(slotId))) return 'running';
+      return (await exists(dir)) ? 'stopped' : 'absent';
+    },
+    stats: async (slotId) =>
+      (await options.cgroups.stats(slotId)) ?? { cpuUsageMs: 0, memoryBytes: 0, processCount: 0 },
+    list: async () => {
+      const ids = await Promise.all([readdir(paths.slotsDir).catch(() => []), options.cgroups.list()]);
+      return [...new Set(ids.flat())];
+    },
+    close: () => close(context),
+  };
+}
+
+async function makeFolders(paths: DriverPaths): Promise<void> {
+  await mkdir(paths.slotsDir, { recursive: true, mode: 0o700 });
+  await mkdir(paths.upperDir, { recursive: true, mode: 0o700 });
+  for (const dir of pauseRootEntries.dirs) await mkdir(join(paths.pauseRoot, dir), { recursive: true });
+  for (const file of pauseRootEntries.files) await writeFile(join(paths.pauseRoot, file), '', { flag: 'a' });
+}
+
+async function prepare(context: Context, slot: Slot, signal: AbortSignal): Promise<void> {
+  const { cgroups } = context.options;
+  const paths = slotPaths(context.paths, slot.id);
+  // The folder first: whatever is made after it is found by its name.
+  await mkdir(paths.pauseBundle, { recursive: true });
+  await mkdir(paths.mainBundle, { recursive: true });
+  await cgroups.create(slot.id, guestLimits(slot.limits));
+  signal.throwIfAborted();
+  await bootPod(context, slot, paths, signal);
+  await cgroups.limit(slot.id, { memoryBytes: hostMemoryBytes(slot.limits) });
+  await forgetCgroupV1(paths.podState);
+  signal.throwIfAborted();
+  await holdMain(context, slot, paths);
+}
+
+/** The sandbox tells its guest the limits that it finds at boot. */
+function guestLimits({ cpus, memoryMb }: ResourceLimits): CgroupLimits {
+  return { cpus, memoryBytes: memoryMb * MB, maxPids: 2 * memoryMb + 512 };
+}
+
+/** The host charges the sandbox for the guest's memory and for what gVisor needs to hold it. */
+function hostMemoryBytes({ memoryMb }: ResourceLimits): number {
+  return (memoryMb + Math.max(MIN_OVERHEAD_MB, Math.ceil(memoryMb / 2))) * MB;
+}
+
+async function bootPod(context: Context, slot: Slot, paths: SlotPaths, signal: AbortSignal): Promise<void> {
+  const { cgroups, pauseBinary } = context.options;
+  const spec = pauseSpec(slot, pauseBinary, context.paths.pauseRoot, cgroups.specPath(slot.id));
+  await writeFile(join(paths.pauseBundle, 'config.json'), JSON.stringify(spec));
+  const child = launchInCgroup(cgroups.joinFiles(slot.id), context.runsc.bootPod(slot, paths));
+  await awaitSuccess(child, { timeoutMs: BOOT_TIMEOUT_MS, signal }).catch((cause: unknown) => {
+    child.kill('SIGKILL');
+    throw new Error(`the pod of slot ${slot.id} did not boot`, { cause });
+  });
+}
+
+/** Loading runsc takes longer than all that it does: have it loaded, up to where it would read the bundle. */
+async function holdMain(context: Context, slot: Slot, paths: SlotPaths): Promise<ChildProcess> {
+  await rm(paths.gate, { force: true });
+  await run(['mkfifo', '-m', '600', paths.gate], { timeoutMs: COMMAND_TIMEOUT_MS });
+  const joinFiles = context.options.cgroups.joinFiles(slot.id);
+  const child = launchInCgroup(joinFiles, context.runsc.runMain(slot, paths));
+  child.unref();
+  context.waiting.set(slot.id, child);
+  return child;
+}
+
+async function start(
+  context: Context,
+  slot: Slot,
+  spec: SandboxSpec,
+  signal: AbortSignal,
+): Promise<SlotEndpoint> {
+  const paths = slotPaths(context.paths, slot.id);
+  // A slot that an earlier process of this server prepared has no waiting command of ours.
+  const child = context.waiting.get(slot.id) ?? (await holdMain(context, slot, paths));
+  context.waiting.delete(slot.id);
+  await writeFile(join(paths.mainBundle, 'config.json'), JSON.stringify(mainSpec(slot, spec)));
+  const gate = await open(paths.gate, 'r+');
+  try {
+    const port = await awaitAgentReady(child, { timeoutMs: START_TIMEOUT_MS, signal, handsOver: true });
+    return { ...slot.endpoint, port };
+  } catch (cause) {
+    child.kill('SIGKILL');
+    throw new Error(`the sandbox in slot ${slot.id} did not start`, { cause });
+  } finally {
+    await gate.close();
+  }
+}
+
+async function remove(context: Context, slotId: string): Promise<void> {
+  const paths = slotPaths(context.paths, slotId);
+  const waiting = context.waiting.get(slotId);
+  context.waiting.delete(slotId);
+  await context.options.cgroups.remove(slotId);
+  for (const pipe of [waiting?.stdout, waiting?.stderr]) pipe?.destroy();
+  await Promise.all(paths.runscFiles.map((file) => rm(file, { force: true })));
+  await rm(paths.dir, { recursive: true, force: true });
+}
+
+async function close(context: Context): Promise<void> {
+  const { paths, options } = context;
+  await options.cgroups.close();
+  // runsc pins the namespace by a mount; two first pods at once pin it twice.
+  while (await isMountPoint(paths.nullNetns)) {
+    await run(['umount', paths.nullNetns], { timeoutMs: COMMAND_TIMEOUT_MS });
+  }
+  for (const dir of [paths.runscRoot, paths.slotsDir, paths.pauseRoot, paths.upperDir]) {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function isMountPoint(path: string): Promise<boolean> {
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+  return mounts.split('\n').some((line) => line.split(' ')[4] === path);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+
+/** Where the driver keeps what belongs to one slot. Everything is found by the slot's id alone. */
+export interface SlotPaths {
+  dir: string;
+  /** Bundle of the pod's root container, which does nothing. */
+  pauseBundle: string;
+  /** Bundle of the container with the image and the agent. */
+  mainBundle: string;
+  /** Pipe that holds back the prepared `runsc run` until it is opened. */
+  gate: string;
+  /** State files and socket that runsc keeps under its root. */
+  runscFiles: readonly string[];
+  mainState: string;
+  podState: string;
+}
+
+export interface DriverPaths {
+  /** The `--root` of runsc. */
+  runscRoot: string;
+  slotsDir: string;
+  /** Read-only root file system of all pause containers. */
+  pauseRoot: string;
+  /** Where runsc keeps the files, already unlinked, with the upper layers. */
+  upperDir: string;
+  /** The empty network namespace that runsc pins for its file proxies. */
+  nullNetns: string;
+}
+
+export const podIdOf = (slotId: string): string => slotId;
+export const mainIdOf = (slotId: string): string => `${slotId}-main`;
+
+export function driverPaths(runDir: string, dataDir: string): DriverPaths {
+  const runscRoot = join(runDir, 'runsc');
+  return {
+    runscRoot,
+    slotsDir: join(runDir, 'slot'),
+    pauseRoot: join(runDir, 'pause-root'),
+    upperDir: join(dataDir, 'upper'),
+    nullNetns: join(runscRoot, 'null-netns'),
+  };
+}
+
+export function slotPaths(paths: DriverPaths, slotId: string): SlotPaths {
+  const dir = join(paths.slotsDir, slotId);
+  const stateOf = (containerId: string, suffix: string): string =>
+    join(paths.runscRoot, `${containerId}_sandbox:${podIdOf(slotId)}.${suffix}`);
+  const containers = [podIdOf(slotId), mainIdOf(slotId)];
+  return {
+    dir,
+    pauseBundle: join(dir, 'pause'),
+    mainBundle: join(dir, 'main'),
+    gate: join(dir, 'gate'),
+    runscFiles: [
+      ...containers.flatMap((id) => [stateOf(id, 'state'), stateOf(id, 'lock')]),
+      join(paths.runscRoot, `runsc-${podIdOf(slotId)}.sock`),
+    ],
+    mainState: stateOf(mainIdOf(slotId), 'state'),
+    podState: stateOf(podIdOf(slotId), 'state'),
+  };
+}

@@ -1,0 +1,45 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+
+/** The parts of runsc's state files (container id → process ids) that matter here. */
+interface StateFile {
+  goferPid?: number;
+  sandbox?: { pid?: number; cgroup?: { cgroupv1?: unknown } };
+}
+
+/**
+ * Whether the container of a state file still runs. Its file proxy tells: it holds the container's files and ends with
+ * the last process of the container, also when the pod lives on, and, unlike `runsc state`, costs no process.
+ */
+export async function isContainerAlive(stateFile: string, containerId: string): Promise<boolean> {
+  const { goferPid } = await readState(stateFile);
+  return goferPid !== undefined && (await isGoferOf(goferPid, containerId));
+}
+
+/** Process ids come back; the command line tells who has this one. That of a zombie is empty. */
+async function isGoferOf(pid: number, containerId: string): Promise<boolean> {
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  const args = commandLine.split('\0');
+  return args.includes('gofer') && args.includes(containerId);
+}
+
+/**
+ * Makes runsc forget that the pod has cgroups. On cgroup v1 it would join and leave all of them, 20 ms, around the
+ * start of each further container, although the caller is in them already (launch.ts). On v2 this costs nothing.
+ */
+export async function forgetCgroupV1(stateFile: string): Promise<void> {
+  const state = await readState(stateFile);
+  if (state.sandbox?.cgroup?.cgroupv1 === undefined) return;
+  const next = { ...state, sandbox: { ...state.sandbox, cgroup: {} } };
+  await writeFile(`${stateFile}.next`, JSON.stringify(next), { mode: 0o640 });
+  await rename(`${stateFile}.next`, stateFile);
+}
+
+/** runsc replaces its state files in place, so a reader may meet half of one; that counts as none. */
+async function readState(stateFile: string): Promise<StateFile> {
+  try {
+    const state: unknown = JSON.parse(await readFile(stateFile, 'utf8'));
+    return typeof state === 'object' && state !== null ? state : {};
+  } catch {
+    return {};
+  }
+}
