@@ -1,0 +1,74 @@
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { ApiError } from '@atoll/protocol';
+import { randomId } from '../lib/id.ts';
+import { createVerifier, digestPath, parseDigest } from './digest.ts';
+import { publish } from './durable.ts';
+import { createSingleFlight } from './single-flight.ts';
+
+export interface BlobStore {
+  /** Where a blob of this digest is or would be. */
+  path(digest: string): string;
+  has(digest: string): boolean;
+  /** Copies a file in, verifying size and digest; does nothing when the blob is here. */
+  add(digest: string, sizeBytes: number, source: string, signal: AbortSignal): Promise<void>;
+}
+
+/** Content-addressed files. Temporary ones of an earlier process are removed on opening. */
+export async function openBlobStore(dir: string): Promise<BlobStore> {
+  const tempDir = join(dir, 'tmp');
+  await rm(tempDir, { recursive: true, force: true });
+  await mkdir(tempDir, { recursive: true, mode: 0o700 });
+  const once = createSingleFlight<void>();
+  const path = (digest: string): string => join(dir, digestPath(digest));
+  const has = (digest: string): boolean => existsSync(path(digest));
+  const copy = async (
+    digest: string,
+    sizeBytes: number,
+    source: string,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const temp = join(tempDir, randomId(16));
+    try {
+      await copyVerified(digest, sizeBytes, source, temp, signal);
+      await publish(temp, path(digest));
+    } finally {
+      await rm(temp, { force: true });
+    }
+  };
+  return {
+    path,
+    has,
+    async add(digest, sizeBytes, source, signal) {
+      parseDigest(digest);
+      if (!has(digest)) await once(digest, () => copy(digest, sizeBytes, source, signal));
+    },
+  };
+}
+
+async function copyVerified(
+  digest: string,
+  sizeBytes: number,
+  source: string,
+  temp: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const actual = (await stat(source)).size;
+  if (actual !== sizeBytes) {
+    throw new ApiError('invalid_request', `blob ${digest} has ${actual} bytes instead of ${sizeBytes}`, {
+      hint: 'The image is damaged or incomplete: fetch or build it again.',
+    });
+  }
+  const verifier = createVerifier(digest, 'the blob');
+  async function* verified(chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
+      verifier.update(chunk);
+      yield chunk;
+    }
+    verifier.verify();
+  }
+  const output = createWriteStream(temp, { flags: 'wx', mode: 0o600, flush: true });
+  await pipeline(createReadStream(source, { highWaterMark: 1024 * 1024 }), verified, output, { signal });
+}

@@ -1,0 +1,126 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { randomId } from '../lib/id.ts';
+import type { Log } from '../lib/log.ts';
+import type { Db } from '../store/db.ts';
+import { openBlobStore } from './blob-store.ts';
+import type { BlobStore } from './blob-store.ts';
+import { readCatalog } from './catalog.ts';
+import { verifyNewName } from './image-name.ts';
+import { createImageRecords } from './image-records.ts';
+import type { ImageRecords, ReferenceHolder, Registration } from './image-records.ts';
+import { defaultLayerLimits } from './layer-limits.ts';
+import type { LayerLimits } from './layer-limits.ts';
+import { openLayerStore } from './layer-store.ts';
+import { readLayout } from './oci-layout.ts';
+import type { LayoutImage } from './oci-layout.ts';
+import { describeByName, describeImage, resolveImage } from './resolve.ts';
+import type { ImageDescription, ResolvedImage } from './resolve.ts';
+import { createRootfsSource } from './rootfs.ts';
+import type { Rootfs } from './rootfs.ts';
+import { createRootfsMounts } from './rootfs-mounts.ts';
+
+export interface ImageStoreOptions {
+  db: Db;
+  /** Of mode 0700: unpacked layers hold setuid files and device nodes. */
+  dataDir: string;
+  /** Holds the mounts of rootfs; by default a folder of the data directory. */
+  runDir?: string;
+  log: Log;
+  limits?: LayerLimits;
+  /** Unpacking takes root. Without it images can be registered and described, and are unpacked on first use. */
+  canUnpack?: boolean;
+  now?: () => number;
+}
+
+export interface ImportRequest extends Registration {
+  /** An OCI image layout directory. */
+  layoutDir: string;
+}
+
+export interface ImageStore {
+  /** Takes an image in from an OCI layout and names it. Does no work for what is already here. */
+  importLayout(request: ImportRequest, signal?: AbortSignal): Promise<ImageDescription>;
+  /** Imports the base images that set-up left in `<cacheDir>/images`. */
+  importCatalog(cacheDir: string, signal?: AbortSignal): Promise<ImageDescription[]>;
+  resolve(workspaceId: string, ref: string): ResolvedImage;
+  describe(workspaceId: string, ref: string): ImageDescription;
+  list(workspaceId: string): ImageDescription[];
+  acquireRootfs(manifestDigest: string, signal?: AbortSignal): Promise<Rootfs>;
+  /** Keeps a manifest from garbage collection. Call it in the transaction that writes the holder. */
+  addReference(manifestDigest: string, holder: ReferenceHolder): void;
+  dropReferences(holder: ReferenceHolder): void;
+  /** Unmounts what an earlier process left mounted, but for the images that sandboxes use. */
+  reconcileMounts(inUse: ReadonlySet<string>): Promise<void>;
+  /** Ends unpacking in flight and unmounts every rootfs that nobody holds. */
+  closeAll(): Promise<void>;
+}
+
+/** Opens the images of a data directory and removes what an earlier process left half done. */
+export async function openImageStore(options: ImageStoreOptions): Promise<ImageStore> {
+  const { db, dataDir, log, now = Date.now } = options;
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const blobs = await openBlobStore(join(dataDir, 'blobs'));
+  const layers = await openLayerStore(join(dataDir, 'layers'), options.limits ?? defaultLayerLimits);
+  const runDir = options.runDir ?? join(dataDir, 'mounts');
+  const mounts = createRootfsMounts({ dir: join(runDir, 'rootfs'), log });
+  const records = createImageRecords(db, now);
+  const rootfs = createRootfsSource({ records, blobs, layers, mounts });
+  const canUnpack = options.canUnpack ?? process.getuid?.() === 0;
+  const closing = new AbortController();
+  const until = (signal?: AbortSignal): AbortSignal =>
+    signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal]);
+  records.endAllLeases();
+
+  const importLayout = async (request: ImportRequest, signal?: AbortSignal): Promise<ImageDescription> => {
+    verifyNewName(request.workspaceId, request.repository, request.tag);
+    const image = await readLayout(request.layoutDir);
+    const id = await withLease(records, image, async () => {
+      await copyBlobs(blobs, image, until(signal));
+      records.addManifest(image);
+      if (canUnpack) await rootfs.unpack(image.descriptor.digest, until(signal));
+      return records.register(request, image.descriptor.digest);
+    });
+    return describeByName(records, request.workspaceId, id);
+  };
+  return {
+    importLayout,
+    async importCatalog(cacheDir, signal) {
+      const imported: ImageDescription[] = [];
+      for (const request of await readCatalog(cacheDir)) imported.push(await importLayout(request, signal));
+      return imported;
+    },
+    resolve: (workspaceId, ref) => resolveImage(records, workspaceId, ref),
+    describe: (workspaceId, ref) => describeByName(records, workspaceId, ref),
+    list: (workspaceId) => records.list(workspaceId).map((row) => describeImage(records, row)),
+    acquireRootfs: (manifestDigest, signal) => rootfs.acquire(manifestDigest, until(signal)),
+    addReference: records.addReference,
+    dropReferences: records.dropReferences,
+    reconcileMounts: (inUse) => mounts.reconcile(inUse),
+    async closeAll() {
+      closing.abort();
+      await mounts.reconcile(new Set());
+    },
+  };
+}
+
+/** Until a manifest names them, the blobs of an import belong to nobody else. */
+async function withLease<T>(records: ImageRecords, image: LayoutImage, work: () => Promise<T>): Promise<T> {
+  const leaseId = randomId(16);
+  records.lease(
+    leaseId,
+    blobsOf(image).map(({ digest }) => digest),
+  );
+  try {
+    return await work();
+  } finally {
+    records.endLease(leaseId);
+  }
+}
+
+async function copyBlobs(blobs: BlobStore, image: LayoutImage, signal: AbortSignal): Promise<void> {
+  for (const { digest, size } of blobsOf(image))
+    await blobs.add(digest, size, image.blobPath(digest), signal);
+}
+
+const blobsOf = ({ descriptor, manifest }: LayoutImage) => [descriptor, manifest.config, ...manifest.layers];

@@ -1,0 +1,84 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { run } from '../lib/run.ts';
+import { digestPath } from './digest.ts';
+import { publish, syncPath } from './durable.ts';
+import type { LayerLimits } from './layer-limits.ts';
+import { createSingleFlight } from './single-flight.ts';
+import { unpackLayer } from './unpack.ts';
+
+const layerSchema = z.object({
+  sizeBytes: z.int(),
+  entryCount: z.int(),
+  whiteoutCount: z.int(),
+  isOpaqueRoot: z.boolean(),
+});
+export type UnpackedLayerRecord = z.infer<typeof layerSchema>;
+
+export interface LayerStore {
+  /** The unpacked layer; absent when it has not been unpacked. */
+  find(diffId: string): UnpackedLayerRecord | undefined;
+  /** Directory with the layer's tree, as a lower directory of an overlay. */
+  treePath(diffId: string): string;
+  /** Unpacks the layer unless it is here; who asks for one that is being unpacked waits for it. */
+  ensure(diffId: string, blob: string, signal: AbortSignal): Promise<UnpackedLayerRecord>;
+}
+
+const TEMP = 'tmp-';
+const REMOVE_TIMEOUT_MS = 10 * 60_000;
+const SYNC_TIMEOUT_MS = 10 * 60_000;
+
+/**
+ * Layers as directories, `<algorithm>/<hex of the diff id>/{tree,layer.json}`. One appears by rename, whole
+ * and synced; what an earlier process left half done is removed on opening.
+ */
+export async function openLayerStore(dir: string, limits: LayerLimits): Promise<LayerStore> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await removeLeftovers(dir);
+  const once = createSingleFlight<UnpackedLayerRecord>();
+  const layerDir = (diffId: string): string => join(dir, digestPath(diffId));
+  const find = (diffId: string): UnpackedLayerRecord | undefined => {
+    const path = join(layerDir(diffId), 'layer.json');
+    return existsSync(path) ? layerSchema.parse(JSON.parse(readFileSync(path, 'utf8'))) : undefined;
+  };
+  const unpack = async (diffId: string, blob: string, signal: AbortSignal): Promise<UnpackedLayerRecord> => {
+    const temp = await mkdtemp(join(dir, TEMP));
+    try {
+      const target = join(temp, 'tree');
+      await mkdir(target, { mode: 0o755 });
+      const layer = await unpackLayer({ blob, diffId, target, tempDir: dir, limits, signal });
+      await writeFile(join(temp, 'layer.json'), JSON.stringify(layer));
+      await syncTree(temp);
+      await publish(temp, layerDir(diffId));
+      return layer;
+    } catch (error) {
+      await removeTree(temp);
+      throw error;
+    }
+  };
+  return {
+    find,
+    treePath: (diffId) => join(layerDir(diffId), 'tree'),
+    ensure: async (diffId, blob, signal) => find(diffId) ?? once(diffId, () => unpack(diffId, blob, signal)),
+  };
+}
+
+async function removeLeftovers(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    if (name.startsWith(TEMP) || name.startsWith('jail-')) await removeTree(join(dir, name));
+  }
+}
+
+async function removeTree(path: string): Promise<void> {
+  await run(['rm', '--recursive', '--force', '--one-file-system', '--', path], {
+    timeoutMs: REMOVE_TIMEOUT_MS,
+  });
+}
+
+/** One call for the whole file system: a sync per file would take longer than the unpacking. */
+async function syncTree(path: string): Promise<void> {
+  await run(['sync', '--file-system', path], { timeoutMs: SYNC_TIMEOUT_MS });
+  await syncPath(path);
+}

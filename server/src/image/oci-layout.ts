@@ -1,0 +1,119 @@
+import { readFile, stat } from 'node:fs/promises';
+import { arch } from 'node:os';
+import { join } from 'node:path';
+import { ApiError } from '@atoll/protocol';
+import type { z } from 'zod';
+import { createVerifier, digestPath } from './digest.ts';
+import { configSchema, indexSchema, isIndexType, isManifestType, manifestSchema } from './oci-schema.ts';
+import type { Descriptor, Manifest, OciConfig } from './oci-schema.ts';
+
+/** An image of a layout: its manifest for this machine's platform, and where its blobs lie. */
+export interface LayoutImage {
+  descriptor: Descriptor;
+  manifest: Manifest;
+  config: OciConfig;
+  configJson: string;
+  blobPath(digest: string): string;
+}
+
+const MAX_JSON_BYTES = 4 * 1024 * 1024;
+const MAX_INDEX_DEPTH = 4;
+
+const architectures: Readonly<Record<string, string>> = {
+  x64: 'amd64',
+  arm64: 'arm64',
+  arm: 'arm',
+  ia32: '386',
+};
+const machineArchitecture = architectures[arch()] ?? arch();
+
+/** Reads an OCI image layout directory. With more than one image in it, this machine's platform decides. */
+export async function readLayout(dir: string): Promise<LayoutImage> {
+  const blobPath = (digest: string): string => join(dir, 'blobs', digestPath(digest));
+  const readBlob = async ({ digest }: Descriptor): Promise<string> => {
+    const text = await readJson(blobPath(digest));
+    const verifier = createVerifier(digest, `blob ${digest}`);
+    verifier.update(Buffer.from(text));
+    verifier.verify();
+    return text;
+  };
+  let index = parse(indexSchema, await readJson(join(dir, 'index.json')), 'index.json');
+  for (let depth = 0; depth < MAX_INDEX_DEPTH; depth++) {
+    const descriptor = choosePlatform(index.manifests, dir);
+    if (!isIndexType(descriptor.mediaType)) return readImage(descriptor, readBlob, blobPath);
+    index = parse(indexSchema, await readBlob(descriptor), `index ${descriptor.digest}`);
+  }
+  throw new ApiError(
+    'invalid_request',
+    `the image layout nests indexes deeper than ${MAX_INDEX_DEPTH}: ${dir}`,
+  );
+}
+
+async function readImage(
+  descriptor: Descriptor,
+  readBlob: (descriptor: Descriptor) => Promise<string>,
+  blobPath: (digest: string) => string,
+): Promise<LayoutImage> {
+  const manifest = parse(manifestSchema, await readBlob(descriptor), `manifest ${descriptor.digest}`);
+  const configJson = await readBlob(manifest.config);
+  const config = parse(configSchema, configJson, `config ${manifest.config.digest}`);
+  if (config.rootfs.diff_ids.length !== manifest.layers.length) {
+    throw new ApiError(
+      'invalid_request',
+      `image ${descriptor.digest} lists ${manifest.layers.length} layers but ${config.rootfs.diff_ids.length} diff ids`,
+    );
+  }
+  verifyPlatform(config, descriptor.digest);
+  return { descriptor, manifest, config, configJson, blobPath };
+}
+
+/** Attestations that builders put beside images have the platform unknown/unknown and never match. */
+function choosePlatform(descriptors: Descriptor[], where: string): Descriptor {
+  const images = descriptors.filter(({ mediaType }) => isManifestType(mediaType) || isIndexType(mediaType));
+  const matching = images.filter(({ platform }) => platform !== undefined && isMachine(platform));
+  const unspecified = images.filter(({ platform }) => platform === undefined);
+  const chosen = matching[0] ?? unspecified[0];
+  if (chosen) return chosen;
+  const offered = images.map(({ platform }) => `${platform?.os}/${platform?.architecture}`).join(', ');
+  throw new ApiError(
+    'unsupported',
+    `no image for linux/${machineArchitecture} in ${where}; it has: ${offered || 'none'}`,
+  );
+}
+
+const isMachine = (platform: { os: string; architecture: string }): boolean =>
+  platform.os === 'linux' && platform.architecture === machineArchitecture;
+
+function verifyPlatform(config: OciConfig, digest: string): void {
+  if (isMachine(config)) return;
+  throw new ApiError(
+    'unsupported',
+    `image ${digest} is for ${config.os}/${config.architecture}, this machine is linux/${machineArchitecture}`,
+  );
+}
+
+async function readJson(path: string): Promise<string> {
+  const size = await stat(path).then(
+    ({ size }) => size,
+    (error: unknown) => {
+      throw new ApiError('invalid_request', `no image layout: ${path} cannot be read`, { cause: error });
+    },
+  );
+  if (size <= MAX_JSON_BYTES) return readFile(path, 'utf8');
+  throw new ApiError('invalid_request', `${path} has ${size} bytes, more than ${MAX_JSON_BYTES}`);
+}
+
+function parse<T extends z.ZodType>(schema: T, text: string, what: string): z.infer<T> {
+  const result = schema.safeParse(tryJson(text));
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new ApiError('invalid_request', `${what} is invalid: ${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+function tryJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

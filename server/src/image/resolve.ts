@@ -1,0 +1,146 @@
+import { ApiError } from '@atoll/protocol';
+import {
+  aliasWorkspace,
+  canonicalName,
+  isReservedWorkspace,
+  looksLikeOciReference,
+  tryParseReference,
+} from './image-name.ts';
+import type { ImageRecords, ImageRow, Provenance } from './image-records.ts';
+import { configSchema } from './oci-schema.ts';
+
+/** What an image's config says about its processes. */
+export interface ImageConfig {
+  /** `KEY=value`, as in the config. */
+  env: string[];
+  /** Empty when no USER was ever given. */
+  user: string;
+  workdir: string;
+  entrypoint: string[];
+  cmd: string[];
+  labels: Record<string, string>;
+  exposedPorts: string[];
+  stopSignal?: string;
+}
+
+export interface ResolvedImage extends Provenance {
+  id: string;
+  canonicalName: string;
+  manifestDigest: string;
+  isPublic: boolean;
+  createdAt: number;
+  config: ImageConfig;
+  /** Who runs processes that name no user, and where. */
+  runtimeUser: string;
+  runtimeWorkdir: string;
+}
+
+export interface ImageDescription extends Provenance {
+  id: string;
+  name: string;
+  digest: string;
+  /** Config and layers as they are stored and pushed: compressed. */
+  sizeBytes: number;
+  layerCount: number;
+  isPublic: boolean;
+  createdAt: number;
+}
+
+/** Defaults of a base image for running sandboxes; builds on top of it still start as root in /. */
+const USER_LABEL = 'dev.atoll.user';
+const WORKDIR_LABEL = 'dev.atoll.workdir';
+
+/**
+ * Finds an image by name or id: the workspace's own names, then ids, then the short names of the base
+ * images, then what other workspaces made public.
+ */
+export function resolveImage(records: ImageRecords, workspaceId: string, ref: string): ResolvedImage {
+  const row = findImage(records, workspaceId, ref);
+  if (row === undefined) throw imageNotFound(ref);
+  const config = toConfig(row.config);
+  return {
+    id: row.id,
+    canonicalName: nameOf(row),
+    manifestDigest: row.manifest_digest,
+    isPublic: row.is_public === 1,
+    createdAt: row.created_at,
+    config,
+    // An explicit USER or WORKDIR of a later image replaces the label of its base.
+    runtimeUser: config.user || config.labels[USER_LABEL] || 'root',
+    runtimeWorkdir: config.workdir || config.labels[WORKDIR_LABEL] || '/',
+    ...provenanceOf(row),
+  };
+}
+
+function findImage(records: ImageRecords, workspaceId: string, ref: string): ImageRow | undefined {
+  const reference = tryParseReference(ref);
+  if (reference === undefined) return undefined;
+  const { workspace, repository, tag } = reference;
+  if (workspace !== undefined) return records.findByTag(workspace, repository, tag);
+  return (
+    records.findByTag(workspaceId, repository, tag) ??
+    findById(records, workspaceId, ref) ??
+    records.findByTag(aliasWorkspace, repository, tag) ??
+    records.findPublic(repository, tag)
+  );
+}
+
+function findById(records: ImageRecords, workspaceId: string, id: string): ImageRow | undefined {
+  const row = records.findById(id);
+  if (row === undefined) return undefined;
+  const isVisible =
+    row.workspace_id === workspaceId || row.is_public === 1 || isReservedWorkspace(row.workspace_id);
+  return isVisible ? row : undefined;
+}
+
+function imageNotFound(ref: string): ApiError {
+  const shown = ref.length > 300 ? `${ref.slice(0, 300)}…` : ref;
+  const hint = looksLikeOciReference(ref)
+    ? `Sandboxes start from registered images. Register it first: \`atoll sbx image import ${shown}\`, or a Dockerfile with \`FROM ${shown}\`.`
+    : undefined;
+  return new ApiError('image_not_found', `image not found: ${shown}`, hint === undefined ? {} : { hint });
+}
+
+/** The image for people: what it is, how big, and where it came from. */
+export function describeImage(records: ImageRecords, row: ImageRow): ImageDescription {
+  return {
+    id: row.id,
+    name: nameOf(row),
+    digest: row.manifest_digest,
+    sizeBytes: records.sizeBytes(row.manifest_digest),
+    layerCount: records.layers(row.manifest_digest).length,
+    isPublic: row.is_public === 1,
+    createdAt: row.created_at,
+    ...provenanceOf(row),
+  };
+}
+
+export function describeByName(records: ImageRecords, workspaceId: string, ref: string): ImageDescription {
+  const row = findImage(records, workspaceId, ref);
+  if (row === undefined) throw imageNotFound(ref);
+  return describeImage(records, row);
+}
+
+/** An image whose name has moved on is known by its id alone. */
+const nameOf = (row: ImageRow): string =>
+  row.tag === null ? row.id : canonicalName(row.workspace_id, row.repository, row.tag);
+
+const provenanceOf = (row: ImageRow): Provenance => ({
+  ...(row.base !== null && { base: row.base }),
+  ...(row.substituted_for !== null && { substitutedFor: row.substituted_for }),
+  ...(row.substitution_reason !== null && { substitutionReason: row.substitution_reason }),
+});
+
+function toConfig(json: string): ImageConfig {
+  const settings = configSchema.parse(JSON.parse(json)).config;
+  return {
+    env: settings?.Env ?? [],
+    user: settings?.User ?? '',
+    workdir: settings?.WorkingDir ?? '',
+    entrypoint: settings?.Entrypoint ?? [],
+    cmd: settings?.Cmd ?? [],
+    labels: settings?.Labels ?? {},
+    exposedPorts: Object.keys(settings?.ExposedPorts ?? {}),
+    ...(settings?.StopSignal !== undefined && { stopSignal: settings.StopSignal }),
+  };
+}

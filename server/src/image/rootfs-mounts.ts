@@ -1,0 +1,118 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, rmdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../lib/log.ts';
+import { run } from '../lib/run.ts';
+import { parseDigest } from './digest.ts';
+import { createKeyedQueue } from './keyed-queue.ts';
+
+export interface RootfsMounts {
+  /** Path of the mounted overlay of these layer trees, lowest first; mounts it unless it is. */
+  acquire(manifestDigest: string, trees: readonly string[]): Promise<string>;
+  release(manifestDigest: string): Promise<void>;
+  /** Unmounts what is neither held nor named. */
+  reconcile(inUse: ReadonlySet<string>): Promise<void>;
+}
+
+interface Options {
+  /** Holds one mount point per image. Survives restarts of the server while the host is up. */
+  dir: string;
+  /** How many mounts without a user are kept for the next sandbox of their image. */
+  maxIdle?: number;
+  log: Log;
+}
+
+const MOUNT_TIMEOUT_MS = 10_000;
+const LINKS = 'links-';
+
+/**
+ * One read-only overlay mount per image, shared by all its sandboxes. A mount is found by its path alone, so
+ * a restarted server takes over the ones that its sandboxes still use.
+ */
+export function createRootfsMounts({ dir, maxIdle = 16, log }: Options): RootfsMounts {
+  const holders = new Map<string, number>();
+  /** Mounts without holder, the longest idle first. */
+  const idle = new Set<string>();
+  const oneAtATime = createKeyedQueue();
+  const pathOf = (digest: string): string => join(dir, directoryName(digest));
+
+  const unmount = async (digest: string): Promise<void> => {
+    if (holders.has(digest)) return;
+    idle.delete(digest);
+    await unmountPath(pathOf(digest)).catch((error: unknown) =>
+      log.warn({ err: error, digest }, 'rootfs stays mounted'),
+    );
+  };
+  const trim = async (): Promise<void> => {
+    for (const digest of [...idle].slice(0, Math.max(0, idle.size - maxIdle))) {
+      await oneAtATime(digest, () => unmount(digest));
+    }
+  };
+  return {
+    acquire: (digest, trees) =>
+      oneAtATime(digest, async () => {
+        if (!isMounted(pathOf(digest))) await mountOverlay(dir, pathOf(digest), trees);
+        idle.delete(digest);
+        holders.set(digest, (holders.get(digest) ?? 0) + 1);
+        return pathOf(digest);
+      }),
+    async release(digest) {
+      const count = (holders.get(digest) ?? 0) - 1;
+      if (count > 0) return void holders.set(digest, count);
+      holders.delete(digest);
+      idle.add(digest);
+      await trim();
+    },
+    async reconcile(inUse) {
+      const keep = new Set([...inUse].map(directoryName));
+      const names = existsSync(dir) ? await readdir(dir) : [];
+      for (const name of names.filter((name) => !keep.has(name))) {
+        if (name.startsWith(LINKS)) await rm(join(dir, name), { recursive: true, force: true });
+        else await oneAtATime(digestOf(name), () => unmount(digestOf(name)));
+      }
+    },
+  };
+}
+
+/** No colon: it separates directories in the options of an overlay that has this one below it. */
+const directoryName = (digest: string): string => {
+  const { algorithm, hex } = parseDigest(digest);
+  return `${algorithm}-${hex}`;
+};
+const digestOf = (name: string): string => name.replace('-', ':');
+
+/**
+ * Mount options have to fit into a page (4 KiB), which 40 paths fill. So the directories are named by short
+ * links, relative to where mount(8) runs; 500 of them fit, and overlay allows no more. The kernel keeps the
+ * directories themselves, so the links go at once.
+ */
+async function mountOverlay(dir: string, path: string, trees: readonly string[]): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const links = await mkdtemp(join(dir, LINKS));
+  try {
+    const names = trees.map((_, index) => index.toString(36));
+    for (const [index, tree] of trees.entries()) await symlink(tree, join(links, index.toString(36)));
+    // A read-only overlay wants two directories; empty ones below change nothing.
+    await mkdir(join(links, '_'));
+    await mkdir(join(links, '__'));
+    const lower = [...names.toReversed(), '_', '__'].join(':');
+    const options = `ro,nodev,lowerdir=${lower},redirect_dir=nofollow,metacopy=off`;
+    const argv = ['mount', '-t', 'overlay', '-o', options, 'atoll-rootfs', path];
+    await run(argv, { timeoutMs: MOUNT_TIMEOUT_MS, cwd: links });
+  } finally {
+    await rm(links, { recursive: true, force: true });
+  }
+}
+
+function isMounted(path: string): boolean {
+  const escaped = path.replaceAll(
+    /[ \t\n\\]/g,
+    (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`,
+  );
+  return readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${escaped} `);
+}
+
+async function unmountPath(path: string): Promise<void> {
+  while (isMounted(path)) await run(['umount', path], { timeoutMs: MOUNT_TIMEOUT_MS });
+  if (existsSync(path)) await rmdir(path);
+}
