@@ -1,0 +1,206 @@
+import * as protocol from '@atoll/protocol';
+import type { Route, RouteAnswer, RouteCall } from '@atoll/protocol';
+import { createConnection } from './connection.ts';
+import type { ClientOptions, Connection } from './connection.ts';
+import type { Settings } from './settings.ts';
+import type { WaitOptions } from './call-options.ts';
+import { withoutUndefined } from './without-undefined.ts';
+
+export type {
+  Account,
+  AuditEntry,
+  ImageDetail,
+  ImageInfo,
+  Key,
+  Member,
+  Role,
+  Workspace,
+} from '@atoll/protocol';
+
+/** Whose key this is and what it may do. */
+export type Identity = RouteAnswer<typeof protocol.whoami>;
+
+/** A new key; `value` is shown this once. */
+export type CreatedKey = RouteAnswer<typeof protocol.createKey>;
+
+/** A new account with its first workspace and the key of its owner, which is shown this once. */
+export type CreatedAccount = RouteAnswer<typeof protocol.createAccount>;
+
+export interface CreateKeyOptions extends WaitOptions {
+  name: string;
+  /** `api` (default) acts in one workspace, `personal` wherever its member has a role. */
+  kind?: 'api' | 'personal';
+  /** At most that of the caller; for `api` keys. */
+  role?: protocol.Role;
+  /** Whose key it is; only admins make keys for others. */
+  memberId?: string;
+}
+
+/** A device login that waits for its approval. */
+export interface DeviceLogin {
+  /** The secret that only this device knows. */
+  deviceCode: string;
+  /** What somebody with a key approves. */
+  userCode: string;
+  /** Seconds until it expires. */
+  expiresIn: number;
+}
+
+/** A personal access token and the scope it was made for. */
+export interface LoginTokens {
+  accessToken: string;
+  organizationId: string;
+  projectId: string;
+}
+
+/** A page of the audit record, newest first. */
+export interface AuditPage {
+  entries: protocol.AuditEntry[];
+  nextCursor?: number;
+}
+
+/** Accounts, workspaces, members, keys, logins, the audit record and images. Times are epoch milliseconds. */
+export class AdminClient {
+  readonly #connection: Connection;
+
+  constructor(options: ClientOptions = {}) {
+    this.#connection = createConnection(options);
+  }
+
+  /** The server that calls go to, and where it was found. */
+  settings(): Promise<Settings> {
+    return this.#connection.settings();
+  }
+
+  /** Whether the server answers, and its version; needs no key. */
+  health(options: WaitOptions = {}) {
+    return this.#call(protocol.health, {}, options);
+  }
+
+  /** Whose key this is. */
+  whoami(options: WaitOptions = {}): Promise<Identity> {
+    return this.#call(protocol.whoami, {}, options);
+  }
+
+  /** The accounts that the caller may see. */
+  async listAccounts(options: WaitOptions = {}): Promise<protocol.Account[]> {
+    return (await this.#call(protocol.listAccounts, {}, options)).accounts;
+  }
+
+  /** Makes an account with a first workspace and an owner. For the operator of the server. */
+  createAccount(
+    account: { name: string; workspace: string; ownerName: string },
+    options: WaitOptions = {},
+  ): Promise<CreatedAccount> {
+    return this.#call(protocol.createAccount, { body: account }, options);
+  }
+
+  /** The workspaces that the caller may use. */
+  async listWorkspaces(options: WaitOptions = {}): Promise<protocol.Workspace[]> {
+    return (await this.#call(protocol.listWorkspaces, {}, options)).workspaces;
+  }
+
+  /** Makes a workspace in the caller's account. */
+  createWorkspace(name: string, options: WaitOptions = {}): Promise<protocol.Workspace> {
+    return this.#call(protocol.createWorkspace, { body: { name } }, options);
+  }
+
+  /** Who may use a workspace, and as what. */
+  async listMembers(workspace: string, options: WaitOptions = {}): Promise<protocol.Member[]> {
+    return (await this.#call(protocol.listMembers, { params: { workspace } }, options)).members;
+  }
+
+  /** Adds a new member by name, or one of the account by id. */
+  addMember(
+    workspace: string,
+    member: { memberId: string; role: protocol.Role } | { name: string; role: protocol.Role },
+    options: WaitOptions = {},
+  ): Promise<protocol.Member> {
+    return this.#call(protocol.putMember, { params: { workspace }, body: member }, options);
+  }
+
+  /** Changes what a member may do in a workspace. */
+  setMemberRole(
+    workspace: string,
+    memberId: string,
+    role: protocol.Role,
+    options: WaitOptions = {},
+  ): Promise<protocol.Member> {
+    return this.addMember(workspace, { memberId, role }, options);
+  }
+
+  /** Takes a member out of a workspace; its keys for it end at once. */
+  async removeMember(workspace: string, memberId: string, options: WaitOptions = {}): Promise<void> {
+    await this.#call(protocol.removeMember, { params: { workspace, memberId } }, options);
+  }
+
+  /** The caller's keys; for an admin those of the workspace. */
+  async listKeys(options: WaitOptions = {}): Promise<protocol.Key[]> {
+    return (await this.#call(protocol.listKeys, {}, options)).keys;
+  }
+
+  /** Makes a key. */
+  createKey({ signal, ...key }: CreateKeyOptions): Promise<CreatedKey> {
+    return this.#call(protocol.createKey, { body: key }, withoutUndefined({ signal }));
+  }
+
+  /** Ends a key at once. */
+  async revokeKey(id: string, options: WaitOptions = {}): Promise<void> {
+    await this.#call(protocol.revokeKey, { params: { id } }, options);
+  }
+
+  /** What was changed in the workspace, newest first. `limit` 1 to 1000, default 100. */
+  async listAudit(
+    query: { limit?: number; cursor?: number } = {},
+    options: WaitOptions = {},
+  ): Promise<AuditPage> {
+    const input = { query: { limit: query.limit, cursor: query.cursor } };
+    return withoutUndefined(await this.#call(protocol.listAudit, input, options));
+  }
+
+  /** The workspace's images and the public ones. */
+  async listImages(options: WaitOptions = {}): Promise<protocol.ImageInfo[]> {
+    return (await this.#call(protocol.listImages, {}, options)).images;
+  }
+
+  /** One image with its layers and configuration. */
+  describeImage(name: string, options: WaitOptions = {}): Promise<protocol.ImageDetail> {
+    return this.#call(protocol.describeImage, { params: { name } }, options);
+  }
+
+  /** Begins a device login; needs no key. */
+  async startLogin(options: WaitOptions = {}): Promise<DeviceLogin> {
+    const login = await this.#call(protocol.startLogin, {}, options);
+    return { deviceCode: login.device_code, userCode: login.user_code, expiresIn: login.expires_in };
+  }
+
+  /** How a device login stands; needs no key. */
+  async pollLogin(deviceCode: string, options: WaitOptions = {}) {
+    return (await this.#call(protocol.pollLogin, { query: { device_code: deviceCode } }, options)).status;
+  }
+
+  /** Trades an approved device code for a token, once; needs no key. */
+  async exchangeLogin(deviceCode: string, options: WaitOptions = {}): Promise<LoginTokens> {
+    const input = { body: { device_code: deviceCode } };
+    const tokens = await this.#call(protocol.exchangeLogin, input, options);
+    return {
+      accessToken: tokens.access_token,
+      organizationId: tokens.organization_id,
+      projectId: tokens.project_id,
+    };
+  }
+
+  /** Approves the login of a device: it gets a token of the caller. */
+  async approveLogin(userCode: string, options: WaitOptions = {}): Promise<void> {
+    await this.#call(protocol.approveLogin, { params: { userCode } }, options);
+  }
+
+  /** Ends the client; calls after this throw. */
+  close(): void {
+    this.#connection.close();
+  }
+
+  async #call<R extends Route>(route: R, input: RouteCall<R>, options: WaitOptions): Promise<RouteAnswer<R>> {
+    return (await this.#connection.server()).call(route, input, options);
+  }
+}

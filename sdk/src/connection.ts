@@ -1,0 +1,72 @@
+import type { RequestTrace, Transport } from './transport.ts';
+import { createTransport } from './transport.ts';
+import { SandboxError } from './errors.ts';
+import { resolveSettings } from './settings.ts';
+import type { ConnectionOptions, Settings } from './settings.ts';
+
+export const sdkVersion = '0.1.0';
+
+/** How a client reaches the server. */
+export interface ClientOptions extends ConnectionOptions {
+  /** Seconds within which calls must answer, a create included; streams have none. Default 300. */
+  requestTimeout?: number;
+  /** Put before the SDK's own user agent. */
+  userAgent?: string;
+  /** Called after every attempt of a request; for debugging. */
+  onRequest?: (trace: RequestTrace) => void;
+}
+
+/** The way to one server; its settings are looked for at the first call. */
+export interface Connection {
+  readonly requestTimeoutMs: number;
+  settings(): Promise<Settings>;
+  /** The server itself. */
+  server(): Promise<Transport>;
+  /** The agent in a sandbox, behind the gateway at `sandboxUrl` (default: the server's own address). */
+  sandbox(sandboxId: string, sandboxUrl: string | undefined): Promise<Transport>;
+  close(): void;
+}
+
+export function createConnection(options: ClientOptions): Connection {
+  const requestTimeoutMs = (options.requestTimeout ?? 300) * 1000;
+  if (!(requestTimeoutMs > 0)) throw new SandboxError('requestTimeout must be a positive number of seconds');
+  let resolved: Promise<Settings> | undefined;
+  let closed = false;
+  // A failure is not kept: the server, or a profile, may be there at the next call.
+  const settings = () =>
+    (resolved ??= resolveSettings(options).catch((error: unknown) => {
+      resolved = undefined;
+      throw error;
+    }));
+  const transport = async (baseUrl: string | undefined, headers: Record<string, string>) => {
+    if (closed) throw new SandboxError('the client is closed');
+    const found = await settings();
+    return createTransport({
+      baseUrl: baseUrl === undefined ? found.apiUrl : new URL(baseUrl).origin,
+      apiKey: found.apiKey,
+      headers: { ...scopeHeaders(found), ...headers, 'user-agent': userAgent(options) },
+      requestTimeoutMs,
+      onRequest: options.onRequest,
+    });
+  };
+  return {
+    requestTimeoutMs,
+    settings,
+    server: () => transport(undefined, {}),
+    sandbox: (sandboxId, sandboxUrl) => transport(sandboxUrl, { 'x-tensorlake-sandbox-id': sandboxId }),
+    close: () => {
+      closed = true;
+    },
+  };
+}
+
+const userAgent = (options: ClientOptions) =>
+  `${options.userAgent === undefined ? '' : `${options.userAgent} `}atoll-sdk/${sdkVersion}`;
+
+function scopeHeaders(settings: Settings): Record<string, string> {
+  const { organizationId, projectId } = settings;
+  return {
+    ...(organizationId !== undefined && { 'x-forwarded-organization-id': organizationId }),
+    ...(projectId !== undefined && { 'x-forwarded-project-id': projectId }),
+  };
+}

@@ -1,0 +1,34 @@
+export * from './admin-client.ts';
+export type { ClientOptions } from './connection.ts';
+export { RemoteAPIError, SandboxConnectionError, SandboxError, SandboxNotFoundError } from './errors.ts';
+export type { DirectoryEntry, DirectoryListing, FileContent } from './file-content.ts';
+export { OutputMode, ProcessStatus, StdinMode } from './process-info.ts';
+export type {
+  CommandResult,
+  OutputEvent,
+  OutputResponse,
+  ProcessInfo,
+  ProcessUser,
+  RunEvent,
+  RunOptions,
+  StartProcessOptions,
+} from './process-info.ts';
+export { Sandbox } from './sandbox.ts';
+export type { ConnectOptions, DaemonInfo } from './sandbox.ts';
+export type { WaitOptions } from './call-options.ts';
+export type { CreateAndConnectOptions } from './lifecycle.ts';
+export { SandboxClient } from './sandbox-client.ts';
+export type { ArchivedPage, ListArchivedOptions, ListOptions } from './sandbox-client.ts';
+export { SandboxStatus } from './sandbox-info.ts';
+export type {
+  ArchivedSandboxInfo,
+  ContainerResourcesInfo,
+  CreateSandboxOptions,
+  CreateSandboxResponse,
+  NetworkConfig,
+  SandboxInfo,
+  UpdateSandboxOptions,
+} from './sandbox-info.ts';
+export { resolveSettings } from './settings.ts';
+export type { ConnectionOptions, Settings } from './settings.ts';
+export type { RequestTrace } from './transport.ts';

@@ -1,0 +1,165 @@
+import {
+  createSandbox,
+  createSandboxAnswer,
+  deleteSandbox,
+  getSandbox,
+  updateSandbox,
+} from '@atoll/protocol';
+import type { Route, RouteAnswer, RouteCall } from '@atoll/protocol';
+import type { WaitOptions } from './call-options.ts';
+import type { Connection } from './connection.ts';
+import { RemoteAPIError, SandboxError, SandboxNotFoundError } from './errors.ts';
+import { sleep } from './retry.ts';
+import {
+  SandboxStatus,
+  toCreateBody,
+  toCreateResponse,
+  toSandboxInfo,
+  toUpdateBody,
+} from './sandbox-info.ts';
+import type {
+  CreateSandboxOptions,
+  CreateSandboxResponse,
+  SandboxInfo,
+  UpdateSandboxOptions,
+} from './sandbox-info.ts';
+
+export interface CreateAndConnectOptions extends CreateSandboxOptions, WaitOptions {
+  /** Seconds within which the sandbox must run. Default: that of the client. */
+  requestTimeout?: number;
+}
+
+/** A sandbox that runs, and where. */
+export interface RunningSandbox {
+  sandboxId: string;
+  name?: string;
+  sandboxUrl?: string;
+}
+
+const pollPauseMs = 500;
+
+/** Calls on one sandbox, shared by the client and its handles. */
+export class Lifecycle {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  async create(options: CreateAndConnectOptions): Promise<CreateSandboxResponse> {
+    const call = { signal: options.signal, timeoutMs: this.#timeoutMs(options) };
+    try {
+      const input = { params: await this.namespace(), body: toCreateBody(options) };
+      return toCreateResponse(await (await this.#connection.server()).call(createSandbox, input, call));
+    } catch (error) {
+      return timedOutCreate(error);
+    }
+  }
+
+  /** Creates and waits; what does not run in time, or whose caller gives up, is terminated. */
+  async createRunning(options: CreateAndConnectOptions): Promise<RunningSandbox> {
+    const deadline = Date.now() + this.#timeoutMs(options);
+    const created = await this.create(options);
+    try {
+      return await this.#untilRunning(created, deadline, options);
+    } catch (error) {
+      await this.delete(created.sandboxId).catch(() => undefined); // the first error says more
+      throw error;
+    }
+  }
+
+  async get(identifier: string, options: WaitOptions = {}): Promise<SandboxInfo> {
+    return toSandboxInfo(await this.one(getSandbox, identifier, {}, options));
+  }
+
+  async update(
+    identifier: string,
+    changes: UpdateSandboxOptions,
+    options: WaitOptions,
+  ): Promise<SandboxInfo> {
+    return toSandboxInfo(await this.one(updateSandbox, identifier, { body: toUpdateBody(changes) }, options));
+  }
+
+  async delete(identifier: string, options: WaitOptions = {}): Promise<void> {
+    await this.one(deleteSandbox, identifier, {}, options);
+  }
+
+  /** Calls a route whose parameters are the workspace and a sandbox. */
+  async one<R extends Route>(
+    route: R,
+    id: string,
+    rest: object,
+    options: WaitOptions,
+  ): Promise<RouteAnswer<R>> {
+    const params = { ...(await this.namespace()), id };
+    try {
+      const input = { params, ...rest } as unknown as RouteCall<R>; // every route on one sandbox has these params
+      return await (await this.#connection.server()).call(route, input, options);
+    } catch (error) {
+      throw notFound(error, id);
+    }
+  }
+
+  async #untilRunning(
+    created: CreateSandboxResponse,
+    deadline: number,
+    options: WaitOptions,
+  ): Promise<RunningSandbox> {
+    let now: CreateSandboxResponse | SandboxInfo = created;
+    while (now.status !== SandboxStatus.RUNNING) {
+      if (!isStarting(now.status)) throw failedStart(now);
+      if (Date.now() >= deadline) throw lateStart(created);
+      if (now !== created) await sleep(pollPauseMs, options.signal);
+      now = await this.get(created.sandboxId, options);
+    }
+    return now;
+  }
+
+  async namespace(): Promise<{ ns: string }> {
+    return { ns: (await this.#connection.settings()).namespace };
+  }
+
+  #timeoutMs({ requestTimeout }: { requestTimeout?: number }): number {
+    return requestTimeout === undefined ? this.#connection.requestTimeoutMs : requestTimeout * 1000;
+  }
+}
+
+const isStarting = (status: SandboxStatus) =>
+  status === SandboxStatus.PENDING || status === SandboxStatus.TIMEOUT;
+
+function failedStart(sandbox: CreateSandboxResponse | SandboxInfo): SandboxError {
+  const details = sandbox.errorDetails;
+  const said =
+    typeof details === 'object' && details !== null && 'message' in details ? details.message : undefined;
+  const reason = said ?? sandbox.terminationReason;
+  const why = reason === undefined ? '' : `: ${String(reason)}`;
+  return new SandboxError(`Sandbox ${sandbox.sandboxId} ${sandbox.status} during startup${why}`);
+}
+
+const lateStart = (created: CreateSandboxResponse) =>
+  new SandboxError(`Sandbox ${created.sandboxId} did not start in time`, {
+    hint: created.reason ?? 'Raise requestTimeout, or look at the log of the server.',
+  });
+
+/** A create that took too long is answered 504 with a body of its own (wire 1.3). */
+function timedOutCreate(error: unknown): CreateSandboxResponse {
+  if (!(error instanceof RemoteAPIError) || error.statusCode !== 504) throw error;
+  const answer = createSandboxAnswer.safeParse(parseJson(error.responseBody));
+  if (!answer.success) throw error;
+  return toCreateResponse(answer.data);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function notFound(error: unknown, id: string): unknown {
+  const isMissing = error instanceof RemoteAPIError && error.statusCode === 404;
+  // 404 also stands for a workspace that the key may not use; its own message says more then.
+  if (!isMissing || (error.code !== undefined && error.code !== 'sandbox_not_found')) return error;
+  return new SandboxNotFoundError(id, { cause: error, hint: error.hint });
+}

@@ -1,0 +1,127 @@
+import { getArchivedSandbox, listArchivedSandboxes, listSandboxes } from '@atoll/protocol';
+import type { WaitOptions } from './call-options.ts';
+import { createConnection } from './connection.ts';
+import type { ClientOptions, Connection } from './connection.ts';
+import { Lifecycle } from './lifecycle.ts';
+import type { CreateAndConnectOptions, RunningSandbox } from './lifecycle.ts';
+import { Sandbox, whereabouts } from './sandbox.ts';
+import type { ConnectOptions } from './sandbox.ts';
+import { toArchivedSandboxInfo, toSandboxInfo } from './sandbox-info.ts';
+import type {
+  ArchivedSandboxInfo,
+  CreateSandboxResponse,
+  SandboxInfo,
+  SandboxStatus,
+  UpdateSandboxOptions,
+} from './sandbox-info.ts';
+import type { Settings } from './settings.ts';
+
+export interface ListOptions extends WaitOptions {
+  /** Only sandboxes in this state. */
+  status?: Exclude<SandboxStatus, 'timeout' | 'failed'>;
+}
+
+export interface ListArchivedOptions extends WaitOptions {
+  /** Entries per page, 1 to 1000. Default 100. */
+  limit?: number;
+  /** `nextCursor` or `prevCursor` of an earlier page. */
+  cursor?: string;
+  /** Default `forward`, towards older ones. */
+  direction?: 'forward' | 'backward';
+}
+
+/** One page of the archive, newest first. */
+export interface ArchivedPage {
+  sandboxes: ArchivedSandboxInfo[];
+  nextCursor?: string;
+  prevCursor?: string;
+}
+
+/**
+ * Manages the sandboxes of a workspace. Make one and keep it. Without options it finds the server as
+ * `resolveSettings` says. Methods take an id or a name and throw SandboxNotFoundError, RemoteAPIError or
+ * SandboxConnectionError.
+ */
+export class SandboxClient {
+  readonly #connection: Connection;
+  readonly #lifecycle: Lifecycle;
+
+  constructor(options: ClientOptions = {}) {
+    this.#connection = createConnection(options);
+    this.#lifecycle = new Lifecycle(this.#connection);
+  }
+
+  /** The server and the workspace that calls go to, and where that was found. */
+  settings(): Promise<Settings> {
+    return this.#connection.settings();
+  }
+
+  /** Creates a sandbox; answers when it runs. Status `timeout` or `pending`: it did not run in time. */
+  create(options: CreateAndConnectOptions = {}): Promise<CreateSandboxResponse> {
+    return this.#lifecycle.create(options);
+  }
+
+  /** Creates a sandbox, waits until it runs, and returns a handle whose `await using` terminates it. */
+  async createAndConnect(options: CreateAndConnectOptions = {}): Promise<Sandbox> {
+    return this.#handle(await this.#lifecycle.createRunning(options), true);
+  }
+
+  /** A handle for a sandbox that exists. */
+  async connect(identifier: string, options: ConnectOptions = {}): Promise<Sandbox> {
+    return this.#handle(await this.get(identifier, options), false, options.proxyUrl);
+  }
+
+  /** One sandbox; terminated ones by id. */
+  get(identifier: string, options: WaitOptions = {}): Promise<SandboxInfo> {
+    return this.#lifecycle.get(identifier, options);
+  }
+
+  /** Every sandbox of the workspace, newest first. */
+  async list(options: ListOptions = {}): Promise<SandboxInfo[]> {
+    const input = { params: await this.#lifecycle.namespace(), query: { status: options.status } };
+    const { sandboxes } = await (await this.#connection.server()).call(listSandboxes, input, options);
+    return sandboxes.map(toSandboxInfo);
+  }
+
+  /** A page of terminated sandboxes, newest first. */
+  async listArchived(options: ListArchivedOptions = {}): Promise<ArchivedPage> {
+    const { limit, cursor, direction } = options;
+    const input = { params: await this.#lifecycle.namespace(), query: { limit, cursor, direction } };
+    const page = await (await this.#connection.server()).call(listArchivedSandboxes, input, options);
+    return {
+      sandboxes: page.sandboxes.map(toArchivedSandboxInfo),
+      ...(page.next_cursor !== null && { nextCursor: page.next_cursor }),
+      ...(page.prev_cursor !== null && { prevCursor: page.prev_cursor }),
+    };
+  }
+
+  /** One terminated sandbox. */
+  async getArchived(identifier: string, options: WaitOptions = {}): Promise<ArchivedSandboxInfo> {
+    return toArchivedSandboxInfo(await this.#lifecycle.one(getArchivedSandbox, identifier, {}, options));
+  }
+
+  /** Renames a sandbox; naming an ephemeral one makes it one that can be suspended. */
+  updateSandbox(identifier: string, name: string, options: WaitOptions = {}): Promise<SandboxInfo> {
+    return this.update(identifier, { name }, options);
+  }
+
+  /** Changes name, ports or network of a sandbox. */
+  update(identifier: string, changes: UpdateSandboxOptions, options: WaitOptions = {}): Promise<SandboxInfo> {
+    return this.#lifecycle.update(identifier, changes, options);
+  }
+
+  /** Terminates a sandbox for good; one that has ended already is no error. */
+  delete(identifier: string, options: WaitOptions = {}): Promise<void> {
+    return this.#lifecycle.delete(identifier, options);
+  }
+
+  /** Ends the client; calls after this throw. Sandboxes keep running. */
+  close(): void {
+    this.#connection.close();
+  }
+
+  #handle(found: RunningSandbox, owned: boolean, proxyUrl?: string): Sandbox {
+    const [lifecycle, connection] = [this.#lifecycle, this.#connection];
+    return new Sandbox({ ...whereabouts(found, proxyUrl), lifecycle, connection, owned });
+  }
+}

@@ -1,0 +1,218 @@
+import type {
+  CreateSandboxAnswer,
+  CreateSandboxBody,
+  SandboxInfo as WireSandboxInfo,
+  UpdateSandboxBody,
+} from '@atoll/protocol';
+import { withoutUndefined } from './without-undefined.ts';
+
+/** The states of a sandbox, as the API spells them. `timeout` and `failed` only occur in the answer to a create. */
+export const SandboxStatus = {
+  PENDING: 'pending',
+  RUNNING: 'running',
+  SNAPSHOTTING: 'snapshotting',
+  SUSPENDING: 'suspending',
+  SUSPENDED: 'suspended',
+  TERMINATED: 'terminated',
+  TIMEOUT: 'timeout',
+  FAILED: 'failed',
+} as const;
+export type SandboxStatus = (typeof SandboxStatus)[keyof typeof SandboxStatus];
+
+/** What a sandbox may use at most. Ceilings, not reservations. */
+export interface ContainerResourcesInfo {
+  cpus: number;
+  memoryMb: number;
+  diskMb: number;
+  /** The same as `diskMb`. */
+  ephemeralDiskMb: number;
+}
+
+/** Which destinations a sandbox may reach. */
+export interface NetworkConfig {
+  allowInternetAccess: boolean;
+  /** IPv4 addresses, IPv4 ranges or host names; anything else is denied where this is not empty. */
+  allowOut: string[];
+  denyOut: string[];
+}
+
+/** One sandbox as the server knows it. */
+export interface SandboxInfo {
+  /** 21 characters a–z, 0–9. */
+  sandboxId: string;
+  /** Absent for ephemeral sandboxes. */
+  name?: string;
+  /** The workspace that it belongs to. */
+  namespace: string;
+  status: SandboxStatus;
+  image?: string;
+  resources: ContainerResourcesInfo;
+  /** Names of the secrets in its environment. */
+  secretNames: string[];
+  /** Seconds without a request after which a named sandbox suspends and an ephemeral one terminates; absent = never. */
+  timeoutSecs?: number;
+  entrypoint?: string[];
+  network?: NetworkConfig;
+  exposedPorts: number[];
+  allowUnauthenticatedAccess: boolean;
+  createdAt?: Date;
+  terminatedAt?: Date;
+  /** How it ended, e.g. `Success(Timeout)`. */
+  outcome?: string;
+  terminationReason?: string;
+  errorDetails?: { message: string };
+  /** Where its data plane is reached. */
+  sandboxUrl?: string;
+}
+
+/** A terminated sandbox in the archive. */
+export interface ArchivedSandboxInfo extends SandboxInfo {
+  archivedAt: Date;
+}
+
+/** The answer to a create. */
+export interface CreateSandboxResponse {
+  sandboxId: string;
+  /** `running`, unless the sandbox did not start in time or at all. */
+  status: SandboxStatus;
+  name?: string;
+  sandboxUrl?: string;
+  /** Why it is not running. */
+  reason?: string;
+  terminationReason?: string;
+  errorDetails?: unknown;
+}
+
+/** What to create; the server has a default for everything. */
+export interface CreateSandboxOptions {
+  /** Registered image. Default `tensorlake/ubuntu-minimal`. */
+  image?: string;
+  /** CPUs, fractions allowed. Default 1. */
+  cpus?: number;
+  /** Megabytes of memory. Default 1024. */
+  memoryMb?: number;
+  /** Megabytes of disk for what the sandbox writes. */
+  diskMb?: number;
+  /** Seconds without a request until it suspends (named) or terminates (ephemeral). 0 or absent: never. */
+  timeoutSecs?: number;
+  /** Command that runs from the start, beside the ones that you run. */
+  entrypoint?: string[];
+  /** False blocks all traffic outwards. Default true. */
+  allowInternetAccess?: boolean;
+  allowOut?: string[];
+  denyOut?: string[];
+  /** Start from this snapshot. */
+  snapshotId?: string;
+  /** a–z, 0–9 and `-`, at most 63 characters. A named sandbox can be suspended and resumed. */
+  name?: string;
+  /** Names of secrets of the workspace to put into its environment. */
+  secretNames?: string[];
+  /** Ports that the gateway routes traffic to. */
+  exposedPorts?: number[];
+  /** Whether exposed ports need no key. */
+  allowUnauthenticatedAccess?: boolean;
+}
+
+/** What to change; absent fields stay. */
+export interface UpdateSandboxOptions {
+  name?: string;
+  exposedPorts?: number[];
+  allowUnauthenticatedAccess?: boolean;
+  /** `null` removes every rule. */
+  network?: Partial<NetworkConfig> | null;
+}
+
+export function toCreateBody(options: CreateSandboxOptions): Partial<CreateSandboxBody> {
+  return withoutUndefined({
+    image: options.image,
+    resources: resourcesOf(options),
+    timeout_secs: options.timeoutSecs,
+    entrypoint: options.entrypoint,
+    network: networkOf(options),
+    snapshot_id: options.snapshotId,
+    name: options.name,
+    secret_names: options.secretNames,
+    exposed_ports: options.exposedPorts,
+    allow_unauthenticated_access: options.allowUnauthenticatedAccess,
+  });
+}
+
+function resourcesOf({ cpus, memoryMb, diskMb }: CreateSandboxOptions) {
+  const resources = withoutUndefined({ cpus, memory_mb: memoryMb, disk_mb: diskMb });
+  return Object.keys(resources).length === 0 ? undefined : resources;
+}
+
+function networkOf({ allowInternetAccess, allowOut, denyOut }: Partial<NetworkConfig>) {
+  if (allowInternetAccess === undefined && allowOut === undefined && denyOut === undefined) return undefined;
+  return {
+    allow_internet_access: allowInternetAccess ?? true,
+    allow_out: allowOut ?? [],
+    deny_out: denyOut ?? [],
+  };
+}
+
+export function toUpdateBody(options: UpdateSandboxOptions): UpdateSandboxBody {
+  return withoutUndefined({
+    name: options.name,
+    exposed_ports: options.exposedPorts,
+    allow_unauthenticated_access: options.allowUnauthenticatedAccess,
+    network: options.network === null ? null : networkOf(options.network ?? {}),
+  });
+}
+
+export const toCreateResponse = (answer: CreateSandboxAnswer): CreateSandboxResponse =>
+  withoutUndefined({
+    sandboxId: answer.sandbox_id,
+    status: answer.status,
+    name: answer.name,
+    sandboxUrl: answer.sandbox_url,
+    reason: answer.reason,
+    terminationReason: answer.termination_reason,
+    errorDetails: answer.error_details,
+  });
+
+export function toSandboxInfo(wire: WireSandboxInfo): SandboxInfo {
+  return withoutUndefined({
+    sandboxId: wire.id,
+    name: wire.name,
+    namespace: wire.namespace,
+    status: wire.status,
+    image: wire.image,
+    resources: toResources(wire.resources),
+    secretNames: wire.secret_names ?? [],
+    timeoutSecs: wire.timeout_secs,
+    entrypoint: wire.entrypoint,
+    network: wire.network && toNetwork(wire.network),
+    exposedPorts: wire.exposed_ports ?? [],
+    allowUnauthenticatedAccess: wire.allow_unauthenticated_access,
+    createdAt: toDate(wire.created_at),
+    terminatedAt: toDate(wire.terminated_at),
+    outcome: wire.outcome,
+    terminationReason: wire.termination_reason,
+    errorDetails: wire.error_details,
+    sandboxUrl: wire.sandbox_url,
+  });
+}
+
+export const toArchivedSandboxInfo = (
+  wire: WireSandboxInfo & { archived_at: number },
+): ArchivedSandboxInfo => ({
+  ...toSandboxInfo(wire),
+  archivedAt: new Date(wire.archived_at),
+});
+
+const toResources = (wire: WireSandboxInfo['resources']): ContainerResourcesInfo => ({
+  cpus: wire.cpus,
+  memoryMb: wire.memory_mb,
+  diskMb: wire.disk_mb,
+  ephemeralDiskMb: wire.ephemeral_disk_mb,
+});
+
+const toNetwork = (wire: NonNullable<WireSandboxInfo['network']>): NetworkConfig => ({
+  allowInternetAccess: wire.allow_internet_access,
+  allowOut: wire.allow_out,
+  denyOut: wire.deny_out,
+});
+
+const toDate = (epochMs: number | undefined): Date | undefined =>
+  epochMs === undefined ? undefined : new Date(epochMs);

@@ -1,0 +1,359 @@
+import { dataPlane } from '@atoll/protocol';
+import type { Route, RouteAnswer, RouteCall } from '@atoll/protocol';
+import type { WaitOptions } from './call-options.ts';
+import { createConnection } from './connection.ts';
+import type { ClientOptions, Connection } from './connection.ts';
+import { SandboxError, toSandboxError } from './errors.ts';
+import { isRereadable, toBody, toListing } from './file-content.ts';
+import type { DirectoryListing, FileContent } from './file-content.ts';
+import { toProcessBody, toProcessInfo } from './process-info.ts';
+import type {
+  CommandResult,
+  OutputEvent,
+  OutputResponse,
+  ProcessInfo,
+  RunEvent,
+  RunOptions,
+  StartProcessOptions,
+} from './process-info.ts';
+import { readFollow, readRun } from './process-stream.ts';
+import { Lifecycle } from './lifecycle.ts';
+import type { CreateAndConnectOptions, RunningSandbox } from './lifecycle.ts';
+import type { SandboxInfo, SandboxStatus, UpdateSandboxOptions } from './sandbox-info.ts';
+import type { CallOptions } from './transport.ts';
+
+export interface ConnectOptions extends WaitOptions {
+  /** Address of the data plane. Default: what the server says. */
+  proxyUrl?: string;
+}
+
+/** What a handle is made of. */
+export interface SandboxParts {
+  sandboxId: string;
+  name: string | undefined;
+  sandboxUrl: string | undefined;
+  lifecycle: Lifecycle;
+  connection: Connection;
+  /** Whether leaving an `await using` block terminates the sandbox. */
+  owned: boolean;
+}
+
+type OutputSource = 'stdout' | 'stderr' | 'output';
+
+/**
+ * A live sandbox: run commands, watch processes, move files. Made by `createAndConnect` or `connect`.
+ * All methods throw RemoteAPIError where the sandbox refuses, SandboxConnectionError where it is not reached.
+ *
+ * @example
+ * await using sandbox = await client.createAndConnect({ memoryMb: 512 });
+ * const { stdout } = await sandbox.run('python3', ['-c', 'print(6 * 7)']);
+ */
+export class Sandbox implements AsyncDisposable {
+  /** The id, also where it was connected by name. */
+  readonly sandboxId: string;
+  readonly #parts: SandboxParts;
+  #name: string | null;
+  #closed = false;
+
+  constructor(parts: SandboxParts) {
+    this.sandboxId = parts.sandboxId;
+    this.#parts = parts;
+    this.#name = parts.name ?? null;
+  }
+
+  /** Creates a sandbox and waits until it runs, like `SandboxClient.createAndConnect`. */
+  static async create(options: CreateAndConnectOptions & ClientOptions = {}): Promise<Sandbox> {
+    const connection = createConnection(options);
+    const lifecycle = new Lifecycle(connection);
+    return new Sandbox({
+      ...whereabouts(await lifecycle.createRunning(options)),
+      lifecycle,
+      connection,
+      owned: true,
+    });
+  }
+
+  /** A handle for a sandbox that exists, by id or name, like `SandboxClient.connect`. */
+  static async connect(options: { sandboxId: string } & ConnectOptions & ClientOptions): Promise<Sandbox> {
+    const connection = createConnection(options);
+    const lifecycle = new Lifecycle(connection);
+    const found = whereabouts(await lifecycle.get(options.sandboxId, options), options.proxyUrl);
+    return new Sandbox({ ...found, lifecycle, connection, owned: false });
+  }
+
+  /** Its name, or null for an ephemeral sandbox. */
+  get name(): string | null {
+    return this.#name;
+  }
+
+  /** Asks the server for everything it knows about the sandbox. */
+  async info(options: WaitOptions = {}): Promise<SandboxInfo> {
+    const info = await this.#parts.lifecycle.get(this.sandboxId, options);
+    this.#name = info.name ?? null;
+    return info;
+  }
+
+  /** Asks the server for its state. */
+  async status(options: WaitOptions = {}): Promise<SandboxStatus> {
+    return (await this.info(options)).status;
+  }
+
+  /** Changes its name, ports or network. */
+  async update(changes: UpdateSandboxOptions, options: WaitOptions = {}): Promise<SandboxInfo> {
+    const info = await this.#parts.lifecycle.update(this.sandboxId, changes, options);
+    this.#name = info.name ?? null;
+    return info;
+  }
+
+  /** Ends the sandbox for good; one that has ended already is no error. The handle is closed then. */
+  async terminate(options: WaitOptions = {}): Promise<void> {
+    await this.#parts.lifecycle.delete(this.sandboxId, options);
+    this.#closed = true;
+  }
+
+  /** Ends the handle. The sandbox keeps running. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Terminates a sandbox that this handle created; a handle from `connect` is only closed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed || !this.#parts.owned) return this.close();
+    await this.terminate();
+  }
+
+  /**
+   * Runs a command to its end and returns what it printed. A command that fails is a result, not an error.
+   * Not repeated where the connection fails: it may have run.
+   */
+  async run(command: string, args: string[], options?: Omit<RunOptions, 'args'>): Promise<CommandResult>;
+  async run(command: string, options?: RunOptions): Promise<CommandResult>;
+  async run(
+    command: string,
+    argsOrOptions: string[] | RunOptions = {},
+    more: RunOptions = {},
+  ): Promise<CommandResult> {
+    const output = { stdout: [] as string[], stderr: [] as string[] };
+    const options = merge(argsOrOptions, more);
+    for await (const event of this.runStream(command, options)) {
+      if (event.kind === 'output') output[event.stream].push(event.line);
+      if (event.kind === 'exited') return toResult(output, event.exitCode, false);
+      if (event.kind === 'signaled') return toResult(output, -event.signal, event.oomKilled);
+    }
+    throw new SandboxError('the command did not say how it ended');
+  }
+
+  /** Runs a command and gives its output line by line as it comes, then its end. Leaving the loop kills it. */
+  async *runStream(command: string, options: RunOptions = {}): AsyncGenerator<RunEvent> {
+    const input = { body: toProcessBody(command, options) };
+    const response = await this.#stream(dataPlane.runProcess, input, { signal: options.signal });
+    yield* readRun(response, options.signal);
+  }
+
+  /** Starts a process in the background. */
+  async startProcess(
+    command: string,
+    args: string[],
+    options?: Omit<StartProcessOptions, 'args'> & WaitOptions,
+  ): Promise<ProcessInfo>;
+  async startProcess(command: string, options?: StartProcessOptions & WaitOptions): Promise<ProcessInfo>;
+  async startProcess(
+    command: string,
+    argsOrOptions: string[] | (StartProcessOptions & WaitOptions) = {},
+    more: StartProcessOptions & WaitOptions = {},
+  ): Promise<ProcessInfo> {
+    const options = merge(argsOrOptions, more);
+    const input = { body: toProcessBody(command, options) };
+    return toProcessInfo(await this.#call(dataPlane.startProcess, input, options));
+  }
+
+  /** Every process that was started, ended ones included. */
+  async listProcesses(options: WaitOptions = {}): Promise<ProcessInfo[]> {
+    const { processes } = await this.#call(dataPlane.listProcesses, {}, options);
+    return processes.map(toProcessInfo);
+  }
+
+  /** One process by its pid, or by the name it was started with. */
+  async getProcess(process: number | string, options: WaitOptions = {}): Promise<ProcessInfo> {
+    return toProcessInfo(await this.#call(dataPlane.getProcess, pidParams(process), options));
+  }
+
+  /** SIGKILL for a process and its group. */
+  async killProcess(process: number | string, options: WaitOptions = {}): Promise<void> {
+    await this.#call(dataPlane.killProcess, pidParams(process), options);
+  }
+
+  /** Sends a signal by number, e.g. 15 for SIGTERM. */
+  async sendSignal(
+    process: number | string,
+    signal: number,
+    options: WaitOptions = {},
+  ): Promise<{ success: boolean }> {
+    return this.#call(dataPlane.signalProcess, { ...pidParams(process), body: { signal } }, options);
+  }
+
+  /** Writes to the standard input of a process that was started with `stdinMode: 'pipe'`. */
+  async writeStdin(
+    process: number | string,
+    data: Uint8Array | string,
+    options: WaitOptions = {},
+  ): Promise<void> {
+    await this.#stream(dataPlane.writeStdin, pidParams(process), { ...options, rawBody: toBody(data) }, true);
+  }
+
+  /** Closes standard input: the process reads end of file. */
+  async closeStdin(process: number | string, options: WaitOptions = {}): Promise<void> {
+    await this.#call(dataPlane.closeStdin, pidParams(process), options);
+  }
+
+  /** The captured lines of standard output so far. */
+  async getStdout(process: number | string, options: WaitOptions = {}): Promise<OutputResponse> {
+    return this.#output(process, 'stdout', options);
+  }
+
+  /** The captured lines of standard error so far. */
+  async getStderr(process: number | string, options: WaitOptions = {}): Promise<OutputResponse> {
+    return this.#output(process, 'stderr', options);
+  }
+
+  /** The captured lines of both, by time. */
+  async getOutput(process: number | string, options: WaitOptions = {}): Promise<OutputResponse> {
+    return this.#output(process, 'output', options);
+  }
+
+  /** Standard output line by line, captured lines first, until the process has ended. */
+  followStdout(process: number | string, options: WaitOptions = {}): AsyncGenerator<OutputEvent> {
+    return this.#follow(process, 'stdout', options);
+  }
+
+  /** Standard error line by line, captured lines first, until the process has ended. */
+  followStderr(process: number | string, options: WaitOptions = {}): AsyncGenerator<OutputEvent> {
+    return this.#follow(process, 'stderr', options);
+  }
+
+  /** Both outputs line by line, captured lines first, until the process has ended. */
+  followOutput(process: number | string, options: WaitOptions = {}): AsyncGenerator<OutputEvent> {
+    return this.#follow(process, 'output', options);
+  }
+
+  /** A whole file. For big ones see `readFileStream`. */
+  async readFile(path: string, options: WaitOptions = {}): Promise<Uint8Array> {
+    const response = await this.#stream(dataPlane.readFile, { query: { path } }, options);
+    try {
+      return new Uint8Array(await response.arrayBuffer());
+    } catch (error) {
+      throw toSandboxError(error, options.signal);
+    }
+  }
+
+  /** A file chunk by chunk as it comes, in constant memory. */
+  async *readFileStream(path: string, options: WaitOptions = {}): AsyncGenerator<Uint8Array> {
+    const response = await this.#stream(dataPlane.readFile, { query: { path } }, options);
+    try {
+      if (response.body !== null) yield* response.body;
+    } catch (error) {
+      throw toSandboxError(error, options.signal);
+    }
+  }
+
+  /** Writes a file, replacing what was there; parent directories are made. */
+  async writeFile(path: string, content: FileContent, options: WaitOptions = {}): Promise<void> {
+    const call = { ...options, rawBody: toBody(content), repeatable: isRereadable(content) };
+    await this.#stream(dataPlane.writeFile, { query: { path } }, call, true);
+  }
+
+  /** Deletes a file. */
+  async deleteFile(path: string, options: WaitOptions = {}): Promise<void> {
+    await this.#call(dataPlane.deleteFile, { query: { path } }, options);
+  }
+
+  /** The entries of a directory, directories first. */
+  async listDirectory(path: string, options: WaitOptions = {}): Promise<DirectoryListing> {
+    return toListing(await this.#call(dataPlane.listDirectory, { query: { path } }, options));
+  }
+
+  /** Whether the agent in the sandbox answers. */
+  async health(options: WaitOptions = {}): Promise<{ healthy: boolean }> {
+    return this.#call(dataPlane.agentHealth, {}, options);
+  }
+
+  /** Version, uptime (seconds) and process counts of the agent in the sandbox. */
+  async daemonInfo(options: WaitOptions = {}): Promise<DaemonInfo> {
+    const info = await this.#call(dataPlane.agentInfo, {}, options);
+    return {
+      version: info.version,
+      uptimeSecs: info.uptime_secs,
+      runningProcesses: info.running_processes,
+      totalProcesses: info.total_processes,
+    };
+  }
+
+  async #output(
+    process: number | string,
+    source: OutputSource,
+    options: WaitOptions,
+  ): Promise<OutputResponse> {
+    const { params } = pidParams(process);
+    const wire = await this.#call(dataPlane.getOutput, { params: { ...params, source } }, options);
+    return { pid: wire.pid, lines: wire.lines, lineCount: wire.line_count };
+  }
+
+  async *#follow(
+    process: number | string,
+    source: OutputSource,
+    options: WaitOptions,
+  ): AsyncGenerator<OutputEvent> {
+    const { params } = pidParams(process);
+    const response = await this.#stream(dataPlane.followOutput, { params: { ...params, source } }, options);
+    yield* readFollow(response, options.signal);
+  }
+
+  async #call<R extends Route>(route: R, input: RouteCall<R>, options: WaitOptions): Promise<RouteAnswer<R>> {
+    return (await this.#agent()).call(route, input, { signal: options.signal });
+  }
+
+  /** `discard` reads off an answer without content, so that its connection is free again. */
+  async #stream<R extends Route>(
+    route: R,
+    input: RouteCall<R>,
+    options: CallOptions,
+    discard = false,
+  ): Promise<Response> {
+    const response = await (await this.#agent()).stream(route, input, options);
+    if (discard) await response.body?.cancel();
+    return response;
+  }
+
+  #agent() {
+    if (this.#closed) throw new SandboxError(`the handle of sandbox ${this.sandboxId} is closed`);
+    return this.#parts.connection.sandbox(this.sandboxId, this.#parts.sandboxUrl);
+  }
+}
+
+/** What the agent in a sandbox says about itself. */
+export interface DaemonInfo {
+  version: string;
+  uptimeSecs: number;
+  runningProcesses: number;
+  totalProcesses: number;
+}
+
+/** What a handle keeps of a sandbox that was found or made. */
+export const whereabouts = ({ sandboxId, name, sandboxUrl }: RunningSandbox, proxyUrl?: string) => ({
+  sandboxId,
+  name,
+  sandboxUrl: proxyUrl ?? sandboxUrl,
+});
+
+const pidParams = (process: number | string) => ({ params: { pid: String(process) } });
+
+/** Both call forms: arguments as a list, or among the options. */
+const merge = <O extends { args?: string[] }>(argsOrOptions: string[] | O, more: O): O =>
+  Array.isArray(argsOrOptions) ? { ...more, args: argsOrOptions } : argsOrOptions;
+
+const toResult = (output: { stdout: string[]; stderr: string[] }, exitCode: number, oomKilled: boolean) => ({
+  exitCode,
+  stdout: output.stdout.join('\n'),
+  stderr: output.stderr.join('\n'),
+  oomKilled,
+});
