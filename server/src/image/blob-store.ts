@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ApiError } from '@atoll/protocol';
 import { randomId } from '../lib/id.ts';
-import { createVerifier, digestPath, parseDigest } from './digest.ts';
+import { createVerifier, digestPath } from './digest.ts';
 import { publish } from './durable.ts';
 import { createSingleFlight } from './single-flight.ts';
 
@@ -14,23 +14,23 @@ export interface BlobStore {
   has(digest: string): boolean;
   /** Copies a file in, verifying size and digest; does nothing when the blob is here. */
   add(digest: string, sizeBytes: number, source: string, signal: AbortSignal): Promise<void>;
+  /** Resolves when no copy is in flight. */
+  settled(): Promise<void>;
 }
 
+const COPY_TIMEOUT_MS = 30 * 60_000;
+
 /** Content-addressed files. Temporary ones of an earlier process are removed on opening. */
-export async function openBlobStore(dir: string): Promise<BlobStore> {
+export async function openBlobStore(dir: string, closing: AbortSignal): Promise<BlobStore> {
   const tempDir = join(dir, 'tmp');
   await rm(tempDir, { recursive: true, force: true });
   await mkdir(tempDir, { recursive: true, mode: 0o700 });
-  const once = createSingleFlight<void>();
+  const flights = createSingleFlight<void>();
   const path = (digest: string): string => join(dir, digestPath(digest));
   const has = (digest: string): boolean => existsSync(path(digest));
-  const copy = async (
-    digest: string,
-    sizeBytes: number,
-    source: string,
-    signal: AbortSignal,
-  ): Promise<void> => {
+  const copy = async (digest: string, sizeBytes: number, source: string): Promise<void> => {
     const temp = join(tempDir, randomId(16));
+    const signal = AbortSignal.any([closing, AbortSignal.timeout(COPY_TIMEOUT_MS)]);
     try {
       await copyVerified(digest, sizeBytes, source, temp, signal);
       await publish(temp, path(digest));
@@ -42,9 +42,9 @@ export async function openBlobStore(dir: string): Promise<BlobStore> {
     path,
     has,
     async add(digest, sizeBytes, source, signal) {
-      parseDigest(digest);
-      if (!has(digest)) await once(digest, () => copy(digest, sizeBytes, source, signal));
+      if (!has(digest)) await flights.join(digest, () => copy(digest, sizeBytes, source), signal);
     },
+    settled: flights.settled,
   };
 }
 

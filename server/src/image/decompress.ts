@@ -1,20 +1,23 @@
 import { open } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
-import type { Transform } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { ApiError } from '@atoll/protocol';
-import { createUnzstd } from './unzstd.ts';
+import { unzstd } from './unzstd.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 
+/** A stage of a pipeline. */
+export type Decompressor = Duplex | ((chunks: AsyncIterable<Buffer>) => AsyncIterable<Buffer>);
+
 /**
- * A stream that undoes a layer's compression. The first bytes decide, not the media type: tools are known
+ * A stage that undoes a layer's compression. The first bytes decide, not the media type: tools are known
  * to mislabel layers, and the digest of the result is verified anyway.
  */
-export async function decompressor(path: string): Promise<Transform> {
+export async function decompressor(path: string): Promise<Decompressor> {
   const magic = await firstBytes(path);
   if (magic.readUInt16BE(0) === 0x1f8b) return createGunzip({ chunkSize: CHUNK_BYTES });
-  if (isZstd(magic)) return createUnzstd(CHUNK_BYTES);
+  if (isZstd(magic)) return (chunks) => unzstd(chunks, CHUNK_BYTES);
   if (magic.toString('latin1', 0, 3) === 'BZh' || magic.toString('latin1', 1, 5) === '7zXZ') {
     throw new ApiError('unsupported', 'layers compressed with bzip2 or xz are not supported', {
       hint: 'Use gzip, zstd or no compression.',

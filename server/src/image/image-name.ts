@@ -1,8 +1,5 @@
 import { ApiError } from '@atoll/protocol';
 
-/** The image of a sandbox that names none (tensorlake wire 1.4). */
-export const defaultImageName = 'tensorlake/ubuntu-minimal';
-
 /** Workspaces that hold the public base and hub images. Their images are addressed by prefix. */
 export const reservedWorkspaces = ['tensorlake', 'blaxel'] as const;
 /** The reserved workspace whose images go by their short names too. */

@@ -120,7 +120,7 @@ export function createImageRecords(db: Db, now: () => number) {
 }
 
 function addManifest(db: Db, { descriptor, manifest, config, configJson }: LayoutImage, now: number): void {
-  const { digest, mediaType, size } = descriptor;
+  const { digest, mediaType } = descriptor;
   for (const blob of [descriptor, manifest.config, ...manifest.layers]) {
     db.run('INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)', blob.digest, blob.size, now);
   }

@@ -20,6 +20,8 @@ import { createRootfsSource } from './rootfs.ts';
 import type { Rootfs } from './rootfs.ts';
 import { createRootfsMounts } from './rootfs-mounts.ts';
 
+export type { ImageDescription, ResolvedImage, Rootfs };
+
 export interface ImageStoreOptions {
   db: Db;
   /** Of mode 0700: unpacked layers hold setuid files and device nodes. */
@@ -50,8 +52,8 @@ export interface ImageStore {
   /** Keeps a manifest from garbage collection. Call it in the transaction that writes the holder. */
   addReference(manifestDigest: string, holder: ReferenceHolder): void;
   dropReferences(holder: ReferenceHolder): void;
-  /** Unmounts what an earlier process left mounted, but for the images that sandboxes use. */
-  reconcileMounts(inUse: ReadonlySet<string>): Promise<void>;
+  /** Unmounts what an earlier process left mounted, but for the rootfs paths that sandboxes use. */
+  reconcileMounts(inUse: Iterable<string>): Promise<void>;
   /** Ends unpacking in flight and unmounts every rootfs that nobody holds. */
   closeAll(): Promise<void>;
 }
@@ -60,14 +62,18 @@ export interface ImageStore {
 export async function openImageStore(options: ImageStoreOptions): Promise<ImageStore> {
   const { db, dataDir, log, now = Date.now } = options;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const blobs = await openBlobStore(join(dataDir, 'blobs'));
-  const layers = await openLayerStore(join(dataDir, 'layers'), options.limits ?? defaultLayerLimits);
+  const closing = new AbortController();
+  const blobs = await openBlobStore(join(dataDir, 'blobs'), closing.signal);
+  const layers = await openLayerStore({
+    dir: join(dataDir, 'layers'),
+    limits: options.limits ?? defaultLayerLimits,
+    closing: closing.signal,
+  });
   const runDir = options.runDir ?? join(dataDir, 'mounts');
   const mounts = createRootfsMounts({ dir: join(runDir, 'rootfs'), log });
   const records = createImageRecords(db, now);
   const rootfs = createRootfsSource({ records, blobs, layers, mounts });
   const canUnpack = options.canUnpack ?? process.getuid?.() === 0;
-  const closing = new AbortController();
   const until = (signal?: AbortSignal): AbortSignal =>
     signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal]);
   records.endAllLeases();
@@ -99,7 +105,8 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     reconcileMounts: (inUse) => mounts.reconcile(inUse),
     async closeAll() {
       closing.abort();
-      await mounts.reconcile(new Set());
+      await Promise.all([blobs.settled(), layers.settled()]);
+      await mounts.reconcile([]);
     },
   };
 }

@@ -24,6 +24,15 @@ export interface LayerStore {
   treePath(diffId: string): string;
   /** Unpacks the layer unless it is here; who asks for one that is being unpacked waits for it. */
   ensure(diffId: string, blob: string, signal: AbortSignal): Promise<UnpackedLayerRecord>;
+  /** Resolves when nothing is being unpacked. */
+  settled(): Promise<void>;
+}
+
+interface Options {
+  dir: string;
+  limits: LayerLimits;
+  /** Ends what is being unpacked. */
+  closing: AbortSignal;
 }
 
 const TEMP = 'tmp-';
@@ -34,21 +43,21 @@ const SYNC_TIMEOUT_MS = 10 * 60_000;
  * Layers as directories, `<algorithm>/<hex of the diff id>/{tree,layer.json}`. One appears by rename, whole
  * and synced; what an earlier process left half done is removed on opening.
  */
-export async function openLayerStore(dir: string, limits: LayerLimits): Promise<LayerStore> {
+export async function openLayerStore({ dir, limits, closing }: Options): Promise<LayerStore> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await removeLeftovers(dir);
-  const once = createSingleFlight<UnpackedLayerRecord>();
+  const flights = createSingleFlight<UnpackedLayerRecord>();
   const layerDir = (diffId: string): string => join(dir, digestPath(diffId));
   const find = (diffId: string): UnpackedLayerRecord | undefined => {
     const path = join(layerDir(diffId), 'layer.json');
     return existsSync(path) ? layerSchema.parse(JSON.parse(readFileSync(path, 'utf8'))) : undefined;
   };
-  const unpack = async (diffId: string, blob: string, signal: AbortSignal): Promise<UnpackedLayerRecord> => {
+  const unpack = async (diffId: string, blob: string): Promise<UnpackedLayerRecord> => {
     const temp = await mkdtemp(join(dir, TEMP));
     try {
       const target = join(temp, 'tree');
       await mkdir(target, { mode: 0o755 });
-      const layer = await unpackLayer({ blob, diffId, target, tempDir: dir, limits, signal });
+      const layer = await unpackLayer({ blob, diffId, target, tempDir: dir, limits, signal: closing });
       await writeFile(join(temp, 'layer.json'), JSON.stringify(layer));
       await syncTree(temp);
       await publish(temp, layerDir(diffId));
@@ -61,7 +70,9 @@ export async function openLayerStore(dir: string, limits: LayerLimits): Promise<
   return {
     find,
     treePath: (diffId) => join(layerDir(diffId), 'tree'),
-    ensure: async (diffId, blob, signal) => find(diffId) ?? once(diffId, () => unpack(diffId, blob, signal)),
+    ensure: async (diffId, blob, signal) =>
+      find(diffId) ?? flights.join(diffId, () => unpack(diffId, blob), signal),
+    settled: flights.settled,
   };
 }
 

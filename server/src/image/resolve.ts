@@ -8,11 +8,10 @@ import {
 } from './image-name.ts';
 import type { ImageRecords, ImageRow, Provenance } from './image-records.ts';
 import { configSchema } from './oci-schema.ts';
+import type { OciConfig } from './oci-schema.ts';
 
 /** What an image's config says about its processes. */
 export interface ImageConfig {
-  /** `KEY=value`, as in the config. */
-  env: string[];
   /** Empty when no USER was ever given. */
   user: string;
   workdir: string;
@@ -30,6 +29,7 @@ export interface ResolvedImage extends Provenance {
   isPublic: boolean;
   createdAt: number;
   config: ImageConfig;
+  env: Record<string, string>;
   /** Who runs processes that name no user, and where. */
   runtimeUser: string;
   runtimeWorkdir: string;
@@ -57,7 +57,8 @@ const WORKDIR_LABEL = 'dev.atoll.workdir';
 export function resolveImage(records: ImageRecords, workspaceId: string, ref: string): ResolvedImage {
   const row = findImage(records, workspaceId, ref);
   if (row === undefined) throw imageNotFound(ref);
-  const config = toConfig(row.config);
+  const settings = configSchema.parse(JSON.parse(row.config)).config;
+  const config = toConfig(settings);
   return {
     id: row.id,
     canonicalName: nameOf(row),
@@ -65,6 +66,7 @@ export function resolveImage(records: ImageRecords, workspaceId: string, ref: st
     isPublic: row.is_public === 1,
     createdAt: row.created_at,
     config,
+    env: parseEnv(settings?.Env ?? []),
     // An explicit USER or WORKDIR of a later image replaces the label of its base.
     runtimeUser: config.user || config.labels[USER_LABEL] || 'root',
     runtimeWorkdir: config.workdir || config.labels[WORKDIR_LABEL] || '/',
@@ -121,6 +123,12 @@ export function describeByName(records: ImageRecords, workspaceId: string, ref: 
   return describeImage(records, row);
 }
 
+/** `KEY=value` as configs have them; the first `=` divides. */
+function parseEnv(env: readonly string[]): Record<string, string> {
+  const pairs = env.map((pair) => [pair.split('=', 1)[0] ?? '', pair.slice(pair.indexOf('=') + 1)]);
+  return Object.fromEntries(pairs.filter(([key]) => key !== ''));
+}
+
 /** An image whose name has moved on is known by its id alone. */
 const nameOf = (row: ImageRow): string =>
   row.tag === null ? row.id : canonicalName(row.workspace_id, row.repository, row.tag);
@@ -131,10 +139,10 @@ const provenanceOf = (row: ImageRow): Provenance => ({
   ...(row.substitution_reason !== null && { substitutionReason: row.substitution_reason }),
 });
 
-function toConfig(json: string): ImageConfig {
-  const settings = configSchema.parse(JSON.parse(json)).config;
+type OciSettings = NonNullable<OciConfig['config']>;
+
+function toConfig(settings: OciSettings | undefined): ImageConfig {
   return {
-    env: settings?.Env ?? [],
     user: settings?.User ?? '',
     workdir: settings?.WorkingDir ?? '',
     entrypoint: settings?.Entrypoint ?? [],

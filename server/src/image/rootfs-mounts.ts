@@ -10,8 +10,8 @@ export interface RootfsMounts {
   /** Path of the mounted overlay of these layer trees, lowest first; mounts it unless it is. */
   acquire(manifestDigest: string, trees: readonly string[]): Promise<string>;
   release(manifestDigest: string): Promise<void>;
-  /** Unmounts what is neither held nor named. */
-  reconcile(inUse: ReadonlySet<string>): Promise<void>;
+  /** Unmounts what is neither held nor among these paths. */
+  reconcile(inUse: Iterable<string>): Promise<void>;
 }
 
 interface Options {
@@ -64,9 +64,9 @@ export function createRootfsMounts({ dir, maxIdle = 16, log }: Options): RootfsM
       await trim();
     },
     async reconcile(inUse) {
-      const keep = new Set([...inUse].map(directoryName));
+      const keep = new Set(inUse);
       const names = existsSync(dir) ? await readdir(dir) : [];
-      for (const name of names.filter((name) => !keep.has(name))) {
+      for (const name of names.filter((name) => !keep.has(join(dir, name)))) {
         if (name.startsWith(LINKS)) await rm(join(dir, name), { recursive: true, force: true });
         else await oneAtATime(digestOf(name), () => unmount(digestOf(name)));
       }

@@ -3,10 +3,11 @@ import type { ChildProcess } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Transform, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ApiError } from '@atoll/protocol';
 import { decompressor } from './decompress.ts';
+import type { Decompressor } from './decompress.ts';
 import { createVerifier } from './digest.ts';
 import type { LayerLimits } from './layer-limits.ts';
 import { LayerRewriter } from './layer-rewriter.ts';
@@ -48,7 +49,7 @@ export async function unpackLayer(options: UnpackOptions): Promise<UnpackedLayer
   }
 }
 
-async function pump(options: UnpackOptions, unzip: Transform, empty: string): Promise<UnpackedLayer> {
+async function pump(options: UnpackOptions, unzip: Decompressor, empty: string): Promise<UnpackedLayer> {
   const verifier = createVerifier(options.diffId, 'the uncompressed layer');
   const rewriter = new LayerRewriter(options.limits);
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(UNPACK_TIMEOUT_MS)]);
