@@ -9,7 +9,11 @@ const suite = (name: string, include: string[], testTimeout: number) => ({
 export default defineConfig({
   test: {
     projects: [
-      suite('unit', ['{protocol,server,sdk,cli}/src/**/*.test.ts', 'test/repo/**/*.test.ts'], 10_000),
+      suite(
+        'unit',
+        ['{protocol,server,sdk,cli}/src/**/*.test.ts', '{images,bin}/**/*.test.ts', 'test/repo/**/*.test.ts'],
+        10_000,
+      ),
       suite('contract', ['test/contract/**/*.test.ts'], 60_000),
       suite('e2e', ['test/e2e/**/*.test.ts'], 60_000),
       suite('compat', ['test/compat/**/*.test.ts'], 120_000),
