@@ -44,7 +44,11 @@ export interface RouteInput<R extends Route> {
 }
 
 /** What a handler answers. */
-export type RouteResult<R extends Route> = R['response'] extends z.ZodType ? z.input<R['response']> : void;
+export type RouteResult<R extends Route> = R['response'] extends z.ZodType
+  ? z.input<R['response']>
+  : R['responseKind'] extends 'stream'
+    ? string
+    : void;
 
 /** What a client gets. */
 export type RouteAnswer<R extends Route> = R['response'] extends z.ZodType ? z.output<R['response']> : void;

@@ -102,6 +102,7 @@ export function createSandboxStore(db: Db) {
       many(
         `WHERE state IN ('pending', 'running', 'suspended') OR operation IS NOT NULL OR slot_id IS NOT NULL`,
       ),
+    runningWithTimeout: () => many(`WHERE state = 'running' AND timeout_secs > 0`),
     countLive: () =>
       db.all<{ state: string; count: number }>(
         `SELECT state, count(*) AS count FROM sandboxes WHERE state NOT IN ('terminated', 'failed') GROUP BY state`,
@@ -131,12 +132,6 @@ export function createSandboxStore(db: Db) {
       during: SandboxOperation | undefined,
       change: SandboxChange,
     ): boolean => applyChange(db, record, during, change),
-    /** Removes records that ended before a time. */
-    deleteEnded: (before: number) =>
-      db.run(
-        'DELETE FROM sandboxes WHERE terminated_at < ? AND slot_id IS NULL AND operation IS NULL',
-        before,
-      ),
   };
 }
 

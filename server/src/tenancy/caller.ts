@@ -32,3 +32,10 @@ export function requireOwner(caller: Caller): void {
   if (!unrestricted)
     throw new ApiError('forbidden', `only owners of the account ${caller.account.name} may do this`);
 }
+
+/** Throws `forbidden` unless the caller owns the account of the server's operator. */
+export function requireOperator(caller: Caller): void {
+  requireOwner(caller);
+  if (!caller.account.operator)
+    throw new ApiError('forbidden', 'only the operator of this server may do this');
+}

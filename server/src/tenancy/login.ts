@@ -75,7 +75,7 @@ export function createLogins({
     },
 
     /** The device code is spent by this; a second exchange finds nothing. */
-    exchange: (deviceCode: string): { token: string; memberId: string; workspaceId: string } =>
+    exchange: (deviceCode: string): { token: string; accountId: string; workspaceId: string } =>
       db.transaction(() => {
         const login = find(deviceCode);
         if (!login || login.expires_at < clock.now())
@@ -85,7 +85,12 @@ export function createLogins({
           throw new ApiError('conflict', 'this login is not approved yet');
         db.run('DELETE FROM logins WHERE device_code_hash = ?', hashSecret(deviceCode));
         const { value } = addKey({ name: 'device login', kind: 'personal', memberId, workspaceId });
-        return { token: value, memberId, workspaceId };
+        const workspace = db.get<{ accountId: string }>(
+          'SELECT account_id AS accountId FROM workspaces WHERE id = ?',
+          workspaceId,
+        );
+        if (!workspace) throw new ApiError('not_found', 'the workspace of this login is gone');
+        return { token: value, accountId: workspace.accountId, workspaceId };
       }),
   };
 }

@@ -21,6 +21,14 @@ export function createTenancy({ db, clock }: { db: Db; clock: Clock }) {
     members: createMembers({ db, clock, onChange: authenticator.forget }),
     logins: createLogins({ db, clock, addKey: keys.add }),
     audit: createAudit({ db, clock }),
+    /** An account with its first workspace, its owner and the owner's key, which is shown this once. */
+    addAccount: (given: { name: string; workspace: string; ownerName: string }) =>
+      db.transaction(() => {
+        const made = accounts.create({ ...given, operator: false });
+        const owner = { memberId: made.memberId, workspaceId: made.workspace.id };
+        const { value } = keys.add({ name: 'owner', kind: 'api', role: 'admin', ...owner });
+        return { ...made, apiKey: value };
+      }),
     /** Makes sure that `value` is an admin key of the default workspace; the first start makes that workspace. */
     ensureAdminKey: (value: string): void =>
       db.transaction(() => {

@@ -1,0 +1,73 @@
+import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import type { SlotEndpoint } from '../runtime/driver.ts';
+
+/** What an agent tells on its event stream. Unknown events of newer agents are left aside. */
+const agentEvent = z.discriminatedUnion('event', [
+  z.object({ event: z.literal('hello'), incarnation: z.number(), generation: z.number() }),
+  z.object({ event: z.literal('alive') }),
+  z.object({ event: z.literal('exit'), pid: z.number(), oomKilled: z.boolean().optional() }),
+  z.object({ event: z.literal('oom'), pid: z.number().optional(), reason: z.string() }),
+]);
+export type AgentEvent = z.output<typeof agentEvent>;
+
+/** An agent that is alive says so every 30 s. */
+const SILENCE_LIMIT_MS = 75_000;
+
+/**
+ * Follows the events of a running agent until the stream ends, by itself or by the signal; never rejects. The stream
+ * doubles as the agent's sign of life: it breaks when the agent dies, and silence counts as death.
+ */
+export function followAgent(
+  endpoint: SlotEndpoint,
+  token: string,
+  onEvent: (event: AgentEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const call = request({
+      host: endpoint.host,
+      port: endpoint.port,
+      path: '/internal/v1/events',
+      headers: { 'x-atoll-token': token },
+      agent: false,
+      timeout: SILENCE_LIMIT_MS,
+      signal,
+    });
+    call.once('timeout', () => call.destroy());
+    call.once('error', () => resolve());
+    call.once('response', (response) => {
+      response.once('close', resolve);
+      response.on('error', () => {});
+      if (response.statusCode === 200) readEvents(response, onEvent);
+      else response.resume();
+    });
+    call.end();
+  });
+}
+
+/** Longer lines than any event of ours are noise, and would be memory. */
+const MAX_LINE_CHARS = 64 * 1024;
+
+/** The sandbox's user can be root and so may speak in the agent's name: anything can come here. */
+function readEvents(response: IncomingMessage, onEvent: (event: AgentEvent) => void): void {
+  let rest = '';
+  response.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > MAX_LINE_CHARS) return void response.destroy();
+    for (const line of lines) {
+      const parsed = agentEvent.safeParse(parseJson(line));
+      if (parsed.success) onEvent(parsed.data);
+    }
+  });
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

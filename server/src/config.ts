@@ -1,0 +1,117 @@
+import { parseArgs } from 'node:util';
+import { defaultAdmission } from './sandbox/admission.ts';
+import type { AdmissionSettings } from './sandbox/admission.ts';
+
+export const runtimes = ['gvisor', 'native', 'fake'] as const;
+export type RuntimeName = (typeof runtimes)[number];
+
+/** The settings of a server, from flags and environment (`atoll server --help`). */
+export interface ServerConfig {
+  host: string;
+  port: number;
+  dataDir: string;
+  runDir: string;
+  cacheDir: string;
+  runtime: RuntimeName;
+  unsafeNative: boolean;
+  baseDomain?: string;
+  trustProxy: boolean;
+  extraCaFile?: string;
+  readySlots: number;
+  admission: AdmissionSettings;
+  agentBinary: string;
+  logLevel: string;
+  /** The first admin key, given by the operator. */
+  apiKey?: string;
+}
+
+/** A flag or an environment variable that makes no sense; the message says which and why. */
+export class ConfigError extends Error {}
+
+export const serverFlags = {
+  listen: { type: 'string', default: '127.0.0.1:8900', description: 'address to listen on' },
+  'data-dir': { type: 'string', description: 'where everything is kept (ATOLL_DATA_DIR; /var/lib/atoll)' },
+  runtime: {
+    type: 'string',
+    default: 'gvisor',
+    description: 'gvisor, native (trusted work), or fake (no isolation)',
+  },
+  'unsafe-native': { type: 'boolean', default: false, description: 'allow native without user namespaces' },
+  'base-domain': { type: 'string', description: 'DNS name below which sandboxes are addressed' },
+  'trust-proxy': { type: 'boolean', default: false, description: 'believe X-Forwarded-* of a reverse proxy' },
+  'extra-ca': { type: 'string', description: 'PEM file put into the trust store of every sandbox' },
+  slots: { type: 'string', default: '2', description: 'sandboxes kept ready ahead of time' },
+  'max-cpus': { type: 'string', description: 'largest cpus of a sandbox' },
+  'max-memory-mb': { type: 'string', description: 'largest memory_mb of a sandbox' },
+  'max-disk-mb': { type: 'string', description: 'largest disk_mb of a sandbox' },
+  'log-level': { type: 'string', default: 'info', description: 'trace, debug, info, warn, error' },
+} as const;
+
+/** Reads the server's flags. Throws ConfigError. */
+export function readConfig(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  projectRoot: string,
+): ServerConfig {
+  const flags = parseFlags(args);
+  const { host, port } = parseListen(flags.listen);
+  const dataDir = flags['data-dir'] ?? env['ATOLL_DATA_DIR'] ?? '/var/lib/atoll';
+  return {
+    host,
+    port,
+    dataDir,
+    runDir: env['ATOLL_RUN_DIR'] ?? '/run/atoll',
+    cacheDir: env['ATOLL_CACHE_DIR'] ?? `${env['HOME'] ?? '/root'}/.cache/atoll`,
+    runtime: parseRuntime(flags.runtime),
+    unsafeNative: flags['unsafe-native'],
+    trustProxy: flags['trust-proxy'],
+    readySlots: parseCount('--slots', flags.slots, 0, 64),
+    admission: {
+      ...defaultAdmission,
+      ...(flags['max-cpus'] && { maxCpus: parseCount('--max-cpus', flags['max-cpus'], 1, 4096) }),
+      ...(flags['max-memory-mb'] && {
+        maxMemoryMb: parseCount('--max-memory-mb', flags['max-memory-mb'], 64, 2 ** 30),
+      }),
+      ...(flags['max-disk-mb'] && {
+        maxDiskMb: parseCount('--max-disk-mb', flags['max-disk-mb'], 16, 2 ** 30),
+      }),
+    },
+    agentBinary: env['ATOLL_AGENT_BINARY'] ?? `${projectRoot}/.build/atoll-agent`,
+    logLevel: flags['log-level'],
+    ...(flags['base-domain'] !== undefined && { baseDomain: flags['base-domain'].toLowerCase() }),
+    ...(flags['extra-ca'] !== undefined && { extraCaFile: flags['extra-ca'] }),
+    ...(env['ATOLL_API_KEY'] && { apiKey: parseApiKey(env['ATOLL_API_KEY']) }),
+  };
+}
+
+function parseFlags(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: serverFlags, strict: true }).values;
+  } catch (error) {
+    throw new ConfigError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function parseListen(listen: string): { host: string; port: number } {
+  const [, host, port] = /^(?:\[?([^\]]*)\]?:)?(\d+)$/.exec(listen) ?? [];
+  if (port === undefined || Number(port) > 65_535)
+    throw new ConfigError(`--listen ${listen} is not HOST:PORT`);
+  return { host: host || '127.0.0.1', port: Number(port) };
+}
+
+function parseRuntime(name: string): RuntimeName {
+  const found = runtimes.find((runtime) => runtime === name);
+  if (!found) throw new ConfigError(`--runtime ${name} is none of ${runtimes.join(', ')}`);
+  return found;
+}
+
+function parseCount(flag: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new ConfigError(`${flag} ${text} is not a whole number from ${min} to ${max}`);
+}
+
+function parseApiKey(key: string): string {
+  if (key.length >= 16 && /^[\x21-\x7e]+$/.test(key)) return key;
+  throw new ConfigError('ATOLL_API_KEY has to have at least 16 visible characters');
+}

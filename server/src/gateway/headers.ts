@@ -1,0 +1,55 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+
+/** Headers of one hop (RFC 9110, 7.6.1). */
+const hopByHop = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
+
+/** Ours: keys and addressing never reach a sandbox, and nobody but the gateway sets its token. */
+const ours = [
+  'authorization',
+  'cookie',
+  'x-atoll-token',
+  'x-tensorlake-sandbox-id',
+  'x-tensorlake-route-hint',
+  'x-forwarded-organization-id',
+  'x-forwarded-project-id',
+];
+
+const dropped = new Set([...hopByHop, ...ours]);
+
+const namedByConnection = (headers: IncomingHttpHeaders): Set<string> =>
+  new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()));
+
+/** What the agent gets of a request's headers. */
+export function requestHeaders(headers: IncomingHttpHeaders, token: string): OutgoingHttpHeaders {
+  const hop = namedByConnection(headers);
+  const kept = Object.entries(headers).filter(
+    ([name]) => !dropped.has(name) && !hop.has(name) && !name.startsWith('x-forwarded-'),
+  );
+  return { ...Object.fromEntries(kept), 'x-atoll-token': token };
+}
+
+/** What the client gets of an answer's headers. */
+export function responseHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  const hop = namedByConnection(headers);
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !hopByHop.includes(name) && !hop.has(name)),
+  );
+}
+
+/** Any origin may drive a sandbox: the key is the guard, and browsers do not add it by themselves (wire 2). */
+export const corsHeaders = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, POST, PUT, DELETE, OPTIONS',
+  'access-control-allow-headers': '*, Authorization',
+  'access-control-max-age': '86400',
+} as const;

@@ -1,0 +1,81 @@
+import { request as httpRequest } from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { ApiError } from '@atoll/protocol';
+import type { ErrorCode } from '@atoll/protocol';
+import type { SlotEndpoint } from '../runtime/driver.ts';
+import { corsHeaders, requestHeaders, responseHeaders } from './headers.ts';
+
+export interface Upstream {
+  endpoint: SlotEndpoint;
+  token: string;
+  agent: Agent;
+}
+
+/** How long the agent may take to accept a connection. A lost first SYN would cost a second, so it is tried again. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * Passes a request to the agent and its answer back, byte for byte, with back-pressure both ways. A client that
+ * goes away ends the request in the sandbox; an agent that goes away ends the answer.
+ * Resolves when both directions have ended; rejects with what the client can still be told.
+ */
+export function proxy(request: IncomingMessage, response: ServerResponse, upstream: Upstream): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const call = httpRequest({
+      host: upstream.endpoint.host,
+      port: upstream.endpoint.port,
+      agent: upstream.agent,
+      method: request.method ?? 'GET',
+      path: request.url ?? '/',
+      headers: requestHeaders(request.headers, upstream.token),
+      setHost: false,
+    });
+    const fail = (error: Error): void => {
+      if (response.headersSent) response.destroy();
+      else if (response.destroyed) resolve();
+      else reject(explain(error));
+    };
+    watchConnect(call);
+    call.once('error', fail);
+    call.once('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, { ...responseHeaders(answer.headers), ...corsHeaders });
+      // Streams begin with their headers: a follower of a quiet process must see that it is connected.
+      response.flushHeaders();
+      answer.once('error', () => response.destroy());
+      answer.pipe(response);
+    });
+    response.once('close', () => {
+      call.destroy();
+      resolve();
+    });
+    request.once('error', () => call.destroy());
+    request.pipe(call);
+  });
+}
+
+function watchConnect(call: ClientRequest): void {
+  call.once('socket', (socket) => {
+    if (!socket.connecting) return;
+    const timer = setTimeout(() => call.destroy(new ConnectTimeout()), CONNECT_TIMEOUT_MS);
+    socket.once('connect', () => clearTimeout(timer));
+    socket.once('close', () => clearTimeout(timer));
+  });
+}
+
+class ConnectTimeout extends Error {
+  readonly code = 'ETIMEDOUT';
+}
+
+const codes: Record<string, ErrorCode> = {
+  ECONNREFUSED: 'connection_refused',
+  EHOSTUNREACH: 'connection_refused',
+  ETIMEDOUT: 'upstream_timeout',
+};
+
+function explain(error: Error): ApiError {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const apiCode = codes[code] ?? 'proxy_error';
+  return new ApiError(apiCode, `the sandbox does not answer (${code || 'connection closed'})`, {
+    cause: error,
+  });
+}

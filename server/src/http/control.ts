@@ -1,0 +1,140 @@
+import { ApiError } from '@atoll/protocol';
+import type { Route } from '@atoll/protocol';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Log } from '../lib/log.ts';
+import type { Audit, AuditEvent } from '../tenancy/audit.ts';
+import { requireRole } from '../tenancy/caller.ts';
+import type { Caller } from '../tenancy/caller.ts';
+import type { Authenticate } from './authentication.ts';
+import type { BaseUrlReader } from './base-url.ts';
+import type { Binding, RawInput } from './bind.ts';
+import { publicError, sendError } from './error-reply.ts';
+import type { Metrics } from './metrics.ts';
+import type { RequestContext } from './request-context.ts';
+
+export interface ControlOptions {
+  bindings: readonly Binding[];
+  authenticate: Authenticate;
+  baseUrlOf: BaseUrlReader;
+  audit: Audit;
+  metrics: Metrics;
+  log: Log;
+}
+
+/** Puts every route of the protocol on the HTTP kernel: authentication, parsing, audit and errors in one place. */
+export function mountControl(app: FastifyInstance, options: ControlOptions): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setNotFoundHandler((request) => {
+    throw new ApiError('route_not_found', `no route ${request.method} ${request.url.split('?')[0]}`);
+  });
+  app.setErrorHandler((error, request, reply) => fail(options.log, error, request, reply));
+  for (const binding of options.bindings) mountRoute(app, binding, options);
+}
+
+function mountRoute(app: FastifyInstance, binding: Binding, options: ControlOptions): void {
+  const { route } = binding;
+  for (const path of route.paths) {
+    app.route({
+      method: route.method,
+      url: path.replace(/\{(\w+)\}/g, ':$1'),
+      handler: (request, reply) => answer(binding, options, request, reply),
+    });
+  }
+}
+
+async function answer(
+  binding: Binding,
+  options: ControlOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { route } = binding;
+  const raw = rawInput(request);
+  const event: AuditEvent = { action: route.id, result: 'ok', ...targetOf(request), ...addressOf(request) };
+  const stopTimer = options.metrics.timeRequest(route.id);
+  try {
+    const caller = admit(route, options, request);
+    if (caller) event.caller = caller;
+    reply.code(route.status);
+    const context = requestContext(options, request, reply, caller, event);
+    const body = await binding.answer(raw, context);
+    return reply.send(body);
+  } catch (error) {
+    event.result = publicError(error).code;
+    throw error;
+  } finally {
+    stopTimer(event.result);
+    if (route.method !== 'GET' && route.id !== 'introspectKey') options.audit.record(event);
+  }
+}
+
+/** Authenticates in the workspace that the path names and checks the role. */
+function admit(route: Route, options: ControlOptions, request: FastifyRequest): Caller | undefined {
+  if (route.access === 'public') return undefined;
+  const caller = options.authenticate(request.raw, workspaceOf(request));
+  requireRole(caller, route.access);
+  return caller;
+}
+
+const pathParam = (request: FastifyRequest, name: string): string | undefined => {
+  const params = request.params as Record<string, string | undefined>; // fastify's own path parameters
+  return params[name];
+};
+
+const workspaceOf = (request: FastifyRequest): string | undefined =>
+  pathParam(request, 'ns') ?? pathParam(request, 'workspace');
+
+function rawInput(request: FastifyRequest): RawInput {
+  const body = request.body instanceof Buffer ? request.body : undefined;
+  return { params: request.params, query: request.query, body };
+}
+
+const targetOf = (request: FastifyRequest): { target?: string } => {
+  const target = pathParam(request, 'memberId') ?? pathParam(request, 'id') ?? pathParam(request, 'name');
+  return target === undefined ? {} : { target };
+};
+
+const addressOf = (request: FastifyRequest): { address?: string } =>
+  request.ip === undefined ? {} : { address: request.ip };
+
+const DEFAULT_TIMEOUT_MS = 300_000;
+
+function timeoutOf(request: FastifyRequest): number {
+  const asked = Number(request.headers['x-tensorlake-request-timeout-ms']);
+  return Number.isFinite(asked) && asked > 0 ? Math.min(asked, DEFAULT_TIMEOUT_MS * 12) : DEFAULT_TIMEOUT_MS;
+}
+
+function requestContext(
+  options: ControlOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  caller: Caller | undefined,
+  event: AuditEvent,
+): RequestContext {
+  return {
+    get caller(): Caller {
+      if (!caller) throw new Error('a public route has no caller');
+      return caller;
+    },
+    baseUrl: options.baseUrlOf(request.raw),
+    timeoutMs: timeoutOf(request),
+    status: (code) => void reply.code(code),
+    contentType: (type) => void reply.type(type),
+    target: (id) => {
+      event.target = id;
+    },
+  };
+}
+
+function fail(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const shown = publicError(error);
+  if (shown.status === 500) {
+    const cause = shown.cause ?? error;
+    log.error(
+      { requestId: request.id, method: request.method, path: request.url.split('?')[0], err: cause },
+      shown.message,
+    );
+  }
+  return sendError(reply, shown, request.id);
+}

@@ -1,0 +1,119 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import type { Address } from '../gateway/address.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { randomId } from '../lib/id.ts';
+import { mountControl } from './control.ts';
+import type { ControlOptions } from './control.ts';
+
+export interface HttpServerOptions extends ControlOptions {
+  readAddress: (request: IncomingMessage) => Address;
+  gateway: Gateway;
+}
+
+export interface HttpServer {
+  /** Begins to listen; resolves with the port, which `0` leaves to the system. */
+  listen(host: string, port: number): Promise<number>;
+  /** Accepts nothing new, lets answers in flight end for `graceMs`, then cuts what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Control-plane bodies are small; one that takes longer is a stalled client. */
+const CONTROL_BODY_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 15_000;
+/** A connection on which nothing moves for this long is closed, also in the middle of an upload. */
+const IDLE_TIMEOUT_MS = 10 * 60_000;
+const MAX_HEADER_BYTES = 32 * 1024;
+
+/**
+ * The one port: requests for a sandbox go to the gateway untouched, everything else to the control plane. Uploads
+ * and streams may take any time, so the limits are on silence instead of duration.
+ */
+export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  let control: RequestListener | undefined;
+  const server = createServer(
+    {
+      requestTimeout: 0,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      keepAliveTimeout: 65_000,
+    },
+    (request, response) => {
+      const address = options.readAddress(request);
+      if (address.kind === 'sandbox')
+        return void options.gateway.handle(request, response, address.identifier);
+      limitBody(request);
+      control?.(request, response);
+    },
+  );
+  server.setTimeout(IDLE_TIMEOUT_MS);
+  server.on('clientError', refuseConnection);
+  const app = createKernel(server, (handler) => {
+    control = handler;
+  });
+  mountControl(app, options);
+  await app.ready();
+  return {
+    listen: (host, port) => listen(server, host, port),
+    close: (graceMs) => close(server, app, graceMs),
+  };
+}
+
+function createKernel(server: Server, onHandler: (handler: RequestListener) => void): FastifyInstance {
+  return fastify({
+    serverFactory: (handler) => {
+      onHandler(handler as (request: IncomingMessage, response: ServerResponse) => void); // its own HTTP/1 types
+      return server;
+    },
+    genReqId: () => randomId(12),
+    bodyLimit: 1024 * 1024,
+    routerOptions: { maxParamLength: 512 },
+  });
+}
+
+function limitBody(request: IncomingMessage): void {
+  const timer = setTimeout(() => {
+    if (!request.complete) request.destroy();
+  }, CONTROL_BODY_TIMEOUT_MS).unref();
+  request.once('close', () => clearTimeout(timer));
+}
+
+/** What is not HTTP, or has too many headers, gets one line in the same words as every other error. */
+function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const [status, code, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [
+          '431 Request Header Fields Too Large',
+          'headers_too_large',
+          `headers are limited to ${MAX_HEADER_BYTES} bytes`,
+        ]
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'invalid_request', 'the headers did not arrive in time']
+        : ['400 Bad Request', 'invalid_request', 'this is not a valid HTTP request'];
+  const body = JSON.stringify({ error: message, code, message });
+  const head = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`;
+  socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`);
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve((server.address() as AddressInfo).port); // a TCP server has no other kind of address
+    });
+  });
+}
+
+async function close(server: Server, app: FastifyInstance, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(cut);
+  await app.close();
+}

@@ -1,0 +1,17 @@
+import type { Caller } from '../tenancy/caller.ts';
+
+/** What a handler knows of a request beside its parsed input. */
+export interface RequestContext {
+  /** Who calls. Throws on routes that need no key. */
+  readonly caller: Caller;
+  /** Scheme and host that the client used; every URL of an answer begins with it. */
+  readonly baseUrl: string;
+  /** How long the client is willing to wait (X-Tensorlake-Request-Timeout-Ms). */
+  readonly timeoutMs: number;
+  /** Answers with another status than the route's. */
+  status(code: number): void;
+  /** Answers with something else than JSON. */
+  contentType(type: string): void;
+  /** Names what a change was about, for the audit record. */
+  target(id: string): void;
+}

@@ -1,0 +1,59 @@
+import { ApiError } from '@atoll/protocol';
+import type { CreateSandboxBody, UpdateSandboxBody } from '@atoll/protocol';
+import type { SandboxRequest } from '../../sandbox/sandboxes.ts';
+
+/** A create of the Tensorlake wire in the domain's words. What the server cannot keep is refused, never ignored. */
+export function toSandboxRequest(body: CreateSandboxBody): SandboxRequest {
+  refuseUnsupported(body);
+  const resources = body.resources ?? {};
+  const diskMb = resources.disk_mb ?? resources.ephemeral_disk_mb;
+  return {
+    internet: body.network?.allow_internet_access ?? true,
+    limits: {
+      ...(resources.cpus != null && { cpus: resources.cpus }),
+      ...(resources.memory_mb != null && { memoryMb: resources.memory_mb }),
+      ...(diskMb != null && { diskMb }),
+    },
+    ...(body.image != null && { image: body.image }),
+    ...(body.name != null && { name: body.name }),
+    ...(body.timeout_secs != null && { timeoutSecs: body.timeout_secs }),
+    ...(body.entrypoint?.length && { entrypoint: body.entrypoint }),
+  };
+}
+
+const isGiven = (value: unknown): boolean =>
+  Array.isArray(value) ? value.length > 0 : value != null && value !== false;
+
+function refuseUnsupported(body: CreateSandboxBody): void {
+  const [secret] = body.secret_names ?? [];
+  if (secret !== undefined) {
+    throw new ApiError('invalid_request', `there is no secret ${JSON.stringify(secret)} in this workspace`);
+  }
+  const unsupported = {
+    snapshot_id: body.snapshot_id,
+    file_systems: body.file_systems,
+    exposed_ports: body.exposed_ports,
+    allow_unauthenticated_access: body.allow_unauthenticated_access,
+    'resources.gpus': body.resources?.gpus,
+    'network.allow_out': body.network?.allow_out,
+    'network.deny_out': body.network?.deny_out,
+  };
+  refuseGiven(unsupported);
+}
+
+/** An update may repeat what holds anyway. */
+export function requireSupportedUpdate(body: UpdateSandboxBody): void {
+  refuseGiven({
+    exposed_ports: body.exposed_ports,
+    allow_unauthenticated_access: body.allow_unauthenticated_access,
+    network: body.network,
+  });
+}
+
+function refuseGiven(fields: Record<string, unknown>): void {
+  const field = Object.entries(fields).find(([, value]) => isGiven(value))?.[0];
+  if (field === undefined) return;
+  throw new ApiError('unsupported', `${field} is not supported by this version of the server`, {
+    hint: `Leave ${field} out. CHANGELOG.md says what each version supports.`,
+  });
+}

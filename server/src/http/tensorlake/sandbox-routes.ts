@@ -1,0 +1,94 @@
+import * as routes from '@atoll/protocol';
+import { ApiError } from '@atoll/protocol';
+import type { Sandboxes } from '../../sandbox/sandboxes.ts';
+import type { SandboxRecord } from '../../store/sandbox-store.ts';
+import { bind } from '../bind.ts';
+import type { Binding } from '../bind.ts';
+import type { RequestContext } from '../request-context.ts';
+import { formatCursor, parseCursor } from './cursor.ts';
+import { requireSupportedUpdate, toSandboxRequest } from './sandbox-request.ts';
+import { toArchivedInfo, toCreateAnswer, toSandboxInfo } from './sandbox-view.ts';
+
+/** The lifecycle API of the Tensorlake dialect (wire 1.4). */
+export function sandboxRoutes({ sandboxes }: { sandboxes: Sandboxes }): Binding[] {
+  const show = (record: SandboxRecord, context: RequestContext) =>
+    toSandboxInfo(record, context.caller.workspace.name, context.baseUrl);
+  const showEnded = (record: SandboxRecord, context: RequestContext) =>
+    toArchivedInfo(record, context.caller.workspace.name, context.baseUrl);
+
+  return [
+    bind(routes.createSandbox, async ({ body }, context) => {
+      const created = await sandboxes.create(
+        context.caller.workspace.id,
+        toSandboxRequest(body),
+        context.timeoutMs,
+      );
+      context.target(created.record.id);
+      if (created.kind === 'timeout') context.status(504);
+      return toCreateAnswer(created, context.baseUrl);
+    }),
+    bind(routes.listSandboxes, ({ query }, context) => {
+      const page =
+        query.limit === undefined
+          ? undefined
+          : { limit: query.limit + 1, direction: 'forward' as const, ...after(query.cursor) };
+      const found = sandboxes.list(context.caller.workspace.id, page);
+      const shown = found.slice(0, query.limit);
+      const last = shown.at(-1);
+      return {
+        sandboxes: shown
+          .map((record) => show(record, context))
+          .filter(({ status }) => status === (query.status ?? status)),
+        ...(found.length > shown.length &&
+          last && { next_cursor: formatCursor({ at: last.createdAt, id: last.id }) }),
+      };
+    }),
+    bind(routes.getSandbox, ({ params }, context) =>
+      show(sandboxes.get(context.caller.workspace.id, params.id), context),
+    ),
+    bind(routes.updateSandbox, ({ params, body }, context) => {
+      requireSupportedUpdate(body);
+      const { id } = context.caller.workspace;
+      const record =
+        body.name === undefined ? sandboxes.get(id, params.id) : sandboxes.rename(id, params.id, body.name);
+      return show(record, context);
+    }),
+    bind(routes.deleteSandbox, ({ params }, context) =>
+      sandboxes.terminate(context.caller.workspace.id, params.id),
+    ),
+    bind(routes.listArchivedSandboxes, ({ query }, context) => {
+      const { limit, direction } = query;
+      const found = sandboxes.listEnded(context.caller.workspace.id, {
+        limit: limit + 1,
+        direction,
+        ...after(query.cursor),
+      });
+      const page = direction === 'forward' ? found.slice(0, limit) : found.slice(-limit);
+      const hasMore = found.length > page.length;
+      return {
+        sandboxes: page.map((record) => showEnded(record, context)),
+        next_cursor: direction === 'backward' || hasMore ? cursorOf(page.at(-1)) : null,
+        prev_cursor:
+          direction === 'forward'
+            ? query.cursor === undefined
+              ? null
+              : cursorOf(page[0])
+            : hasMore
+              ? cursorOf(page[0])
+              : null,
+      };
+    }),
+    bind(routes.getArchivedSandbox, ({ params }, context) =>
+      showEnded(sandboxes.getEnded(context.caller.workspace.id, params.id), context),
+    ),
+  ];
+}
+
+const after = (cursor: string | undefined) => (cursor === undefined ? {} : { after: parseCursor(cursor) });
+
+function cursorOf(record: SandboxRecord | undefined): string | null {
+  if (record === undefined) return null;
+  if (record.terminatedAt === undefined)
+    throw new ApiError('internal', `sandbox ${record.id} is archived but has not ended`);
+  return formatCursor({ at: record.terminatedAt, id: record.id });
+}

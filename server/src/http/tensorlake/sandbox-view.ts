@@ -1,0 +1,60 @@
+import type { CreateSandboxAnswer, SandboxInfo, SandboxStatus } from '@atoll/protocol';
+import type { Created } from '../../sandbox/sandboxes.ts';
+import type { SandboxRecord } from '../../store/sandbox-store.ts';
+
+/** The wire's status: the state, unless an operation in flight has a word of its own. */
+function statusOf(record: SandboxRecord): SandboxStatus {
+  return record.state === 'failed' ? 'terminated' : record.state;
+}
+
+/** A sandbox in the words of the Tensorlake wire (1.4). */
+export function toSandboxInfo(record: SandboxRecord, namespace: string, baseUrl: string): SandboxInfo {
+  const { limits } = record;
+  return {
+    id: record.id,
+    namespace,
+    status: statusOf(record),
+    image: record.image,
+    resources: {
+      cpus: limits.cpus,
+      memory_mb: limits.memoryMb,
+      ephemeral_disk_mb: limits.diskMb,
+      disk_mb: limits.diskMb,
+    },
+    network: { allow_internet_access: record.internet, allow_out: [], deny_out: [] },
+    created_at: record.createdAt,
+    allow_unauthenticated_access: false,
+    exposed_ports: [],
+    secret_names: [],
+    file_systems: [],
+    sandbox_url: baseUrl,
+    ...(record.name !== undefined && { name: record.name }),
+    ...(record.timeoutSecs !== undefined && { timeout_secs: record.timeoutSecs }),
+    ...(record.entrypoint && { entrypoint: record.entrypoint }),
+    ...(record.terminatedAt !== undefined && { terminated_at: record.terminatedAt }),
+    ...(record.outcome !== undefined && { outcome: record.outcome }),
+    ...(record.terminationReason !== undefined && { termination_reason: record.terminationReason }),
+    ...(record.error !== undefined && { error_details: { message: record.error } }),
+  };
+}
+
+/** Ended sandboxes are archived from the moment they end. */
+export const toArchivedInfo = (record: SandboxRecord, namespace: string, baseUrl: string) => ({
+  ...toSandboxInfo(record, namespace, baseUrl),
+  archived_at: record.terminatedAt ?? record.createdAt,
+});
+
+export function toCreateAnswer(created: Created, baseUrl: string): CreateSandboxAnswer {
+  const { record } = created;
+  return {
+    sandbox_id: record.id,
+    sandbox_url: baseUrl,
+    ...(record.name !== undefined && { name: record.name }),
+    ...(created.kind === 'running'
+      ? { status: 'running' as const }
+      : {
+          status: 'timeout' as const,
+          reason: 'the sandbox did not run within the request timeout; its start goes on',
+        }),
+  };
+}

@@ -1,0 +1,75 @@
+import { readFileSync, statfsSync } from 'node:fs';
+import { ApiError } from '@atoll/protocol';
+import type { ResourceLimits } from '../runtime/driver.ts';
+
+/** What one sandbox may ask for, and what the host keeps for itself. */
+export interface AdmissionSettings {
+  maxCpus: number;
+  maxMemoryMb: number;
+  maxDiskMb: number;
+  /** Creates are refused while the host has less than this available. */
+  reservedMemoryMb: number;
+  reservedDiskMb: number;
+}
+
+export const defaultAdmission: AdmissionSettings = {
+  maxCpus: 64,
+  maxMemoryMb: 256 * 1024,
+  maxDiskMb: 1024 * 1024,
+  reservedMemoryMb: 512,
+  reservedDiskMb: 1024,
+};
+
+/** The size of a create that names none (tensorlake wire 1.4). */
+export const usualLimits: ResourceLimits = { cpus: 1, memoryMb: 1024, diskMb: 10_240 };
+
+const MIN_CPUS = 0.1;
+const MIN_MEMORY_MB = 64;
+const MIN_DISK_MB = 16;
+
+/** Fills in what was not asked for and refuses sizes that no sandbox can have. */
+export function checkLimits(asked: Partial<ResourceLimits>, settings: AdmissionSettings): ResourceLimits {
+  const limits = { ...usualLimits, ...asked };
+  checkRange('cpus', limits.cpus, MIN_CPUS, settings.maxCpus);
+  checkRange('memory_mb', limits.memoryMb, MIN_MEMORY_MB, settings.maxMemoryMb);
+  checkRange('disk_mb', limits.diskMb, MIN_DISK_MB, settings.maxDiskMb);
+  return limits;
+}
+
+function checkRange(field: string, value: number, min: number, max: number): void {
+  if (!Number.isFinite(value) || value < min) {
+    throw new ApiError('invalid_resources', `resources.${field} is ${value}; the least is ${min}`, {
+      hint: `Ask for ${field} between ${min} and ${max}.`,
+    });
+  }
+  if (value > max)
+    throw new ApiError('limit_exceeded', `resources.${field} is ${value}; this server allows ${max}`);
+}
+
+/**
+ * Limits are ceilings that overcommit the host, so nothing is reserved for a sandbox; a create is refused only
+ * when the host itself is short.
+ */
+export function checkHost(dataDir: string, settings: AdmissionSettings): void {
+  const memoryMb = availableMemoryMb();
+  if (memoryMb < settings.reservedMemoryMb) {
+    throw new ApiError(
+      'host_out_of_memory',
+      `the host has ${memoryMb} MB of memory left and keeps ${settings.reservedMemoryMb} MB`,
+    );
+  }
+  const { bavail, bsize } = statfsSync(dataDir);
+  const diskMb = Math.floor((bavail * bsize) / 2 ** 20);
+  if (diskMb < settings.reservedDiskMb) {
+    throw new ApiError(
+      'host_out_of_disk',
+      `the data directory has ${diskMb} MB left and keeps ${settings.reservedDiskMb} MB`,
+    );
+  }
+}
+
+/** Two small synchronous reads of the kernel's memory: microseconds, unlike a turn through the thread pool. */
+function availableMemoryMb(): number {
+  const found = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
+  return found === undefined ? Number.POSITIVE_INFINITY : Math.floor(Number(found) / 1024);
+}

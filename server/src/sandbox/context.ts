@@ -1,0 +1,38 @@
+import type { AgentBinaries } from '../agent/binary.ts';
+import type { IdentityFolders } from '../agent/identity.ts';
+import type { ImageStore, Rootfs } from '../image/image-store.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { SandboxNetwork } from '../network/network.ts';
+import type { RuntimeDriver } from '../runtime/driver.ts';
+import type { SandboxRecord, SandboxStore } from '../store/sandbox-store.ts';
+import type { createFlights } from './flight.ts';
+import type { SlotPool } from './slot-pool.ts';
+
+/** What this process holds for a sandbox that runs. */
+export interface Live {
+  incarnation: number;
+  /** Ends the watch over its agent. */
+  unwatch: () => void;
+  rootfs: Rootfs;
+}
+
+/** What the operations on sandboxes work with. */
+export interface SandboxContext {
+  store: SandboxStore;
+  images: ImageStore;
+  pool: SlotPool;
+  driver: RuntimeDriver;
+  network: SandboxNetwork;
+  identities: IdentityFolders;
+  agents: AgentBinaries;
+  serverKey: Buffer;
+  clock: Clock;
+  log: Log;
+  flights: ReturnType<typeof createFlights>;
+  live: Map<string, Live>;
+  /** Told as soon as an incarnation answers no more requests. */
+  onEnd: (record: SandboxRecord) => void;
+  /** Ends a sandbox whose runtime has ended by itself. */
+  onAgentLost: (record: SandboxRecord) => void;
+}

@@ -1,0 +1,49 @@
+interface Flight {
+  operation: string;
+  controller: AbortController;
+  result: Promise<unknown>;
+}
+
+/** The operations of this process that are under way: one for each sandbox. */
+export function createFlights() {
+  const flights = new Map<string, Flight>();
+
+  const register = <T>(
+    id: string,
+    operation: string,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    const controller = new AbortController();
+    const result = work(controller.signal);
+    const flight = { operation, controller, result };
+    flights.set(id, flight);
+    const leave = (): void => {
+      if (flights.get(id) === flight) flights.delete(id);
+    };
+    result.then(leave, leave);
+    return result;
+  };
+
+  return {
+    /** Runs `work` as the sandbox's operation. Its signal aborts when another operation takes over. */
+    begin: register,
+    /** Aborts the operation under way, if there is one, and runs `work` once that has let go. */
+    takeOver: <T>(id: string, operation: string, reason: Error, work: () => Promise<T>): Promise<T> => {
+      const previous = flights.get(id);
+      previous?.controller.abort(reason);
+      return register(id, operation, async () => {
+        await previous?.result.catch(() => {});
+        return work();
+      });
+    },
+    /** The result of that operation, for a second caller; `undefined` when it is not under way. */
+    join: (id: string, operation: string): Promise<unknown> | undefined => {
+      const flight = flights.get(id);
+      return flight?.operation === operation ? flight.result : undefined;
+    },
+    /** Resolves when nothing is under way any more. */
+    idle: async (): Promise<void> => {
+      while (flights.size > 0) await Promise.allSettled([...flights.values()].map(({ result }) => result));
+    },
+  };
+}

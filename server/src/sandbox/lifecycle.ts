@@ -1,0 +1,20 @@
+import type { SandboxOperation, SandboxState } from '../store/sandbox-store.ts';
+
+interface Transition {
+  from: readonly SandboxState[];
+  /** Where the sandbox is once the operation has succeeded. */
+  to: SandboxState;
+  /** Where an error leaves it. Absent: the operation stays, and reconcile carries it to its end. */
+  onError?: SandboxState;
+  /** Takes over from whatever operation is in flight. */
+  preempts: boolean;
+}
+
+/** Every operation on a sandbox. A new one is a new line here, and nowhere else. */
+export const operations = {
+  create: { from: ['pending'], to: 'running', onError: 'failed', preempts: false },
+  terminate: { from: ['pending', 'running', 'suspended', 'failed'], to: 'terminated', preempts: true },
+} as const satisfies Record<SandboxOperation, Transition>;
+
+/** States that nothing leads out of. */
+export const isEnded = (state: SandboxState): boolean => state === 'terminated' || state === 'failed';

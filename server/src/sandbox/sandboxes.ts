@@ -1,0 +1,203 @@
+import { ApiError, defaultImage } from '@atoll/protocol';
+import { agentToken } from '../agent/token.ts';
+import { newSandboxId } from '../lib/id.ts';
+import { waitAtMost } from '../lib/deadline.ts';
+import { createSemaphore } from '../lib/semaphore.ts';
+import type { ResourceLimits, SlotEndpoint, SlotStats } from '../runtime/driver.ts';
+import type { Page, SandboxRecord } from '../store/sandbox-store.ts';
+import { createActivity } from './activity.ts';
+import { checkHost, checkLimits } from './admission.ts';
+import type { AdmissionSettings } from './admission.ts';
+import type { SandboxContext } from './context.ts';
+import { createFlights } from './flight.ts';
+import { checkName } from './name.ts';
+import { createReaper } from './reaper.ts';
+import { reconcile } from './reconcile.ts';
+import { startSandbox } from './start.ts';
+import { terminateSandbox } from './terminate.ts';
+
+/** What a create asks for, in the domain's words. Absent means the usual. */
+export interface SandboxRequest {
+  image?: string;
+  name?: string;
+  limits: Partial<ResourceLimits>;
+  timeoutSecs?: number;
+  entrypoint?: string[];
+  internet: boolean;
+}
+
+/** How far a create came within its caller's patience. */
+export type Created = { kind: 'running'; record: SandboxRecord } | { kind: 'timeout'; record: SandboxRecord };
+
+/** Where requests for a sandbox go. */
+export interface Reach {
+  record: SandboxRecord;
+  endpoint: SlotEndpoint;
+  token: string;
+}
+
+export interface SandboxesOptions extends Omit<SandboxContext, 'flights' | 'live' | 'onEnd' | 'onAgentLost'> {
+  dataDir: string;
+  admission: AdmissionSettings;
+  /** How many sandboxes start at once; more wait. */
+  maxStarts: number;
+  /** How many creates may wait; more are refused. */
+  maxWaiting: number;
+  /** How long ended sandboxes stay in `list`. */
+  listEndedForMs: number;
+}
+
+export type Sandboxes = ReturnType<typeof createSandboxes>;
+
+/** The sandboxes of this server: every dialect and the gateway go through here. */
+export function createSandboxes(options: SandboxesOptions) {
+  const { store, clock, log } = options;
+  const endListeners: ((record: SandboxRecord) => void)[] = [];
+  const activity = createActivity(clock.now);
+  const context: SandboxContext = {
+    ...options,
+    flights: createFlights(),
+    live: new Map(),
+    onEnd: (record) => {
+      activity.forget(record.id);
+      endListeners.forEach((listen) => listen(record));
+    },
+    onAgentLost: (record) => {
+      const ending = { reason: 'agent_exited', error: 'the agent in the sandbox has ended' };
+      terminateSandbox(context, record, ending).catch((err: unknown) =>
+        log.error({ sandboxId: record.id, err }, 'cannot free a sandbox whose agent was lost'),
+      );
+    },
+  };
+  const starts = createSemaphore(
+    options.maxStarts,
+    options.maxWaiting,
+    () => new ApiError('too_busy', 'too many sandboxes wait for their start'),
+  );
+  const reaper = createReaper({ context, activity });
+
+  /** Living ones by name or id; ended ones by id. */
+  const find = (workspaceId: string, identifier: string): SandboxRecord => {
+    const record = store.byName(workspaceId, identifier) ?? store.byId(workspaceId, identifier);
+    if (!record)
+      throw new ApiError('sandbox_not_found', `no sandbox ${JSON.stringify(identifier.slice(0, 80))}`);
+    return record;
+  };
+
+  const admit = (workspaceId: string, request: SandboxRequest) => {
+    if (request.name !== undefined) checkName(request.name);
+    const limits = checkLimits(request.limits, options.admission);
+    const image = options.images.resolve(workspaceId, request.image ?? defaultImage);
+    checkHost(options.dataDir, options.admission);
+    const record: SandboxRecord = {
+      id: newSandboxId(),
+      workspaceId,
+      state: 'pending',
+      operation: 'create',
+      incarnation: 1,
+      image: image.canonicalName,
+      manifestDigest: image.manifestDigest,
+      agentDigest: options.agents.current.digest,
+      limits,
+      internet: request.internet,
+      createdAt: clock.now(),
+      ...(request.name !== undefined && { name: request.name }),
+      ...(request.timeoutSecs !== undefined && { timeoutSecs: request.timeoutSecs }),
+      ...(request.entrypoint !== undefined && { entrypoint: request.entrypoint }),
+    };
+    return { record, image };
+  };
+
+  const requireFreeName = (workspaceId: string, name: string): void => {
+    if (store.byName(workspaceId, name))
+      throw new ApiError('name_taken', `a sandbox is called ${name} already`);
+  };
+
+  return {
+    /** Makes a sandbox and waits at most `timeoutMs` for it to run; the start goes on beyond that. */
+    create: async (workspaceId: string, request: SandboxRequest, timeoutMs: number): Promise<Created> => {
+      const { record, image } = admit(workspaceId, request);
+      if (record.name !== undefined) requireFreeName(workspaceId, record.name);
+      store.insert(record);
+      const start = context.flights.begin(record.id, 'create', (signal) =>
+        starts.run(signal, () => startSandbox(context, record, image, signal)),
+      );
+      const result = await waitAtMost(start, timeoutMs).catch((error: unknown) =>
+        explainFailure(context, record, error),
+      );
+      return result.timedOut ? { kind: 'timeout', record } : { kind: 'running', record: result.value };
+    },
+    get: find,
+    list: (workspaceId: string, page?: Page) =>
+      store.list(workspaceId, clock.now() - options.listEndedForMs, page),
+    listEnded: store.listEnded,
+    getEnded: (workspaceId: string, id: string): SandboxRecord => {
+      const record = store.byId(workspaceId, id);
+      if (record?.terminatedAt === undefined)
+        throw new ApiError('sandbox_not_found', `no ended sandbox ${JSON.stringify(id.slice(0, 80))}`);
+      return record;
+    },
+    rename: (workspaceId: string, identifier: string, name: string): SandboxRecord => {
+      checkName(name);
+      const record = find(workspaceId, identifier);
+      if (record.name === name) return record;
+      requireFreeName(workspaceId, name);
+      if (record.terminatedAt !== undefined)
+        throw new ApiError('invalid_state', `sandbox ${record.id} has ended`);
+      store.change(record, record.operation, { name });
+      return find(workspaceId, record.id);
+    },
+    terminate: (workspaceId: string, identifier: string): Promise<void> =>
+      terminateSandbox(context, find(workspaceId, identifier), { reason: 'terminated_by_user' }),
+    /** The agent of a running sandbox. Throws `sandbox_not_found` or `sandbox_not_running`. */
+    reach: (workspaceId: string, identifier: string): Reach => {
+      const record = find(workspaceId, identifier);
+      if (record.state !== 'running' || record.operation !== undefined || record.endpoint === undefined) {
+        throw new ApiError(
+          'sandbox_not_running',
+          `sandbox ${identifier} is ${record.operation ?? record.state}`,
+        );
+      }
+      const token = agentToken(context.serverKey, record.id, record.incarnation);
+      return { record, endpoint: record.endpoint, token };
+    },
+    /** Holds a sandbox's idle clock until the returned function is called. */
+    hold: activity.hold,
+    stats: (record: SandboxRecord): Promise<SlotStats> => {
+      if (record.slotId === undefined)
+        throw new ApiError('sandbox_not_running', `sandbox ${record.id} does not run`);
+      return context.driver.stats(record.slotId);
+    },
+    countLive: store.countLive,
+    countReady: () => context.pool.readyCount(),
+    /** Told when an incarnation ends, before its address can be given to another. */
+    onEnd: (listen: (record: SandboxRecord) => void): void => void endListeners.push(listen),
+    /** Settles what an earlier process left, then begins to keep slots ready. */
+    open: async () => {
+      const reconciled = await reconcile(context);
+      context.pool.refill();
+      reaper.start();
+      return reconciled;
+    },
+    /** Lets operations end and frees what is ready. Running sandboxes go on, for the next process to adopt. */
+    close: async (): Promise<void> => {
+      reaper.stop();
+      await context.flights.idle();
+      for (const { unwatch } of context.live.values()) unwatch();
+      await context.pool.close();
+    },
+  };
+}
+
+/** A create that a terminate overtook is not an internal failure: say who ended it. */
+function explainFailure(context: SandboxContext, record: SandboxRecord, error: unknown): never {
+  if (error instanceof ApiError) throw error;
+  const current = context.store.byId(record.workspaceId, record.id);
+  if (current?.operation === 'terminate' || current?.state === 'terminated') {
+    throw new ApiError('conflict', `sandbox ${record.id} was terminated while it started`, { cause: error });
+  }
+  throw new ApiError('start_failed', `sandbox ${record.id} did not start`, {
+    cause: error,
+    hint: 'The server log has the cause; `atoll doctor` checks the host.',
+  });
+}

@@ -1,0 +1,144 @@
+import { ApiError } from '@atoll/protocol';
+import type { AgentConfig } from '../agent/identity.ts';
+import { agentToken } from '../agent/token.ts';
+import type { ResolvedImage, Rootfs } from '../image/image-store.ts';
+import type { RuntimeCapabilities, Slot } from '../runtime/driver.ts';
+import type { SandboxRecord } from '../store/sandbox-store.ts';
+import type { SandboxContext } from './context.ts';
+import { guard } from './guard.ts';
+
+/** The hostname that processes see (tensorlake wire 2.3). */
+const HOSTNAME = 'tl-sbx';
+const AGENT_PORT = 9501;
+const STOP_GRACE_MS = 10_000;
+
+/**
+ * Brings a new sandbox up: slot, identity, runtime, agent. The signal aborts when a terminate takes over, which
+ * then frees what the record names; what the record does not name yet is freed here.
+ */
+export async function startSandbox(
+  context: SandboxContext,
+  record: SandboxRecord,
+  image: ResolvedImage,
+  signal: AbortSignal,
+): Promise<SandboxRecord> {
+  const rootfs = await context.images.acquireRootfs(record.manifestDigest);
+  try {
+    const running = await startOnce(context, record, image, rootfs, signal).catch((error: unknown) =>
+      startAgain(context, record, image, rootfs, signal, error),
+    );
+    guard(context, running, rootfs);
+    return running;
+  } catch (error) {
+    rootfs.release();
+    await settleFailure(context, record, error);
+    throw error;
+  }
+}
+
+/** A slot may have died while it waited to be used: a second try gets another one. */
+async function startAgain(
+  context: SandboxContext,
+  record: SandboxRecord,
+  image: ResolvedImage,
+  rootfs: Rootfs,
+  signal: AbortSignal,
+  error: unknown,
+): Promise<SandboxRecord> {
+  signal.throwIfAborted();
+  if (error instanceof ApiError) throw error;
+  context.log.warn({ sandboxId: record.id, err: error }, 'start failed; trying another slot');
+  await freeSlotOf(context, record);
+  return startOnce(context, record, image, rootfs, signal);
+}
+
+async function startOnce(
+  context: SandboxContext,
+  record: SandboxRecord,
+  image: ResolvedImage,
+  rootfs: Rootfs,
+  signal: AbortSignal,
+): Promise<SandboxRecord> {
+  const slot = await claimSlot(context, record, signal);
+  if (!record.internet) await context.network.allowInternet(slot.id, false);
+  const identityDir = await context.identities.write(slot.id, agentConfig(context, record, image, slot));
+  const spec = {
+    sandboxId: record.id,
+    incarnation: record.incarnation,
+    hostname: HOSTNAME,
+    rootfs: rootfs.path,
+    layers: rootfs.layers,
+    agentBinary: context.agents.pathOf(record.agentDigest),
+    identityDir,
+  };
+  const endpoint = await context.driver.start(slot, spec, signal);
+  const change = { state: 'running', operation: null, endpoint } as const;
+  if (!context.store.change(record, 'create', change)) signal.throwIfAborted();
+  const { operation: _, ...settled } = record;
+  return { ...settled, state: 'running', endpoint, slotId: slot.id };
+}
+
+/** The record names the slot before anything runs in it, so that reconcile finds it. */
+async function claimSlot(context: SandboxContext, record: SandboxRecord, signal: AbortSignal): Promise<Slot> {
+  const slot = await context.pool.take(record.limits, signal);
+  if (context.store.change(record, 'create', { slotId: slot.id })) return slot;
+  await context.pool.free(slot.id);
+  throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being created`);
+}
+
+const oomGuards = { gvisor: 'meminfo', namespaces: 'cgroup', none: 'none' } as const satisfies Record<
+  RuntimeCapabilities['isolation'],
+  AgentConfig['oomGuard']
+>;
+
+function agentConfig(
+  context: SandboxContext,
+  record: SandboxRecord,
+  image: ResolvedImage,
+  slot: Slot,
+): AgentConfig {
+  const { gateway } = slot.endpoint;
+  const isolated = gateway !== undefined;
+  return {
+    sandboxId: record.id,
+    incarnation: record.incarnation,
+    token: agentToken(context.serverKey, record.id, record.incarnation),
+    listen: isolated ? `0.0.0.0:${AGENT_PORT}` : `${slot.endpoint.host}:0`,
+    ...(isolated && { allowFrom: [gateway] }),
+    hostname: HOSTNAME,
+    ...(context.network.resolverAddress !== undefined && { resolver: context.network.resolverAddress }),
+    env: image.env,
+    ...(record.entrypoint && { entrypoint: record.entrypoint }),
+    user: image.runtimeUser,
+    workingDir: image.runtimeWorkdir,
+    memoryMb: record.limits.memoryMb,
+    maxProcesses: Math.max(128, record.limits.memoryMb),
+    oomGuard: oomGuards[context.driver.capabilities.isolation],
+    extraCa: context.identities.extraCa,
+    stopSignal: 'SIGTERM',
+    stopGraceMs: STOP_GRACE_MS,
+  };
+}
+
+/** Unless a terminate has taken over, which frees everything itself. */
+async function settleFailure(context: SandboxContext, record: SandboxRecord, error: unknown): Promise<void> {
+  const current = context.store.byId(record.workspaceId, record.id);
+  if (current?.operation !== 'create') return;
+  await freeSlotOf(context, record);
+  context.store.change(record, 'create', {
+    state: 'failed',
+    operation: null,
+    terminatedAt: context.clock.now(),
+    terminationReason: 'start_failed',
+    error: error instanceof ApiError ? error.message : 'the sandbox did not start',
+  });
+}
+
+/** Frees the host resources that a record names. Idempotent; the record forgets them last. */
+export async function freeSlotOf(context: SandboxContext, record: SandboxRecord): Promise<void> {
+  const current = context.store.byId(record.workspaceId, record.id);
+  if (current?.slotId === undefined) return;
+  await context.pool.free(current.slotId);
+  await context.identities.remove(current.slotId);
+  context.store.change(record, current.operation, { slotId: null });
+}

@@ -1,0 +1,63 @@
+import type { SandboxRecord } from '../store/sandbox-store.ts';
+import type { SandboxContext } from './context.ts';
+import { isEnded, operations } from './lifecycle.ts';
+import { freeSlotOf } from './start.ts';
+
+/** Why a sandbox ends, in the words of the wire's `outcome` and `termination_reason`. */
+export interface Ending {
+  reason: string;
+  outcome?: string;
+  error?: string;
+}
+
+/**
+ * Ends a sandbox for good. It takes over from any operation in flight, a second caller waits for the first one's
+ * result, and of an ended sandbox it is a no-op.
+ */
+export async function terminateSandbox(
+  context: SandboxContext,
+  record: SandboxRecord,
+  ending: Ending,
+): Promise<void> {
+  if (isEnded(record.state) && record.operation === undefined) return;
+  const underWay = context.flights.join(record.id, 'terminate');
+  if (underWay) return void (await underWay);
+  const { from, preempts } = operations.terminate;
+  if (!context.store.beginOperation(record, 'terminate', from, preempts) && !hasIntent(context, record))
+    return;
+  const reason = new Error('the sandbox is being terminated');
+  await context.flights.takeOver(record.id, 'terminate', reason, () =>
+    carryOutTerminate(context, record, ending),
+  );
+}
+
+/** Left by a terminate that failed: this one carries it to its end. */
+const hasIntent = (context: SandboxContext, record: SandboxRecord): boolean =>
+  context.store.byId(record.workspaceId, record.id)?.operation === 'terminate';
+
+/** From intent to result; also what reconcile calls for an intent that an earlier process left. */
+export async function carryOutTerminate(
+  context: SandboxContext,
+  record: SandboxRecord,
+  ending: Ending,
+): Promise<void> {
+  release(context, record);
+  await freeSlotOf(context, record);
+  context.store.change(record, 'terminate', {
+    state: 'terminated',
+    operation: null,
+    terminatedAt: context.clock.now(),
+    terminationReason: ending.reason,
+    ...(ending.outcome !== undefined && { outcome: ending.outcome }),
+    ...(ending.error !== undefined && { error: ending.error }),
+  });
+}
+
+/** Lets go of what this process holds for it, before its address can become somebody else's. */
+function release(context: SandboxContext, record: SandboxRecord): void {
+  const live = context.live.get(record.id);
+  context.live.delete(record.id);
+  context.onEnd(record);
+  live?.unwatch();
+  live?.rootfs.release();
+}

@@ -1,0 +1,69 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { randomBytes } from 'node:crypto';
+import { randomId } from '../lib/id.ts';
+
+/** The data directory of one server: nobody else reads it, one process at a time uses it. */
+export interface DataDir {
+  path: string;
+  /** Part of the name of everything on the host, so that two servers do not clean each other away. */
+  instanceId: string;
+  /** Secret of this server, of which the agents' tokens are derived. */
+  serverKey: Buffer;
+  databasePath: string;
+  adminKeyPath: string;
+  /** Where the running server says how to reach it. */
+  serverFilePath: string;
+  unlock(): void;
+}
+
+/** Opens or makes a data directory. Throws when another server uses it. */
+export function openDataDir(path: string): DataDir {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  // Layers hold setuid files and device nodes: no other user of the host may come near them.
+  chmodSync(path, 0o700);
+  const unlock = lock(join(path, 'lock'));
+  return {
+    path,
+    instanceId: once(join(path, 'instance-id'), () => randomId(4)),
+    serverKey: Buffer.from(
+      once(join(path, 'server-key'), () => randomBytes(32).toString('hex')),
+      'hex',
+    ),
+    databasePath: join(path, 'atoll.db'),
+    adminKeyPath: join(path, 'admin-key'),
+    serverFilePath: join(path, 'server.json'),
+    unlock,
+  };
+}
+
+/**
+ * Node has no flock; an exclusive SQLite transaction holds a file lock that the kernel releases when the process
+ * ends, however it ends.
+ */
+function lock(file: string): () => void {
+  const database = new DatabaseSync(file);
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (cause) {
+    database.close();
+    throw new Error(`another server uses the data directory of ${file}`, { cause });
+  }
+  return () => database.close();
+}
+
+/** A value that is made at the first start and kept, readable by the server alone. */
+export function once(file: string, make: () => string): string {
+  if (existsSync(file)) return readFileSync(file, 'utf8').trim();
+  const value = make();
+  writePrivate(file, value);
+  return value;
+}
+
+/** Replaces a file as a whole, readable by the server's user alone. */
+export function writePrivate(file: string, content: string): void {
+  const temporary = `${file}.${randomId(6)}.tmp`;
+  writeFileSync(temporary, `${content}\n`, { mode: 0o600, flush: true });
+  renameSync(temporary, file);
+}
