@@ -5,6 +5,9 @@ import type { SlotEndpoint } from '../runtime/driver.ts';
 import { createAddressPool } from './address-pool.ts';
 import type { AddressPool } from './address-pool.ts';
 import { readInterfaceAddresses } from './host-address.ts';
+import { forgetConnections } from './conntrack.ts';
+import { createHostFirewall } from './host-firewall.ts';
+import type { HostFirewall } from './host-firewall.ts';
 import { formatIpv4Range, parseIpv4 } from './ipv4.ts';
 import { networkNames } from './name.ts';
 import type { NetworkNames } from './name.ts';
@@ -14,7 +17,9 @@ import type { NftQueue } from './nft-queue.ts';
 import { leaseRange } from './range-lease.ts';
 import type { RangeLease } from './range-lease.ts';
 import { renderSlot, renderSlotRemoval, renderTable, renderTableRemoval } from './ruleset.ts';
-import type { SlotRule } from './ruleset.ts';
+import { openSandboxResolver } from './sandbox-resolver.ts';
+import { createSlotRules } from './slot-rules.ts';
+import type { SlotRules } from './slot-rules.ts';
 import { createLink, createResolverInterface, listLinks, removeInterface, removeLink } from './veth.ts';
 
 export interface LinuxNetworkOptions {
@@ -29,12 +34,16 @@ export interface LinuxNetworkOptions {
   maxSlots?: number;
   /** How long the address of a released slot rests before another slot has it. */
   addressRestMs?: number;
+  /** Resolvers to forward names to (`host`, `host:port`, `[v6]:port`) instead of the host's. */
+  upstreamResolvers?: readonly string[];
 }
 
 export interface LinuxNetwork extends SandboxNetwork {
   readonly resolverAddress: string;
   /** The instance's range, for diagnosis. */
   readonly range: string;
+  /** What on the host keeps sandboxes from their network, each with what to do; for `doctor`. */
+  problems(): Promise<string[]>;
 }
 
 const DEFAULT_AGENT_PORT = 9501;
@@ -43,12 +52,17 @@ const DEFAULT_ADDRESS_POOL = '10.64.0.0/11';
 const DEFAULT_MAX_SLOTS = 4095;
 const DEFAULT_ADDRESS_REST_MS = 60_000;
 
+/** How often the host's firewall is looked at: other programs reload theirs, and may remove ours with it. */
+const TEND_INTERVAL_MS = 10_000;
+
 interface Context {
   names: NetworkNames;
   lease: RangeLease;
   pool: AddressPool;
-  rules: Map<string, SlotRule>;
+  rules: SlotRules;
   queue: NftQueue;
+  firewall: HostFirewall;
+  log: Log;
   renderAll: () => string;
   agentPort: number;
 }
@@ -60,10 +74,28 @@ interface Context {
  */
 export async function createLinuxNetwork(options: LinuxNetworkOptions): Promise<LinuxNetwork> {
   const context = await createContext(options);
+  try {
+    return await openNetwork(context, options);
+  } catch (error) {
+    await context.lease.release({ forget: false });
+    throw error;
+  }
+}
+
+async function openNetwork(context: Context, options: LinuxNetworkOptions): Promise<LinuxNetwork> {
   await createResolverInterface(context.names, context.pool.resolver);
   await recallSlots(context);
   await runNft(context.renderAll());
   await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
+  await context.firewall.ensure();
+  const resolver = await openSandboxResolver({
+    address: context.pool.resolver,
+    range: context.lease.range,
+    rules: context.rules,
+    upstreamResolvers: options.upstreamResolvers,
+    log: context.log,
+  });
+  const tending = tend(context);
   return {
     resolverAddress: context.pool.resolver,
     range: formatIpv4Range(context.lease.range),
@@ -72,7 +104,32 @@ export async function createLinuxNetwork(options: LinuxNetworkOptions): Promise<
     release: (slotId) => release(context, slotId),
     adopt: (slotId, endpoint, allowed) => adopt(context, slotId, endpoint, allowed),
     list: () => list(context),
-    close: () => close(context),
+    problems: () => context.firewall.problems(),
+    async close() {
+      await Promise.all([resolver.close(), tending.stop()]);
+      await close(context);
+    },
+  };
+}
+
+/** Asks for a chain in the same transaction queue as all changes: if the table is gone, the queue builds it anew. */
+function tend(context: Context): { stop(): Promise<void> } {
+  let inFlight = Promise.resolve();
+  const look = async (): Promise<void> => {
+    await context.queue.apply([`list chain inet ${context.names.table} sources`]);
+    await context.firewall.ensure();
+  };
+  const timer = setInterval(() => {
+    inFlight = inFlight
+      .then(look)
+      .catch((error: unknown) => context.log.error({ err: error }, 'cannot tend the host firewall'));
+  }, TEND_INTERVAL_MS);
+  timer.unref();
+  return {
+    stop: () => {
+      clearInterval(timer);
+      return inFlight;
+    },
   };
 }
 
@@ -85,15 +142,20 @@ async function createContext(options: LinuxNetworkOptions): Promise<Context> {
     maxSlots: options.maxSlots ?? DEFAULT_MAX_SLOTS,
     restMs: options.addressRestMs ?? DEFAULT_ADDRESS_REST_MS,
   });
-  const rules = new Map<string, SlotRule>();
+  const rules = createSlotRules();
   const tableOptions = { names, range: formatIpv4Range(lease.range), resolver: addresses.resolver };
-  const renderAll = () => renderTable(tableOptions, [...rules.values()]);
+  const renderAll = () => renderTable(tableOptions, rules.all());
   return {
     names,
     lease,
     pool: addresses,
     rules,
-    queue: createNftQueue({ renderAll }),
+    queue: createNftQueue({
+      renderAll,
+      onRebuild: (error) => options.log.warn({ err: error }, 'building the firewall table anew'),
+    }),
+    firewall: createHostFirewall({ names, resolver: addresses.resolver }),
+    log: options.log,
     renderAll,
     agentPort: options.agentPort ?? DEFAULT_AGENT_PORT,
   };
@@ -111,7 +173,7 @@ async function recallSlots(context: Context): Promise<void> {
     if (slotId === undefined || !pool.claim(slotId, gateway)) continue;
     const sandboxAddress = pool.of(slotId)?.sandbox;
     if (sandboxAddress === undefined) continue;
-    rules.set(slotId, { slotId, sandboxAddress, internetAllowed: egress.includes(device) });
+    rules.set({ slotId, sandboxAddress, internetAllowed: egress.includes(device) });
   }
 }
 
@@ -121,7 +183,7 @@ async function attach(context: Context, slotId: string, signal: AbortSignal): Pr
   if (addresses === undefined)
     throw new ApiError('too_busy', 'every network address for sandboxes is in use or was until just now');
   const rule = { slotId, sandboxAddress: addresses.sandbox, internetAllowed: true };
-  rules.set(slotId, rule);
+  rules.set(rule);
   try {
     await settleAll([createLink(names, slotId, addresses, signal), queue.apply(renderSlot(names, rule))]);
   } catch (error) {
@@ -157,6 +219,7 @@ async function release(context: Context, slotId: string): Promise<void> {
   if (rule !== undefined) {
     rules.delete(slotId);
     await queue.apply(renderSlotRemoval(names, slotId, rule.sandboxAddress));
+    await forgetConnections(rule.sandboxAddress);
   }
   pool.give(slotId);
 }
@@ -174,19 +237,20 @@ async function adopt(
   const { veths, namespaces } = await listLinks(names);
   if (!veths.has(slotId) || !namespaces.has(slotId)) throw new Error(`the network of slot ${slotId} is gone`);
   const rule = { slotId, sandboxAddress: endpoint.host, internetAllowed: allowed };
-  rules.set(slotId, rule);
+  rules.set(rule);
   await queue.apply(renderSlot(names, rule));
 }
 
 async function list(context: Context): Promise<string[]> {
   const { veths, namespaces } = await listLinks(context.names);
-  return [...new Set([...veths, ...namespaces, ...context.rules.keys()])];
+  return [...new Set([...veths, ...namespaces, ...context.rules.all().map((rule) => rule.slotId)])];
 }
 
 /** While a sandbox is left, its rules stay in force for the next process of this server. */
 async function close(context: Context): Promise<void> {
   const isEmpty = (await list(context)).length === 0;
   if (isEmpty) {
+    await context.firewall.remove();
     await runNft(renderTableRemoval(context.names.table));
     await removeInterface(context.names.resolverInterface);
   }

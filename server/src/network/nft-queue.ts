@@ -16,6 +16,8 @@ interface Waiting {
 export interface NftQueueOptions {
   /** The complete ruleset as it should be, for when a change meets a table that someone else removed or altered. */
   renderAll: () => string;
+  /** Told when that happens. */
+  onRebuild: (error: unknown) => void;
 }
 
 const NFT_TIMEOUT_MS = 20_000;
@@ -37,11 +39,16 @@ export function createNftQueue(options: NftQueueOptions): NftQueue {
   async function applyBatch(batch: readonly Waiting[]): Promise<void> {
     try {
       const commands = batch.flatMap((entry) => entry.commands).join('\n');
-      await runNft(commands).catch(() => runNft(options.renderAll()));
+      await runNft(commands).catch((error: unknown) => rebuild(error));
       for (const entry of batch) entry.resolve();
     } catch (error) {
       for (const entry of batch) entry.reject(error);
     }
+  }
+
+  function rebuild(error: unknown): Promise<void> {
+    options.onRebuild(error);
+    return runNft(options.renderAll());
   }
 
   return {

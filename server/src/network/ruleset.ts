@@ -15,7 +15,7 @@ export interface RulesetOptions {
 }
 
 /** Never forwarded to: "this network", loopback, link-local (cloud metadata), multicast, reserved and broadcast. */
-const DENIED_RANGES = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '240.0.0.0/4'];
+export const DENIED_RANGES = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '240.0.0.0/4'];
 
 /**
  * The whole table in one transaction: the old one goes and the new one comes with all its elements, so there is no

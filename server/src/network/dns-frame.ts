@@ -1,0 +1,21 @@
+import type { Socket } from 'node:net';
+
+/** DNS over TCP: each message follows its length in two bytes. A frame cannot be longer than they can say. */
+export function readDnsFrames(socket: Socket, onFrame: (frame: Buffer) => void): void {
+  let pending = Buffer.alloc(0);
+  socket.on('data', (chunk) => {
+    pending = Buffer.concat([pending, typeof chunk === 'string' ? Buffer.from(chunk) : chunk]);
+    while (pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0)) {
+      const end = 2 + pending.readUInt16BE(0);
+      const frame = pending.subarray(2, end);
+      pending = pending.subarray(end);
+      onFrame(frame);
+    }
+  });
+}
+
+export function writeDnsFrame(socket: Socket, message: Buffer): void {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(message.length);
+  socket.write(Buffer.concat([length, message]));
+}

@@ -1,0 +1,176 @@
+import { createSocket } from 'node:dgram';
+import type { RemoteInfo, Socket as UdpSocket } from 'node:dgram';
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import type { Log } from '../lib/log.ts';
+import { readDnsFrames, writeDnsFrame } from './dns-frame.ts';
+import { DNS_CODE, DNS_TYPE, answeredAddresses, emptyAnswer, parseQuery } from './dns-message.ts';
+import type { DnsQuestion } from './dns-message.ts';
+import type { DnsTransport, DnsUpstream } from './dns-upstream.ts';
+
+/** Who asks, as far as resolving depends on it. */
+export interface DnsClient {
+  slotId: string;
+  internetAllowed: boolean;
+}
+
+export interface DnsProxyOptions {
+  /** Where sandboxes ask. */
+  address: string;
+  port?: number;
+  upstream: DnsUpstream;
+  /** The sandbox with this source address; the ruleset makes sure that it is the one that sent. */
+  clientAt: (sourceAddress: string) => DnsClient | undefined;
+  /** Answers with such an address are refused: no name may lead where connections may not. */
+  isDenied: (address: number) => boolean;
+  log: Log;
+}
+
+export interface DnsProxy {
+  close(): Promise<void>;
+}
+
+const DNS_PORT = 53;
+const MAX_QUERIES_PER_CLIENT = 64;
+const MAX_CONNECTIONS_PER_CLIENT = 8;
+const TCP_IDLE_MS = 10_000;
+
+/**
+ * The sandboxes' resolver. It forwards to the host's resolvers, which sandboxes need not reach, and answers nobody
+ * else. Sandboxes have no IPv6, so a name has no IPv6 address in them.
+ */
+export async function createDnsProxy(options: DnsProxyOptions): Promise<DnsProxy> {
+  const answer = createAnswerer(options);
+  const udp = await listenUdp(options, answer);
+  const tcp = await listenTcp(options, answer).catch((error: unknown) => {
+    udp.close();
+    throw error;
+  });
+  return {
+    close: async () => {
+      await Promise.all([new Promise<void>((resolve) => udp.close(resolve)), tcp.close()]);
+    },
+  };
+}
+
+type Answerer = (query: Buffer, source: string, transport: DnsTransport) => Promise<Buffer | undefined>;
+
+/** Answers a packet, or keeps silent (undefined). Never more than a bounded number at once for one client. */
+function createAnswerer(options: DnsProxyOptions): Answerer {
+  const inFlight = createQuota(MAX_QUERIES_PER_CLIENT);
+  return async (packet, source, transport) => {
+    const query = parseQuery(packet);
+    if (query.kind === 'noise') return undefined;
+    if (query.kind === 'invalid') return emptyAnswer(packet, query.code);
+    const { question } = query;
+    if (options.clientAt(source)?.internetAllowed !== true)
+      return emptyAnswer(packet, DNS_CODE.refused, question);
+    if (question.type === DNS_TYPE.AAAA) return emptyAnswer(packet, DNS_CODE.noError, question);
+    if (!inFlight.enter(source)) return emptyAnswer(packet, DNS_CODE.serverFailure, question);
+    try {
+      return await forward(options, packet, question, transport);
+    } finally {
+      inFlight.leave(source);
+    }
+  };
+}
+
+async function forward(
+  options: DnsProxyOptions,
+  packet: Buffer,
+  question: DnsQuestion,
+  transport: DnsTransport,
+): Promise<Buffer> {
+  const answer = await options.upstream.ask(packet, question, transport);
+  if (answer === undefined) return emptyAnswer(packet, DNS_CODE.serverFailure, question);
+  const addresses = answeredAddresses(answer);
+  if (addresses === undefined) return emptyAnswer(packet, DNS_CODE.serverFailure, question);
+  return addresses.some(options.isDenied) ? emptyAnswer(packet, DNS_CODE.refused, question) : answer;
+}
+
+/** A client that has gone does not matter, and a sandbox must not be able to end the server. */
+function listenUdp(options: DnsProxyOptions, answer: Answerer): Promise<UdpSocket> {
+  const socket = createSocket('udp4');
+  const reply = async (packet: Buffer, from: RemoteInfo): Promise<void> => {
+    const message = await answer(packet, from.address, 'udp');
+    if (message !== undefined) socket.send(message, from.port, from.address, () => {});
+  };
+  socket.on('message', (packet, from) => {
+    reply(packet, from).catch((error: unknown) => options.log.warn({ err: error }, 'name query failed'));
+  });
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind(options.port ?? DNS_PORT, options.address, () => {
+      socket.removeListener('error', reject);
+      socket.on('error', (error) => options.log.warn({ err: error }, 'resolver socket failed'));
+      resolve(socket);
+    });
+  });
+}
+
+function listenTcp(options: DnsProxyOptions, answer: Answerer): Promise<{ close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const connections = createQuota(MAX_CONNECTIONS_PER_CLIENT);
+  const server = createServer((socket) => {
+    const source = socket.remoteAddress ?? '';
+    if (!connections.enter(source)) return socket.destroy();
+    sockets.add(socket);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      connections.leave(source);
+    });
+    serveConnection(socket, source, answer, options.log);
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? DNS_PORT, options.address, () => {
+      server.removeListener('error', reject);
+      server.on('error', (error) => options.log.warn({ err: error }, 'resolver socket failed'));
+      resolve({ close: () => closeServer(server, sockets) });
+    });
+  });
+}
+
+/** Reading stops while a query is open, so a client cannot queue more than a chunk's worth. */
+function serveConnection(socket: Socket, source: string, answer: Answerer, log: Log): void {
+  let open = 0;
+  const serve = async (frame: Buffer): Promise<void> => {
+    const message = await answer(frame, source, 'tcp');
+    if (message === undefined) socket.destroy();
+    else if (!socket.destroyed) writeDnsFrame(socket, message);
+  };
+  socket.setTimeout(TCP_IDLE_MS, () => socket.destroy());
+  socket.on('error', () => {});
+  readDnsFrames(socket, (frame) => {
+    open += 1;
+    socket.pause();
+    serve(frame)
+      .catch((error: unknown) => log.warn({ err: error }, 'name query failed'))
+      .finally(() => {
+        open -= 1;
+        if (open === 0) socket.resume();
+      });
+  });
+}
+
+function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
+  for (const socket of sockets) socket.destroy();
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+function createQuota(max: number): { enter(key: string): boolean; leave(key: string): void } {
+  const counts = new Map<string, number>();
+  return {
+    enter(key) {
+      const count = counts.get(key) ?? 0;
+      if (count >= max) return false;
+      counts.set(key, count + 1);
+      return true;
+    },
+    leave(key) {
+      const count = (counts.get(key) ?? 0) - 1;
+      if (count > 0) counts.set(key, count);
+      else counts.delete(key);
+    },
+  };
+}

@@ -1,0 +1,324 @@
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import type { Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { randomId } from '../../server/src/lib/id.ts';
+import { createLog } from '../../server/src/lib/log.ts';
+import { run } from '../../server/src/lib/run.ts';
+import { createLinuxNetwork } from '../../server/src/network/linux.ts';
+import type { LinuxNetwork } from '../../server/src/network/linux.ts';
+import type { SlotEndpoint } from '../../server/src/runtime/driver.ts';
+import {
+  census,
+  createOutside,
+  ip,
+  probe,
+  startResident,
+  stopResidents,
+  watchLines,
+} from './network-stand.ts';
+import type { Outside } from './network-stand.ts';
+
+const log = createLog('silent');
+const patience = (): AbortSignal => AbortSignal.timeout(20_000);
+const AGENT_PORT = 9501;
+
+let runDir: string;
+let outside: Outside;
+let upstream: UdpSocket;
+let hostService: Server;
+let hostPort: number;
+let network: LinuxNetwork;
+const instanceId = randomId(4);
+
+async function openNetwork(id = instanceId): Promise<LinuxNetwork> {
+  const upstreamResolvers = [`127.0.0.1:${upstream.address().port}`];
+  return createLinuxNetwork({ instanceId: id, runDir: join(runDir, id), log, upstreamResolvers });
+}
+
+async function releaseAll(target: LinuxNetwork): Promise<void> {
+  for (const slotId of await target.list()) await target.release(slotId);
+  await target.close();
+}
+
+/** A sandbox of its own for one test. */
+async function attach(target = network): Promise<{ slotId: string; endpoint: SlotEndpoint; netns: string }> {
+  const slotId = randomId(8);
+  const endpoint = await target.attach(slotId, patience());
+  return { slotId, endpoint, netns: endpoint.netnsPath ?? '' };
+}
+
+/** Answers every question with one A record: 192.0.2.80, or the metadata address for names that begin with "m". */
+function answerName(query: Buffer): Buffer {
+  const isEvil = query.toString('latin1', 13, 14) === 'm';
+  const record = Buffer.from('c00c00010001000000010004c0000250', 'hex');
+  if (isEvil) record.writeUInt32BE(0xa9fea9fe, 12);
+  let end = 12;
+  while (query[end] !== 0) end += 1 + (query[end] ?? 0);
+  const answer = Buffer.concat([query.subarray(0, end + 5), record]);
+  answer.writeUInt16BE(0x8180, 2);
+  answer.writeUInt16BE(1, 6);
+  answer.writeUInt32BE(0, 8);
+  return answer;
+}
+
+beforeAll(async () => {
+  runDir = await mkdtemp(join(tmpdir(), 'atoll-network-'));
+  upstream = createSocket('udp4');
+  upstream.on('message', (query, from) => upstream.send(answerName(query), from.port, from.address));
+  upstream.bind(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  outside = await createOutside(instanceId.slice(0, 3) + randomId(2));
+  hostService = createServer((socket) => socket.on('error', () => {}).end('host'));
+  hostService.listen(0, '::');
+  await once(hostService, 'listening');
+  hostPort = (hostService.address() as AddressInfo).port;
+  network = await openNetwork();
+});
+
+afterAll(async () => {
+  await releaseAll(network);
+  hostService.close();
+  await outside.close();
+  upstream.close();
+  await rm(runDir, { recursive: true });
+});
+
+afterEach(stopResidents);
+
+describe('outwards', () => {
+  test('a sandbox reaches other hosts under the address of this one', async () => {
+    const { netns } = await attach();
+    const { address: host, port } = outside;
+    expect(await probe(netns, { kind: 'tcp', host, port })).toBe(`reached as ${outside.hostAddress}`);
+    expect(await probe(netns, { kind: 'udp', host, port })).toBe(`reached as ${outside.hostAddress}`);
+  });
+
+  test('the metadata address is out of reach', async () => {
+    const { netns } = await attach();
+    const request = { host: '169.254.169.254', port: outside.port };
+    expect(await probe(netns, { kind: 'tcp', ...request })).toBe('timeout');
+    expect(await probe(netns, { kind: 'udp', ...request })).toBe('timeout');
+  });
+
+  test('packets with a source address of somebody else do not leave', async () => {
+    const { netns, endpoint } = await attach();
+    const victim = await attach();
+    for (const from of ['198.51.100.7', victim.endpoint.host, outside.hostAddress]) {
+      await ip(
+        'netns',
+        'exec',
+        netns.slice('/run/netns/'.length),
+        'ip',
+        'address',
+        'add',
+        `${from}/32`,
+        'dev',
+        'eth0',
+      );
+      const seen = outside.server.lines.length;
+      const request = { kind: 'udp', host: outside.address, port: outside.port, from } as const;
+      expect(await probe(netns, request)).toBe('timeout');
+      expect(outside.server.lines.slice(seen)).toEqual([]);
+    }
+    const honest = { kind: 'udp', host: outside.address, port: outside.port, from: endpoint.host } as const;
+    expect(await probe(netns, honest)).toContain('reached');
+  });
+});
+
+describe('to the host', () => {
+  test('no address of the host answers', async () => {
+    const { netns, endpoint } = await attach();
+    const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+    const hosts = addresses.filter((entry) => entry.family === 'IPv4' && !entry.internal);
+    const tried = new Set([
+      ...hosts.map((entry) => entry.address),
+      endpoint.gateway ?? '',
+      network.resolverAddress,
+    ]);
+    const answers = await Promise.all(
+      [...tried].slice(0, 40).map((host) => probe(netns, { kind: 'tcp', host, port: hostPort })),
+    );
+    expect(new Set(answers)).toEqual(new Set(['timeout']));
+  });
+
+  test('a sandbox that switches IPv6 on does not reach the host over it', async () => {
+    const { slotId, netns } = await attach();
+    const veth = `a${instanceId}${slotId}`;
+    const name = netns.slice('/run/netns/'.length);
+    await writeFile(`/proc/sys/net/ipv6/conf/${veth}/disable_ipv6`, '0');
+    await ip('address', 'add', 'fd5e::1/64', 'dev', veth, 'nodad');
+    await ip('netns', 'exec', name, 'sysctl', '-qw', 'net.ipv6.conf.eth0.disable_ipv6=0');
+    await ip('-n', name, 'address', 'add', 'fd5e::2/64', 'dev', 'eth0', 'nodad');
+    expect(await probe(netns, { kind: 'tcp', host: 'fd5e::1', port: hostPort })).toBe('timeout');
+  });
+
+  test('IPv6 is off in a new namespace and on its veth', async () => {
+    const { slotId, netns } = await attach();
+    const file = `/proc/sys/net/ipv6/conf/a${instanceId}${slotId}/disable_ipv6`;
+    expect((await readFile(file, 'utf8')).trim()).toBe('1');
+    expect(await ip('-6', '-n', netns.slice('/run/netns/'.length), 'address', 'show')).toBe('');
+  });
+});
+
+describe('towards a sandbox', () => {
+  test('the server reaches it, another sandbox and another host do not', async () => {
+    const [target, other] = [await attach(), await attach()];
+    const resident = startResident(target.netns, { kind: 'serve', port: AGENT_PORT });
+    await resident.saw('ready');
+    const request = { kind: 'tcp', host: target.endpoint.host, port: AGENT_PORT } as const;
+    expect(await callFromHost(target.endpoint)).toBe(target.endpoint.gateway);
+    expect(await probe(other.netns, request)).toBe('timeout');
+    expect(await probe(outside.netnsPath, request)).toBe('timeout');
+  });
+});
+
+async function callFromHost(endpoint: SlotEndpoint): Promise<string> {
+  const socket = connect(endpoint.port, endpoint.host);
+  const [data]: unknown[] = await once(socket, 'data', { signal: patience() });
+  socket.destroy();
+  return String(data);
+}
+
+describe('names', () => {
+  test('are resolved, without IPv6 addresses', async () => {
+    const { netns } = await attach();
+    const ask = { kind: 'resolve', server: network.resolverAddress, name: 'example.org' } as const;
+    expect(await probe(netns, { ...ask, type: 'A' })).toBe('["192.0.2.80"]');
+    expect(await probe(netns, { ...ask, type: 'AAAA' })).toBe('ENODATA');
+  });
+
+  test('that lead into a denied range are refused', async () => {
+    const { netns } = await attach();
+    const ask = {
+      kind: 'resolve',
+      server: network.resolverAddress,
+      name: 'metadata.example',
+      type: 'A',
+    } as const;
+    expect(await probe(netns, ask)).toBe('EREFUSED');
+  });
+
+  test('are refused to the host and to other hosts', async () => {
+    const ask = { kind: 'resolve', server: network.resolverAddress, name: 'example.org', type: 'A' } as const;
+    expect(await probe('/proc/self/ns/net', ask)).toBe('EREFUSED');
+    expect(await probe(outside.netnsPath, ask)).toBe('ETIMEOUT');
+  });
+});
+
+describe('without internet access', () => {
+  test('connections end, new ones and names are refused, the server still reaches it', async () => {
+    const { slotId, netns, endpoint } = await attach();
+    const { address: host, port } = outside;
+    const held = startResident(netns, { kind: 'hold', host, port });
+    await held.saw(outside.hostAddress);
+    await network.allowInternet(slotId, false);
+    held.write('late');
+    expect(await probe(netns, { kind: 'tcp', host, port })).not.toContain('reached');
+    expect(held.lines).not.toContain('late');
+    const ask = { kind: 'resolve', server: network.resolverAddress, name: 'example.org', type: 'A' } as const;
+    expect(await probe(netns, ask)).toBe('EREFUSED');
+    const resident = startResident(netns, { kind: 'serve', port: AGENT_PORT });
+    await resident.saw('ready');
+    expect(await callFromHost(endpoint)).toBe(endpoint.gateway);
+    await network.allowInternet(slotId, true);
+    expect(await probe(netns, { kind: 'tcp', host, port })).toContain('reached');
+  });
+});
+
+describe('on one host', () => {
+  test('two servers have ranges of their own, and one leaves without touching the other', async () => {
+    const second = await openNetwork(randomId(4));
+    expect(second.range).not.toBe(network.range);
+    const [ours, theirs] = [await attach(), await attach(second)];
+    const resident = startResident(ours.netns, { kind: 'serve', port: AGENT_PORT });
+    await resident.saw('ready');
+    const request = { kind: 'tcp', host: ours.endpoint.host, port: AGENT_PORT } as const;
+    expect(await probe(theirs.netns, request)).toBe('timeout');
+    await releaseAll(second);
+    const { address: host, port } = outside;
+    expect(await probe(ours.netns, { kind: 'tcp', host, port })).toContain('reached');
+  });
+
+  test('nothing is left of a server that has released its slots and closed', async () => {
+    const id = randomId(4);
+    const gone = await openNetwork(id);
+    await Promise.all([attach(gone), attach(gone), attach(gone)]);
+    expect(await gone.list()).toHaveLength(3);
+    await releaseAll(gone);
+    expect(await census(id, gone.range)).toEqual([]);
+  });
+
+  test('release is idempotent, also of slots that never were', async () => {
+    const { slotId } = await attach();
+    await network.release(slotId);
+    await network.release(slotId);
+    await network.release('unknown0');
+    expect(await network.list()).not.toContain(slotId);
+  });
+
+  test('a table that somebody removed is built anew with the next change', async () => {
+    const { slotId, netns } = await attach();
+    await run(['nft', 'delete', 'table', 'inet', `atoll_${instanceId}`], { timeoutMs: 5_000 });
+    await network.allowInternet(slotId, true);
+    const request = { host: outside.address, port: outside.port };
+    expect(await probe(netns, { kind: 'tcp', ...request })).toContain('reached');
+    expect(await probe(netns, { kind: 'tcp', host: outside.hostAddress, port: hostPort })).toBe('timeout');
+  });
+});
+
+describe('after kill -9 of the server', () => {
+  test('rules stay in force, and the next process takes over without a break', async () => {
+    const id = randomId(4);
+    const script = fileURLToPath(new URL('./network-server.ts', import.meta.url));
+    const child = spawn(process.execPath, [script, id, join(runDir, id), 'slotopen', 'slotshut'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const server = watchLines(child);
+    await server.saw('ready');
+    const endpoints = JSON.parse(server.lines[0] ?? '[]') as SlotEndpoint[];
+    const [open, shut] = endpoints;
+    if (open?.netnsPath === undefined || shut?.netnsPath === undefined) throw new Error('no endpoints');
+    const { address: host, port } = outside;
+    const held = startResident(open.netnsPath, { kind: 'hold', host, port });
+    await held.saw(outside.hostAddress);
+    await server.stop();
+    expect(await probe(shut.netnsPath, { kind: 'tcp', host, port })).not.toContain('reached');
+    expect(await probe(open.netnsPath, { kind: 'tcp', host: outside.hostAddress, port: hostPort })).toBe(
+      'timeout',
+    );
+
+    const next = await openNetwork(id);
+    expect(await probe(shut.netnsPath, { kind: 'tcp', host, port })).not.toContain('reached');
+    expect((await next.list()).toSorted()).toEqual(['slotopen', 'slotshut']);
+    await next.adopt('slotopen', open, true);
+    await next.adopt('slotshut', shut, false);
+    held.write('still here');
+    await held.saw('still here');
+    expect(await probe(open.netnsPath, { kind: 'tcp', host, port })).toContain('reached');
+    expect(await probe(shut.netnsPath, { kind: 'tcp', host, port })).not.toContain('reached');
+    const ask = { kind: 'resolve', server: next.resolverAddress, name: 'example.org', type: 'A' } as const;
+    expect(await probe(open.netnsPath, ask)).toBe('["192.0.2.80"]');
+    await releaseAll(next);
+    expect(await census(id, next.range)).toEqual([]);
+  });
+
+  test('close leaves the rules of sandboxes that still run', async () => {
+    const id = randomId(4);
+    const first = await openNetwork(id);
+    const { netns, endpoint, slotId } = await attach(first);
+    await first.close();
+    expect(await probe(netns, { kind: 'tcp', host: outside.hostAddress, port: hostPort })).toBe('timeout');
+    const next = await openNetwork(id);
+    expect(next.range).toBe(first.range);
+    await next.adopt(slotId, endpoint, true);
+    await releaseAll(next);
+  });
+});
