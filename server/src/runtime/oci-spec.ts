@@ -143,7 +143,7 @@ export function kernelMounts(slot: Slot): OciMount[] {
 }
 
 /** The only paths of the host that a sandbox sees. */
-export function agentMounts(spec: SandboxSpec): OciMount[] {
+export function agentMounts(spec: Pick<SandboxSpec, 'agentBinary' | 'identityDir'>): OciMount[] {
   return [
     { destination: AGENT_PATH, type: 'bind', source: spec.agentBinary, options: ['bind', 'ro', 'nosuid'] },
     {

@@ -3,8 +3,11 @@ import { agentMounts, agentProcess, defaultCapabilities, kernelMounts, OCI_VERSI
 import type { OciNamespace, OciSpec } from '../oci-spec.ts';
 import { podIdOf } from './slot-path.ts';
 
-/** Inside gVisor a capability reaches the sandbox's own kernel only; these make debuggers work as well. */
-const capabilities = [...defaultCapabilities, 'CAP_SYS_PTRACE'];
+/**
+ * Inside gVisor a capability reaches the sandbox's own kernel only. Debuggers want SYS_PTRACE; SYS_ADMIN lets root mount
+ * things and the agent set the host name, which runsc takes from the pod and thus from before it was known.
+ */
+const capabilities = [...defaultCapabilities, 'CAP_SYS_ADMIN', 'CAP_SYS_PTRACE'];
 
 const PAUSE_PATH = '/pause';
 
@@ -28,8 +31,11 @@ export function pauseSpec(slot: Slot, pauseBinary: string, pauseRoot: string, cg
   };
 }
 
+/** What of a sandbox goes into its bundle. */
+export type MainFiles = Pick<SandboxSpec, 'rootfs' | 'agentBinary' | 'identityDir' | 'hostname'>;
+
 /** The container with the image's files and the agent as PID 1. */
-export function mainSpec(slot: Slot, spec: SandboxSpec): OciSpec {
+export function mainSpec(slot: Slot, spec: MainFiles): OciSpec {
   return {
     ociVersion: OCI_VERSION,
     process: agentProcess(capabilities, 0),

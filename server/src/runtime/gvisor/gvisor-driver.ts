@@ -1,5 +1,7 @@
-import { access, mkdir, open, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { access, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import { run } from '../../lib/run.ts';
@@ -8,6 +10,9 @@ import type { CgroupLimits, Cgroups } from '../cgroup.ts';
 import type { ResourceLimits, RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
 import { createSlotOperations } from '../slot-operation.ts';
 import { mainSpec, pauseRootEntries, pauseSpec } from './bundle.ts';
+import { findGofer, seesSameFiles } from './gofer.ts';
+import { gateZone, holdRun } from './held-run.ts';
+import type { HeldRun } from './held-run.ts';
 import { launchInCgroup } from './launch.ts';
 import { runscCommands } from './runsc.ts';
 import type { RunscCommands } from './runsc.ts';
@@ -38,13 +43,17 @@ interface Context {
   options: GvisorDriverOptions;
   paths: DriverPaths;
   runsc: RunscCommands;
-  /** Prepared `runsc run`s of slots that have not been started, waiting at their gates. */
-  waiting: Map<string, ChildProcess>;
+  /** Prepared `runsc run`s of slots that have not been started. */
+  held: Map<string, HeldMain>;
+}
+
+interface HeldMain extends HeldRun {
+  goferPid: number;
 }
 
 /**
- * Sandboxes in gVisor. A prepared slot is a booted pod with a do-nothing container, and a `runsc run` that waits for the
- * image's bundle; starting is to open its gate. Removing kills the slot's cgroup and deletes what runsc had written,
+ * Sandboxes in gVisor. A prepared slot is a booted pod with a do-nothing container, and a held `runsc run` that only lacks
+ * the image; starting is to write the bundle and release it. Removing kills the slot's cgroup and deletes what runsc had written,
  * without asking runsc, which hangs when a sandbox does.
  */
 export async function createGvisorDriver(options: GvisorDriverOptions): Promise<RuntimeDriver> {
@@ -53,7 +62,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
     options,
     paths,
     runsc: runscCommands(options.runscPath, paths),
-    waiting: new Map(),
+    held: new Map(),
   };
   const operations = createSlotOperations();
   await makeFolders(paths);
@@ -98,13 +107,14 @@ async function prepare(context: Context, slot: Slot, signal: AbortSignal): Promi
   await cgroups.create(slot.id, guestLimits(slot.limits));
   signal.throwIfAborted();
   await bootPod(context, slot, paths, signal);
-  await cgroups.limit(slot.id, { memoryBytes: hostMemoryBytes(slot.limits) });
+  await cgroups.limit(slot.id, { memoryBytes: hostMemoryBytes(slot.limits), cpus: availableParallelism() });
   await forgetCgroupV1(paths.podState);
   signal.throwIfAborted();
-  await holdMain(context, slot, paths);
+  const held = await holdMain(context, slot, paths, signal);
+  if (held !== undefined) context.held.set(slot.id, held);
 }
 
-/** The sandbox tells its guest the limits that it finds at boot. */
+/** The sandbox tells its guest the limits that it finds at boot; until the agent runs, the host then waives the CPU's. */
 function guestLimits({ cpus, memoryMb }: ResourceLimits): CgroupLimits {
   return { cpus, memoryBytes: memoryMb * MB, maxPids: 2 * memoryMb + 512 };
 }
@@ -125,14 +135,39 @@ async function bootPod(context: Context, slot: Slot, paths: SlotPaths, signal: A
   });
 }
 
-/** Loading runsc takes longer than all that it does: have it loaded, up to where it would read the bundle. */
-async function holdMain(context: Context, slot: Slot, paths: SlotPaths): Promise<ChildProcess> {
-  await rm(paths.gate, { force: true });
-  await run(['mkfifo', '-m', '600', paths.gate], { timeoutMs: COMMAND_TIMEOUT_MS });
+/** Without it the slot still starts, only slower, so a failure is none of the slot. */
+async function holdMain(
+  context: Context,
+  slot: Slot,
+  paths: SlotPaths,
+  signal: AbortSignal,
+): Promise<HeldMain | undefined> {
+  const { gate, mainConfig } = paths;
+  const { pauseBinary, log } = context.options;
+  const preliminary = { rootfs: context.paths.pauseRoot, identityDir: paths.pauseBundle };
+  const spec = { ...preliminary, agentBinary: pauseBinary, hostname: slot.id };
+  await writeFile(mainConfig, JSON.stringify(mainSpec(slot, spec)));
+  const launch = (): ChildProcess => launchMain(context, slot, paths, gateZone(gate));
+  try {
+    const held = await holdRun({ gate, configFile: mainConfig, signal, launch });
+    const goferPid = await findGofer(await context.options.cgroups.pids(slot.id), mainIdOf(slot.id));
+    return { ...held, goferPid };
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn({ err: error, slotId: slot.id }, 'runsc cannot be held ready: starts will be slow');
+    return undefined;
+  }
+}
+
+function launchMain(
+  context: Context,
+  slot: Slot,
+  paths: SlotPaths,
+  env: Record<string, string>,
+): ChildProcess {
   const joinFiles = context.options.cgroups.joinFiles(slot.id);
-  const child = launchInCgroup(joinFiles, context.runsc.runMain(slot, paths));
+  const child = launchInCgroup(joinFiles, context.runsc.runMain(slot, paths), env);
   child.unref();
-  context.waiting.set(slot.id, child);
   return child;
 }
 
@@ -143,28 +178,50 @@ async function start(
   signal: AbortSignal,
 ): Promise<SlotEndpoint> {
   const paths = slotPaths(context.paths, slot.id);
-  // A slot that an earlier process of this server prepared has no waiting command of ours.
-  const child = context.waiting.get(slot.id) ?? (await holdMain(context, slot, paths));
-  context.waiting.delete(slot.id);
-  await writeFile(join(paths.mainBundle, 'config.json'), JSON.stringify(mainSpec(slot, spec)));
-  const gate = await open(paths.gate, 'r+');
+  const child = await runMain(context, slot, spec, paths);
   try {
     const port = await awaitAgentReady(child, { timeoutMs: START_TIMEOUT_MS, signal, handsOver: true });
+    await context.options.cgroups.limit(slot.id, { cpus: slot.limits.cpus });
     return { ...slot.endpoint, port };
   } catch (cause) {
     child.kill('SIGKILL');
     throw new Error(`the sandbox in slot ${slot.id} did not start`, { cause });
-  } finally {
-    await gate.close();
   }
+}
+
+async function runMain(
+  context: Context,
+  slot: Slot,
+  spec: SandboxSpec,
+  paths: SlotPaths,
+): Promise<ChildProcess> {
+  const held = context.held.get(slot.id);
+  context.held.delete(slot.id);
+  const config = JSON.stringify(mainSpec(slot, spec));
+  if (held !== undefined && (await seesSameFiles(held.goferPid, spec))) {
+    await writeFile(paths.mainConfig, config);
+    await held.release();
+    return held.child;
+  }
+  if (held !== undefined) await discard(held);
+  await writeFile(paths.mainConfig, config);
+  return launchMain(context, slot, paths, {});
+}
+
+/** Released with an empty spec it fails and undoes what it has done, so that its container id is free again. */
+async function discard({ child, release }: HeldMain): Promise<void> {
+  const ended = once(child, 'exit', { signal: AbortSignal.timeout(COMMAND_TIMEOUT_MS) });
+  await release();
+  await ended;
 }
 
 async function remove(context: Context, slotId: string): Promise<void> {
   const paths = slotPaths(context.paths, slotId);
-  const waiting = context.waiting.get(slotId);
-  context.waiting.delete(slotId);
+  const held = context.held.get(slotId);
+  context.held.delete(slotId);
   await context.options.cgroups.remove(slotId);
-  for (const pipe of [waiting?.stdout, waiting?.stderr]) pipe?.destroy();
+  await held?.release();
+  for (const pipe of [held?.child.stdout, held?.child.stderr]) pipe?.destroy();
   await Promise.all(paths.runscFiles.map((file) => rm(file, { force: true })));
   await rm(paths.dir, { recursive: true, force: true });
 }

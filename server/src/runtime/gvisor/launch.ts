@@ -7,13 +7,19 @@ import type { ChildProcess } from 'node:child_process';
  */
 const JOIN_AND_EXEC = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; exec "$@"';
 
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 /** Starts a command inside cgroups; its standard output and error are pipes. */
-export function launchInCgroup(joinFiles: readonly string[], argv: readonly string[]): ChildProcess {
+export function launchInCgroup(
+  joinFiles: readonly string[],
+  argv: readonly string[],
+  env: Record<string, string> = {},
+): ChildProcess {
   const child = spawn('/bin/sh', ['-c', JOIN_AND_EXEC, 'sh', ...joinFiles, '--', ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // A signal to the server's process group is not meant for sandboxes.
     detached: true,
-    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
+    env: { PATH, ...env },
   });
   // Who waits for the end of the command sees the error; before that nobody may be listening.
   child.on('error', () => {});

@@ -29,11 +29,9 @@ export function runscCommands(runscPath: string, paths: DriverPaths): RunscComma
       `--bundle=${pauseBundle}`,
       podIdOf(slot.id),
     ],
-    runMain: (slot, { mainBundle, gate }) => [
+    runMain: (slot, { mainBundle }) => [
       ...base,
       `--overlay2=root:dir=${paths.upperDir},size=${slot.limits.diskMb}m`,
-      // runsc opens its log before it reads the bundle: until the pipe has a reader it waits there.
-      `--log=${gate}`,
       'run',
       '--detach',
       `--bundle=${mainBundle}`,

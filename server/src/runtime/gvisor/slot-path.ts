@@ -7,7 +7,8 @@ export interface SlotPaths {
   pauseBundle: string;
   /** Bundle of the container with the image and the agent. */
   mainBundle: string;
-  /** Pipe that holds back the prepared `runsc run` until it is opened. */
+  mainConfig: string;
+  /** Named pipe that holds back the prepared `runsc run`. */
   gate: string;
   /** State files and socket that runsc keeps under its root. */
   runscFiles: readonly string[];
@@ -50,6 +51,7 @@ export function slotPaths(paths: DriverPaths, slotId: string): SlotPaths {
     dir,
     pauseBundle: join(dir, 'pause'),
     mainBundle: join(dir, 'main'),
+    mainConfig: join(dir, 'main', 'config.json'),
     gate: join(dir, 'gate'),
     runscFiles: [
       ...containers.flatMap((id) => [stateOf(id, 'state'), stateOf(id, 'lock')]),

@@ -1,4 +1,5 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
+import { isGoferOf } from './gofer.ts';
 
 /** The parts of runsc's state files (container id → process ids) that matter here. */
 interface StateFile {
@@ -13,13 +14,6 @@ interface StateFile {
 export async function isContainerAlive(stateFile: string, containerId: string): Promise<boolean> {
   const { goferPid } = await readState(stateFile);
   return goferPid !== undefined && (await isGoferOf(goferPid, containerId));
-}
-
-/** Process ids come back; the command line tells who has this one. That of a zombie is empty. */
-async function isGoferOf(pid: number, containerId: string): Promise<boolean> {
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  const args = commandLine.split('\0');
-  return args.includes('gofer') && args.includes(containerId);
 }
 
 /**
