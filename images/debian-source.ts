@@ -49,6 +49,7 @@ function bootstrapCommand(
     '--mode=root',
     '--variant=minbase',
     '--format=tar',
+    '--aptopt=Acquire::Retries "3"',
     `--include=${recipe.packages.join(',')}`,
     ...pathRules.map((rule) => `--dpkgopt=${rule}`),
     `--customize-hook=${join(imagesDir, layoutName(recipe), 'finish.sh')}`,

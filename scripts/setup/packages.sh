@@ -10,9 +10,9 @@ setup_packages() {
   note "installing $(echo "$missing" | xargs)"
   export DEBIAN_FRONTEND=noninteractive
   # A broken third-party source must not stop what the others can give: the install is what counts.
-  logged apt-get -o DPkg::Lock::Timeout=300 update || true
+  logged apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update || true
   # shellcheck disable=SC2086
-  logged apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends $missing || fail \
+  logged apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 install --yes --no-install-recommends $missing || fail \
     "cannot install: $(echo "$missing" | xargs)" "apt-get ended with an error" \
     "repair the package sources of this machine, then run it again"
 }
