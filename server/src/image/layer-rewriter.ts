@@ -58,7 +58,7 @@ export class LayerRewriter extends Transform implements TarVisitor {
   content(): LayerContent {
     return {
       entryCount: this.#entryCount,
-      whiteoutCount: this.#whiteoutCount + this.#opaque.size,
+      whiteoutCount: this.#whiteoutCount,
       isOpaqueRoot: this.#opaque.has(''),
     };
   }
@@ -157,11 +157,15 @@ export class LayerRewriter extends Transform implements TarVisitor {
     }
   }
 
-  /** The mark may arrive after its directory, so such directories are written once more at the end. */
+  /**
+   * The mark may arrive after its directory, so such directories are written once more at the end. That of
+   * the root is left to whoever stacks the layers: overlay does not read it there.
+   */
   #writeOpaque(path: string): void {
+    if (path === '') return;
     const node = this.#tree.get(path);
     if (node !== undefined && node.is !== 'directory') return;
-    const entry = node?.entry ?? { ...plainDirectory, path: path === '' ? './' : `${path}/` };
+    const entry = node?.entry ?? { ...plainDirectory, path: `${path}/` };
     this.push(encodeEntry({ ...entry, xattrs: new Map([...entry.xattrs, opaqueXattr]) }));
   }
 }
