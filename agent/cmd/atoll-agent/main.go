@@ -22,6 +22,9 @@ const exitConfig = 78
 func init() { runtime.LockOSThread() }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == pauseCommand {
+		pause()
+	}
 	log.SetFlags(log.LstdFlags | log.Lmicroseconds | log.LUTC)
 	identityDir := flag.String("identity", "/.atoll/identity", "folder with agent.json")
 	flag.Parse()
