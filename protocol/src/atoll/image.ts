@@ -3,11 +3,13 @@ import { z } from 'zod';
 import { defineRoute } from '../route.ts';
 
 export const image = z.object({
-  /** `repository` of the workspace, or `workspace/repository` of a public one. */
+  id: z.string(),
+  /** `repository` of the workspace, or `workspace/repository` of a public one; `:tag` unless it is `latest`. */
   name: z.string(),
-  tag: z.string(),
   digest: z.string(),
+  /** Config and layers as they are stored: compressed. */
   sizeBytes: z.number(),
+  layerCount: z.number(),
   public: z.boolean(),
   /** What the image was made from, e.g. `Debian 13 (trixie)`. */
   base: z.string().optional(),
@@ -18,12 +20,12 @@ export const image = z.object({
 export type ImageInfo = z.output<typeof image>;
 
 export const imageDetail = image.extend({
-  layers: z.array(z.object({ digest: z.string(), sizeBytes: z.number() })),
+  /** Who runs processes that name no user, and where. */
   user: z.string(),
   workingDir: z.string(),
   env: z.record(z.string(), z.string()),
-  entrypoint: z.array(z.string()).optional(),
-  cmd: z.array(z.string()).optional(),
+  entrypoint: z.array(z.string()),
+  cmd: z.array(z.string()),
   labels: z.record(z.string(), z.string()),
 });
 export type ImageDetail = z.output<typeof imageDetail>;

@@ -20,6 +20,7 @@ export interface Live {
 /** What the operations on sandboxes work with. */
 export interface SandboxContext {
   store: SandboxStore;
+  transaction: <T>(work: () => T) => T;
   images: ImageStore;
   pool: SlotPool;
   driver: RuntimeDriver;

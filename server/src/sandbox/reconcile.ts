@@ -1,5 +1,6 @@
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
+import { writeEnd } from './ending.ts';
 import { guard } from './guard.ts';
 import { isEnded } from './lifecycle.ts';
 import { freeSlotOf } from './start.ts';
@@ -58,15 +59,12 @@ async function adopt(context: SandboxContext, record: SandboxRecord): Promise<bo
 async function end(context: SandboxContext, record: SandboxRecord): Promise<void> {
   const cut = record.state === 'pending';
   await freeSlotOf(context, record);
-  context.store.change(record, record.operation, {
-    state: cut ? 'failed' : 'terminated',
-    operation: null,
-    terminatedAt: context.clock.now(),
-    terminationReason: cut ? 'server_restarted' : 'runtime_lost',
-    error: cut
-      ? 'the server ended while the sandbox was being created'
-      : 'the runtime ended while the server was down',
-  });
+  if (cut) {
+    const error = 'the server ended while the sandbox was being created';
+    return writeEnd(context, record, record.operation, 'failed', { reason: 'server_restarted', error });
+  }
+  const error = 'the runtime ended while the server was down';
+  writeEnd(context, record, record.operation, 'terminated', { reason: 'runtime_lost', error });
 }
 
 /** Slots that were ready, or that a create had not named yet, and identity folders without a sandbox. */

@@ -9,6 +9,7 @@ import { createActivity } from './activity.ts';
 import { checkHost, checkLimits } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
 import type { SandboxContext } from './context.ts';
+import { imageHolder } from './ending.ts';
 import { createFlights } from './flight.ts';
 import { checkName } from './name.ts';
 import { createReaper } from './reaper.ts';
@@ -118,7 +119,10 @@ export function createSandboxes(options: SandboxesOptions) {
     create: async (workspaceId: string, request: SandboxRequest, timeoutMs: number): Promise<Created> => {
       const { record, image } = admit(workspaceId, request);
       if (record.name !== undefined) requireFreeName(workspaceId, record.name);
-      store.insert(record);
+      options.transaction(() => {
+        store.insert(record);
+        options.images.addReference(record.manifestDigest, imageHolder(record));
+      });
       const start = context.flights.begin(record.id, 'create', (signal) =>
         starts.run(signal, () => startSandbox(context, record, image, signal)),
       );

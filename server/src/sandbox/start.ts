@@ -5,6 +5,7 @@ import type { ResolvedImage, Rootfs } from '../image/image-store.ts';
 import type { RuntimeCapabilities, Slot } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
+import { writeEnd } from './ending.ts';
 import { guard } from './guard.ts';
 
 /** The hostname that processes see (tensorlake wire 2.3). */
@@ -125,11 +126,8 @@ async function settleFailure(context: SandboxContext, record: SandboxRecord, err
   const current = context.store.byId(record.workspaceId, record.id);
   if (current?.operation !== 'create') return;
   await freeSlotOf(context, record);
-  context.store.change(record, 'create', {
-    state: 'failed',
-    operation: null,
-    terminatedAt: context.clock.now(),
-    terminationReason: 'start_failed',
+  writeEnd(context, record, 'create', 'failed', {
+    reason: 'start_failed',
     error: error instanceof ApiError ? error.message : 'the sandbox did not start',
   });
 }

@@ -1,14 +1,9 @@
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
+import { writeEnd } from './ending.ts';
+import type { Ending } from './ending.ts';
 import { isEnded, operations } from './lifecycle.ts';
 import { freeSlotOf } from './start.ts';
-
-/** Why a sandbox ends, in the words of the wire's `outcome` and `termination_reason`. */
-export interface Ending {
-  reason: string;
-  outcome?: string;
-  error?: string;
-}
 
 /**
  * Ends a sandbox for good. It takes over from any operation in flight, a second caller waits for the first one's
@@ -43,14 +38,7 @@ export async function carryOutTerminate(
 ): Promise<void> {
   release(context, record);
   await freeSlotOf(context, record);
-  context.store.change(record, 'terminate', {
-    state: 'terminated',
-    operation: null,
-    terminatedAt: context.clock.now(),
-    terminationReason: ending.reason,
-    ...(ending.outcome !== undefined && { outcome: ending.outcome }),
-    ...(ending.error !== undefined && { error: ending.error }),
-  });
+  writeEnd(context, record, 'terminate', 'terminated', ending);
 }
 
 /** Lets go of what this process holds for it, before its address can become somebody else's. */

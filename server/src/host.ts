@@ -1,0 +1,61 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError } from './config.ts';
+import type { ServerConfig } from './config.ts';
+import type { Log } from './lib/log.ts';
+import { createLinuxNetwork } from './network/linux.ts';
+import { createLoopbackNetwork } from './network/loopback.ts';
+import type { SandboxNetwork } from './network/network.ts';
+import { createCgroups } from './runtime/cgroup.ts';
+import { readCgroupLayout } from './runtime/cgroup-layout.ts';
+import type { RuntimeDriver } from './runtime/driver.ts';
+import { createFakeDriver } from './runtime/fake/fake-driver.ts';
+import { createGvisorDriver } from './runtime/gvisor/gvisor-driver.ts';
+import type { DataDir } from './store/data-dir.ts';
+
+/** The two things that touch the host: what runs sandboxes and what connects them. */
+export interface Host {
+  driver: RuntimeDriver;
+  network: SandboxNetwork;
+}
+
+export interface HostOptions {
+  config: ServerConfig;
+  dataDir: DataDir;
+  runDir: string;
+  pauseBinary: string;
+  log: Log;
+}
+
+const isLoopback = (host: string): boolean => /^(127\.|localhost$|::1$)/.test(host);
+
+/** Chooses driver and network by the configured runtime. */
+export async function openHost(options: HostOptions): Promise<Host> {
+  const { config, runDir, log } = options;
+  await mkdir(runDir, { recursive: true, mode: 0o700 });
+  if (config.runtime === 'fake') return openFakeHost(options);
+  const network = await createLinuxNetwork({ instanceId: options.dataDir.instanceId, runDir, log });
+  return { driver: await openDriver(options), network };
+}
+
+/** No isolation at all: good for developing clients, so it must not be reachable by others. */
+async function openFakeHost({ config, runDir, log }: HostOptions): Promise<Host> {
+  if (!isLoopback(config.host)) {
+    throw new ConfigError(
+      `--runtime fake isolates nothing; it listens on a loopback address only, not on ${config.host}`,
+    );
+  }
+  return { driver: await createFakeDriver({ runDir, log }), network: createLoopbackNetwork() };
+}
+
+async function openDriver({
+  config,
+  dataDir,
+  runDir,
+  pauseBinary,
+  log,
+}: HostOptions): Promise<RuntimeDriver> {
+  const cgroups = createCgroups({ layout: await readCgroupLayout(), instanceId: dataDir.instanceId });
+  const runscPath = join(config.cacheDir, 'runsc', 'runsc');
+  return createGvisorDriver({ runscPath, pauseBinary, runDir, dataDir: dataDir.path, cgroups, log });
+}

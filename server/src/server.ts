@@ -1,0 +1,148 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { openAgentBinaries } from './agent/binary.ts';
+import { createIdentityFolders } from './agent/identity.ts';
+import type { ServerConfig } from './config.ts';
+import { createAddressReader } from './gateway/address.ts';
+import { createGateway } from './gateway/gateway.ts';
+import { createAuthentication } from './http/authentication.ts';
+import { imageRoutes } from './http/atoll/image-routes.ts';
+import { serverRoutes } from './http/atoll/server-routes.ts';
+import { tenancyRoutes } from './http/atoll/tenancy-routes.ts';
+import { createBaseUrlReader } from './http/base-url.ts';
+import { createHttpServer } from './http/http-server.ts';
+import { createMetrics } from './http/metrics.ts';
+import { platformRoutes } from './http/tensorlake/platform-routes.ts';
+import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
+import { openImageStore } from './image/image-store.ts';
+import { systemClock } from './lib/clock.ts';
+import type { Log } from './lib/log.ts';
+import { openHost } from './host.ts';
+import { usualLimits } from './sandbox/admission.ts';
+import { createSandboxes } from './sandbox/sandboxes.ts';
+import { createSlotPool } from './sandbox/slot-pool.ts';
+import { openDataDir, once, writePrivate } from './store/data-dir.ts';
+import type { DataDir } from './store/data-dir.ts';
+import { openDb } from './store/db.ts';
+import { createSandboxStore } from './store/sandbox-store.ts';
+import { createTenancy } from './tenancy/tenancy.ts';
+import type { Tenancy } from './tenancy/tenancy.ts';
+import { newKeyValue } from './tenancy/key-value.ts';
+import { version } from './version.ts';
+
+/** A server that answers. */
+export interface RunningServer {
+  url: string;
+  /** Stops answering, lets operations end, and keeps running sandboxes for the next start. */
+  close(): Promise<void>;
+}
+
+/** Ended sandboxes leave `list` after a day and stay in `archived-sandboxes`. */
+const LIST_ENDED_FOR_MS = 24 * 3_600_000;
+const CLOSE_GRACE_MS = 5_000;
+const FLUSH_KEY_USE_EVERY_MS = 60_000;
+/** More starts at once would only make each other slower. */
+const MAX_STARTS_AT_ONCE = 8;
+const MAX_WAITING_STARTS = 1000;
+
+/** Puts the parts together, settles what an earlier process left, and begins to answer. */
+export async function startServer(config: ServerConfig, log: Log): Promise<RunningServer> {
+  const dataDir = openDataDir(config.dataDir);
+  const db = openDb(dataDir.databasePath);
+  const tenancy = createTenancy({ db, clock: systemClock });
+  ensureAdminKey(config, dataDir, tenancy);
+
+  const runDir = join(config.runDir, dataDir.instanceId);
+  const agents = await openAgentBinaries({ source: config.agentBinary, dataDir: dataDir.path });
+  const host = await openHost({ config, dataDir, runDir, pauseBinary: agents.current.path, log });
+  const images = await openImageStore({ db, dataDir: dataDir.path, runDir, log });
+  await images.importCatalog(config.cacheDir);
+  const pool = createSlotPool({
+    ...host,
+    log,
+    usualLimits,
+    minReady: config.readySlots,
+    maxReady: Math.max(8, config.readySlots),
+  });
+  const sandboxes = createSandboxes({
+    ...host,
+    store: createSandboxStore(db),
+    transaction: db.transaction,
+    images,
+    pool,
+    agents,
+    identities: createIdentityFolders({
+      runDir,
+      ...(config.extraCaFile !== undefined && { extraCaFile: config.extraCaFile }),
+    }),
+    serverKey: dataDir.serverKey,
+    clock: systemClock,
+    log,
+    dataDir: dataDir.path,
+    admission: config.admission,
+    maxStarts: MAX_STARTS_AT_ONCE,
+    maxWaiting: MAX_WAITING_STARTS,
+    listEndedForMs: LIST_ENDED_FOR_MS,
+  });
+
+  const authenticate = createAuthentication(tenancy.authenticator);
+  const gateway = createGateway({ sandboxes, authenticate, log });
+  const metrics = createMetrics({ sandboxes });
+  const http = await createHttpServer({
+    bindings: [
+      ...serverRoutes({ version, metrics }),
+      ...platformRoutes({ tenancy }),
+      ...sandboxRoutes({ sandboxes }),
+      ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
+      ...imageRoutes({ images }),
+    ],
+    authenticate,
+    baseUrlOf: createBaseUrlReader(config),
+    readAddress: createAddressReader(config),
+    audit: tenancy.audit,
+    gateway,
+    metrics,
+    log,
+  });
+
+  const reconciled = await sandboxes.open();
+  log.info(reconciled, 'reconciled');
+  const flushing = setInterval(tenancy.authenticator.flushUse, FLUSH_KEY_USE_EVERY_MS).unref();
+  const url = await listen(http, config, dataDir);
+
+  const close = async (): Promise<void> => {
+    clearInterval(flushing);
+    rmSync(dataDir.serverFilePath, { force: true });
+    await http.close(CLOSE_GRACE_MS);
+    gateway.close();
+    await sandboxes.close();
+    await images.closeAll();
+    await host.driver.close();
+    await host.network.close();
+    tenancy.audit.flush();
+    tenancy.authenticator.flushUse();
+    db.close();
+    dataDir.unlock();
+  };
+  return { url, close };
+}
+
+/** The command line on the same machine finds server and key by these two files. */
+async function listen(
+  http: Awaited<ReturnType<typeof createHttpServer>>,
+  config: ServerConfig,
+  dataDir: DataDir,
+): Promise<string> {
+  const port = await http.listen(config.host, config.port);
+  const shownHost = config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host;
+  const url = `http://${shownHost.includes(':') ? `[${shownHost}]` : shownHost}:${port}`;
+  writePrivate(dataDir.serverFilePath, JSON.stringify({ url, pid: process.pid, startedAt: Date.now() }));
+  return url;
+}
+
+/** The operator's key, or one that the first start makes. */
+function ensureAdminKey(config: ServerConfig, dataDir: DataDir, tenancy: Tenancy): void {
+  const key = config.apiKey ?? once(dataDir.adminKeyPath, () => newKeyValue('api'));
+  if (config.apiKey !== undefined) writePrivate(dataDir.adminKeyPath, config.apiKey);
+  tenancy.ensureAdminKey(key);
+}
