@@ -34,7 +34,10 @@ export interface SandboxSpec {
   sandboxId: string;
   incarnation: number;
   hostname: string;
-  /** Read-only directory on the host with the image's merged layers. Nothing writes there. */
+  /**
+   * Read-only directory on the host with the image's merged layers and a layer of `makeMountPoints`. Nothing writes
+   * there. Mounted below a folder of `shareMounts`, or sandboxes that were prepared before start slower.
+   */
   rootfs: string;
   /** The layers below `rootfs`, lowest first, for drivers that build an overlay of their own. */
   layers: readonly string[];
@@ -44,6 +47,7 @@ export interface SandboxSpec {
   identityDir: string;
 }
 
+/** `running`: an agent runs in the slot. `stopped`: none does, but something of the slot is on the host. */
 export type SlotState = 'running' | 'stopped' | 'absent';
 
 /** What a sandbox uses now, as the host counts it. */

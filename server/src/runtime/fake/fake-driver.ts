@@ -103,21 +103,30 @@ async function processesOf(dir: string): Promise<ProcessRow[]> {
   return processTree(await readProcessTable(), isAgent);
 }
 
-/** Children of a killed parent belong to nobody, so all that were ever seen have to end. */
+/**
+ * The children of a killed process belong to nobody and would be lost, so all are stopped, until no new ones show up,
+ * before the first is killed.
+ */
 async function killAll(dir: string): Promise<void> {
   const deadline = Date.now() + KILL_TIMEOUT_MS;
+  const stopped = new Set<number>();
   for (;;) {
-    const rows = await processesOf(dir);
-    for (const { pid } of rows) kill(pid);
-    if (rows.length === 0) return;
+    const pids = (await processesOf(dir)).map((row) => row.pid);
+    const fresh = pids.filter((pid) => !stopped.has(pid));
+    for (const pid of fresh) {
+      stopped.add(pid);
+      send(pid, 'SIGSTOP');
+    }
+    if (fresh.length === 0) for (const pid of stopped) send(pid, 'SIGKILL');
+    if (pids.length === 0) return;
     if (Date.now() > deadline) throw new Error(`processes of ${dir} do not end`);
-    await sleep(KILL_PAUSE_MS);
+    if (fresh.length === 0) await sleep(KILL_PAUSE_MS);
   }
 }
 
-function kill(pid: number): void {
+function send(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
@@ -8,6 +8,7 @@ import { run } from '../../lib/run.ts';
 import { awaitAgentReady, awaitSuccess } from '../agent-ready.ts';
 import type { CgroupLimits, Cgroups } from '../cgroup.ts';
 import type { ResourceLimits, RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
+import { isMountPoint } from '../mount-point.ts';
 import { createSlotOperations } from '../slot-operation.ts';
 import { mainSpec, pauseRootEntries, pauseSpec } from './bundle.ts';
 import { findGofer, seesSameFiles } from './gofer.ts';
@@ -236,11 +237,6 @@ async function close(context: Context): Promise<void> {
   for (const dir of [paths.runscRoot, paths.slotsDir, paths.pauseRoot, paths.upperDir]) {
     await rm(dir, { recursive: true, force: true });
   }
-}
-
-async function isMountPoint(path: string): Promise<boolean> {
-  const mounts = await readFile('/proc/self/mountinfo', 'utf8');
-  return mounts.split('\n').some((line) => line.split(' ')[4] === path);
 }
 
 async function exists(path: string): Promise<boolean> {
