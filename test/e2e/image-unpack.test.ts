@@ -43,7 +43,7 @@ const xattr = (path: string, name: string): string =>
   ).trim();
 
 const leftovers = (dataDir: string): string[] =>
-  readdirSync(join(dataDir, 'layers')).filter((name) => !name.startsWith('sha'));
+  readdirSync(join(dataDir, 'layers')).filter((name) => /^(tmp|jail)-/.test(name));
 
 describe('an unpacked layer has', () => {
   test('owners, modes, times and setuid bits', async () => {

@@ -22,6 +22,8 @@ export interface LayerStore {
   find(diffId: string): UnpackedLayerRecord | undefined;
   /** Directory with the layer's tree, as a lower directory of an overlay. */
   treePath(diffId: string): string;
+  /** A directory that stays empty. */
+  readonly emptyTree: string;
   /** Unpacks the layer unless it is here; who asks for one that is being unpacked waits for it. */
   ensure(diffId: string, blob: string, signal: AbortSignal): Promise<UnpackedLayerRecord>;
   /** Resolves when nothing is being unpacked. */
@@ -45,6 +47,8 @@ const SYNC_TIMEOUT_MS = 10 * 60_000;
  */
 export async function openLayerStore({ dir, limits, closing }: Options): Promise<LayerStore> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
+  const emptyTree = join(dir, 'empty');
+  await mkdir(emptyTree, { recursive: true, mode: 0o755 });
   await removeLeftovers(dir);
   const flights = createSingleFlight<UnpackedLayerRecord>();
   const layerDir = (diffId: string): string => join(dir, digestPath(diffId));
@@ -68,6 +72,7 @@ export async function openLayerStore({ dir, limits, closing }: Options): Promise
     }
   };
   return {
+    emptyTree,
     find,
     treePath: (diffId) => join(layerDir(diffId), 'tree'),
     ensure: async (diffId, blob, signal) =>

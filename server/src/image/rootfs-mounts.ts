@@ -7,7 +7,7 @@ import { parseDigest } from './digest.ts';
 import { createKeyedQueue } from './keyed-queue.ts';
 
 export interface RootfsMounts {
-  /** Path of the mounted overlay of these layer trees, lowest first; mounts it unless it is. */
+  /** Path of the mounted overlay of these layer trees, two or more, lowest first; mounts it unless it is. */
   acquire(manifestDigest: string, trees: readonly string[]): Promise<string>;
   release(manifestDigest: string): Promise<void>;
   /** Unmounts what is neither held nor among these paths. */
@@ -92,10 +92,7 @@ async function mountOverlay(dir: string, path: string, trees: readonly string[])
   try {
     const names = trees.map((_, index) => index.toString(36));
     for (const [index, tree] of trees.entries()) await symlink(tree, join(links, index.toString(36)));
-    // A read-only overlay wants two directories; empty ones below change nothing.
-    await mkdir(join(links, '_'));
-    await mkdir(join(links, '__'));
-    const lower = [...names.toReversed(), '_', '__'].join(':');
+    const lower = names.toReversed().join(':');
     const options = `ro,nodev,lowerdir=${lower},redirect_dir=nofollow,metacopy=off`;
     const argv = ['mount', '-t', 'overlay', '-o', options, 'atoll-rootfs', path];
     await run(argv, { timeoutMs: MOUNT_TIMEOUT_MS, cwd: links });

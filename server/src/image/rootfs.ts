@@ -42,10 +42,12 @@ export function createRootfsSource({ records, blobs, layers, mounts }: Options) 
     async acquire(manifestDigest: string, signal: AbortSignal): Promise<Rootfs> {
       const visible = aboveOpaqueRoot(await unpacked(manifestDigest, signal));
       const trees = visible.map(({ tree }) => tree);
-      const [only] = visible;
+      const [lowest] = visible;
       // Whiteouts of a lowest layer hide nothing, but outside of an overlay they show as devices.
-      if (only && visible.length === 1 && only.whiteoutCount === 0) {
-        return { path: only.tree, layers: trees, release: () => Promise.resolve() };
+      if (visible.length === 0 || (lowest && lowest.whiteoutCount > 0)) trees.unshift(layers.emptyTree);
+      const [only] = trees;
+      if (only !== undefined && trees.length === 1) {
+        return { path: only, layers: trees, release: () => Promise.resolve() };
       }
       const path = await mounts.acquire(manifestDigest, trees);
       return { path, layers: trees, release: releaseOnce(() => mounts.release(manifestDigest)) };

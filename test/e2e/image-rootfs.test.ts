@@ -1,0 +1,113 @@
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { ImageStore, Rootfs } from '@atoll/server/image/image-store';
+import { tarball, writeLayout } from '../fixtures/image-layout.ts';
+import { named, openStore } from '../fixtures/image-store.ts';
+import { tempDir } from '../fixtures/temp-dir.ts';
+
+const isMounted = (path: string): boolean =>
+  readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${path} `);
+
+/** An image of `count` layers: each replaces `top`, the last one removes the file of the first. */
+async function importStack(store: ImageStore, dir: string, count: number): Promise<string> {
+  const layers = Array.from({ length: count }, (_, n) => {
+    const whiteout = n === count - 1 ? [{ path: '.wh.file-0' }] : [];
+    return { tar: tarball([{ path: `file-${n}` }, { path: 'top', content: String(n) }, ...whiteout]) };
+  });
+  const digest = await writeLayout(dir, { layers });
+  await store.importLayout(named('stack', dir));
+  return digest;
+}
+
+async function acquire(store: ImageStore, digest: string): Promise<Rootfs> {
+  const rootfs = await store.acquireRootfs(digest);
+  onTestFinished(rootfs.release);
+  return rootfs;
+}
+
+test('an image of 60 layers is mounted whole', async () => {
+  const dir = await tempDir();
+  const store = await openStore(join(dir, 'data'));
+  const { path, layers } = await acquire(store, await importStack(store, join(dir, 'layout'), 60));
+  expect(layers).toHaveLength(60);
+  expect(readdirSync(path)).toHaveLength(60);
+  expect(readdirSync(path)).not.toContain('file-0');
+  expect(readFileSync(join(path, 'top'), 'utf8')).toBe('59');
+});
+
+test('a rootfs cannot be written to', async () => {
+  const dir = await tempDir();
+  const store = await openStore(join(dir, 'data'));
+  const { path } = await acquire(store, await importStack(store, join(dir, 'layout'), 2));
+  expect(() => writeFileSync(join(path, 'top'), 'x')).toThrow('EROFS');
+});
+
+test('an image of one layer needs no mount', async () => {
+  const dir = await tempDir();
+  const store = await openStore(join(dir, 'data'));
+  const digest = await writeLayout(join(dir, 'layout'), { layers: [{ tar: tarball([{ path: 'f' }]) }] });
+  await store.importLayout(named('one', join(dir, 'layout')));
+  const { path, layers } = await acquire(store, digest);
+  expect([isMounted(path), layers]).toEqual([false, [path]]);
+});
+
+test('an image without layers is an empty directory', async () => {
+  const dir = await tempDir();
+  const store = await openStore(join(dir, 'data'));
+  const digest = await writeLayout(join(dir, 'layout'), { layers: [] });
+  await store.importLayout(named('scratch', join(dir, 'layout')));
+  expect(readdirSync((await acquire(store, digest)).path)).toEqual([]);
+});
+
+test('sandboxes share one mount, and the last to go does not end it for the next', async () => {
+  const dir = await tempDir();
+  const store = await openStore(join(dir, 'data'));
+  const digest = await importStack(store, join(dir, 'layout'), 2);
+  const all = await Promise.all(Array.from({ length: 10 }, () => acquire(store, digest)));
+  expect(new Set(all.map(({ path }) => path)).size).toBe(1);
+  await Promise.all(all.map(({ release }) => release()));
+  expect(isMounted(all[0]?.path ?? '')).toBe(true);
+  await store.closeAll();
+  expect(isMounted(all[0]?.path ?? '')).toBe(false);
+});
+
+test('a mount that is held survives closing, and releasing twice counts once', async () => {
+  const dir = await tempDir();
+  const store = await openStore(join(dir, 'data'));
+  const digest = await importStack(store, join(dir, 'layout'), 2);
+  const kept = await acquire(store, digest);
+  const other = await acquire(store, digest);
+  await other.release();
+  await other.release();
+  await store.closeAll();
+  expect(isMounted(kept.path)).toBe(true);
+});
+
+test('a later process takes over mounts in use and removes the others', async () => {
+  const dir = await tempDir();
+  const dataDir = join(dir, 'data');
+  const earlier = await openStore(dataDir);
+  const used = await acquire(earlier, await importStack(earlier, join(dir, 'used'), 2));
+  const unused = await acquire(earlier, await importStack(earlier, join(dir, 'unused'), 3));
+  const later = await openStore(dataDir);
+  await later.reconcileMounts([used.path]);
+  expect([isMounted(used.path), isMounted(unused.path)]).toEqual([true, false]);
+  expect(readFileSync(join(used.path, 'top'), 'utf8')).toBe('1');
+});
+
+test('whiteouts of the lowest layer are not seen', async () => {
+  const dir = await tempDir();
+  const store = await openStore(join(dir, 'data'));
+  const layers = [{ tar: tarball([{ path: 'x' }, { path: '.wh.gone' }]) }];
+  const digest = await writeLayout(join(dir, 'layout'), { layers });
+  await store.importLayout(named('one', join(dir, 'layout')));
+  expect(readdirSync((await acquire(store, digest)).path)).toEqual(['x']);
+});
+
+test('data directories with odd names work', async () => {
+  const dir = await tempDir();
+  const store = await openStore(join(dir, 'a b,c:d\\e=f'));
+  const { path } = await acquire(store, await importStack(store, join(dir, 'layout'), 3));
+  expect(readFileSync(join(path, 'top'), 'utf8')).toBe('2');
+});
