@@ -2,25 +2,35 @@
 
 setup_npm() {
   cd "$repo"
-  if node scripts/setup/npm-current.mjs && current_node; then
+  if node scripts/setup/npm-current.mjs >/dev/null && current_node; then
     outcome='ok, cached'
     return
   fi
   note "installing (a minute or two)"
-  logged npm ci --no-audit --no-fund || fail "npm ci ended with an error" "see its log" \
+  # Not `npm ci`: it refuses a lockfile made with a registry that lacks packages of other platforms. What was
+  # installed is compared with the lockfile instead.
+  logged npm install --no-save --no-audit --no-fund || fail "npm install ended with an error" "see its log" \
     "check that the npm registry can be reached: npm ping"
-  # The package `node` brings its binary by an install script, which some npm settings forbid.
-  current_node || logged npm rebuild node --foreground-scripts || true
+  logged node scripts/setup/npm-current.mjs || fail "node_modules is not what package-lock.json says" \
+    "see the log for the packages" "run \`npm install\` and commit the lockfile that it writes"
+  install_node
+}
+
+# The package `node` brings its binary by an install script, which some npm settings forbid.
+install_node() {
+  current_node && return
+  (cd node_modules/node && logged node installArchSpecificPackage.js) || true
   current_node || fail "node_modules holds no current Node" \
-    "the npm package \`node\` could not install its binary (are install scripts switched off?)" \
-    "npm config get ignore-scripts; or put Node ≥ 22.18 first on PATH"
+    "the npm package \`node\` could not install its binary" \
+    "see its log; or put Node ≥ 22.18 first on PATH"
 }
 
 # Node ≥ 22.18 runs TypeScript as it is; the launcher looks for it in the same two places.
 current_node() {
-  local candidate
+  local candidate version
   for candidate in "$repo/node_modules/.bin/node" node; do
-    if at_least "$("$candidate" --version 2>/dev/null | tr -d v)" 22.18; then
+    version=$("$candidate" --version 2>/dev/null | tr -d v) || continue
+    if at_least "$version" 22.18; then
       node24=$candidate
       return 0
     fi
