@@ -36,6 +36,7 @@ const table = {
   not_found: { status: 404 },
   name_taken: { status: 409, hint: 'Choose another name, or terminate the sandbox that has it.' },
   conflict: { status: 409 },
+  sandbox_ended: { status: 410, hint: 'Create a new sandbox; an ended one never comes back.' },
   body_too_large: { status: 413 },
   headers_too_large: { status: 431 },
   quota_exceeded: {

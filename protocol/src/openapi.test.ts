@@ -56,6 +56,7 @@ test('the error table is what COMPATIBILITY.md promises', () => {
       "404 sandbox_not_found",
       "409 conflict",
       "409 name_taken",
+      "410 sandbox_ended",
       "413 body_too_large",
       "429 quota_exceeded",
       "431 headers_too_large",

@@ -25,6 +25,9 @@ export interface ServerConfig {
   apiKey?: string;
 }
 
+/** Whether only this machine can reach an address. */
+export const isLoopback = (host: string): boolean => /^(127\.|localhost$|::1$)/.test(host);
+
 /** A flag or an environment variable that makes no sense; the message says which and why. */
 export class ConfigError extends Error {}
 

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError } from './config.ts';
+import { ConfigError, isLoopback } from './config.ts';
 import type { ServerConfig } from './config.ts';
 import type { Log } from './lib/log.ts';
 import { createLinuxNetwork } from './network/linux.ts';
@@ -26,8 +26,6 @@ export interface HostOptions {
   pauseBinary: string;
   log: Log;
 }
-
-const isLoopback = (host: string): boolean => /^(127\.|localhost$|::1$)/.test(host);
 
 /** Chooses driver and network by the configured runtime. */
 export async function openHost(options: HostOptions): Promise<Host> {

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openAgentBinaries } from './agent/binary.ts';
 import { createIdentityFolders } from './agent/identity.ts';
+import { ConfigError, isLoopback } from './config.ts';
 import type { ServerConfig } from './config.ts';
 import { createAddressReader } from './gateway/address.ts';
 import { createGateway } from './gateway/gateway.ts';
@@ -10,7 +11,7 @@ import { imageRoutes } from './http/atoll/image-routes.ts';
 import { serverRoutes } from './http/atoll/server-routes.ts';
 import { tenancyRoutes } from './http/atoll/tenancy-routes.ts';
 import { createBaseUrlReader } from './http/base-url.ts';
-import { createHttpServer } from './http/http-server.ts';
+import { createHttpServer } from './listener.ts';
 import { createMetrics } from './http/metrics.ts';
 import { platformRoutes } from './http/tensorlake/platform-routes.ts';
 import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
@@ -140,8 +141,13 @@ async function listen(
   return url;
 }
 
-/** The operator's key, or one that the first start makes. */
+/** The operator's key, or one that the first start makes. A server that others can reach starts with a chosen key. */
 function ensureAdminKey(config: ServerConfig, dataDir: DataDir, tenancy: Tenancy): void {
+  if (!isLoopback(config.host) && config.apiKey === undefined && !tenancy.hasAdminKey()) {
+    throw new ConfigError(
+      `--listen ${config.host} can be reached from other machines and there is no admin key yet: set ATOLL_API_KEY`,
+    );
+  }
   const key = config.apiKey ?? once(dataDir.adminKeyPath, () => newKeyValue('api'));
   if (config.apiKey !== undefined) writePrivate(dataDir.adminKeyPath, config.apiKey);
   tenancy.ensureAdminKey(key);

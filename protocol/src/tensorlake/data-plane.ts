@@ -64,7 +64,13 @@ const files = { tag: 'Files', access: 'member' } as const;
 const pid = z.object({ pid: z.coerce.string() });
 const path = z.object({ path: z.string() });
 const stream = { responseKind: 'stream' } as const;
-const gone = ['sandbox_not_found', 'sandbox_not_running', 'connection_refused', 'not_found'] as const;
+const gone = [
+  'sandbox_not_found',
+  'sandbox_ended',
+  'sandbox_not_running',
+  'connection_refused',
+  'not_found',
+] as const;
 
 export const dataPlane = {
   agentHealth: defineRoute({

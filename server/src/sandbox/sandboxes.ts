@@ -11,6 +11,7 @@ import type { AdmissionSettings } from './admission.ts';
 import type { SandboxContext } from './context.ts';
 import { imageHolder } from './ending.ts';
 import { createFlights } from './flight.ts';
+import { isEnded } from './lifecycle.ts';
 import { checkName } from './name.ts';
 import { createReaper } from './reaper.ts';
 import { reconcile } from './reconcile.ts';
@@ -156,6 +157,7 @@ export function createSandboxes(options: SandboxesOptions) {
     /** The agent of a running sandbox. Throws `sandbox_not_found` or `sandbox_not_running`. */
     reach: (workspaceId: string, identifier: string): Reach => {
       const record = find(workspaceId, identifier);
+      if (isEnded(record.state)) throw new ApiError('sandbox_ended', `sandbox ${identifier} has ended`);
       if (record.state !== 'running' || record.operation !== undefined || record.endpoint === undefined) {
         throw new ApiError(
           'sandbox_not_running',

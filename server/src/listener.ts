@@ -3,11 +3,11 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import type { AddressInfo, Socket } from 'node:net';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
-import type { Address } from '../gateway/address.ts';
-import type { Gateway } from '../gateway/gateway.ts';
-import { randomId } from '../lib/id.ts';
-import { mountControl } from './control.ts';
-import type { ControlOptions } from './control.ts';
+import type { Address } from './gateway/address.ts';
+import type { Gateway } from './gateway/gateway.ts';
+import { randomId } from './lib/id.ts';
+import { mountControl } from './http/control.ts';
+import type { ControlOptions } from './http/control.ts';
 
 export interface HttpServerOptions extends ControlOptions {
   readAddress: (request: IncomingMessage) => Address;
