@@ -20,6 +20,7 @@ import (
 	"atoll.dev/agent/internal/boot"
 	"atoll.dev/agent/internal/event"
 	"atoll.dev/agent/internal/file"
+	"atoll.dev/agent/internal/memory"
 	"atoll.dev/agent/internal/process"
 	"atoll.dev/agent/internal/reap"
 )
@@ -39,6 +40,8 @@ type agent struct {
 	table    *process.Table
 	events   *event.Hub
 	reaper   *reap.Reaper
+	// kernelKills is nil unless the kernel is the memory guard.
+	kernelKills *memory.KernelKills
 }
 
 func run(ctx context.Context, config *boot.Config, identityDir string) error {
@@ -49,6 +52,7 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 	defer endBackground()
 	a := newAgent(config, identityDir)
 	go a.reaper.Run(background)
+	a.guardMemory(background)
 	listener, err := net.Listen("tcp", config.Listen)
 	if err != nil {
 		return err
@@ -78,11 +82,18 @@ func newAgent(config *boot.Config, identityDir string) *agent {
 	applyIdentity(config)
 	trustEnv := trustExtraCa(config, identityDir)
 	a.makeWorkingDir()
-	a.table = process.NewTable(process.Options{
+	options := process.Options{
 		Reaper: a.reaper, Events: a.events, Root: config.Root, WorkingDir: config.WorkingDir,
 		BaseEnv: a.baseEnv(trustEnv), LogBudgetBytes: logBudgetBytes(config.MemoryMb),
 		SwitchUser: os.Geteuid() == 0 && isolated(config),
-	})
+	}
+	if config.OomGuard == "cgroup" {
+		if a.kernelKills = memory.NewKernelKills(a.events); a.kernelKills != nil {
+			options.ClaimOomKill = a.kernelKills.Claim
+		}
+	}
+	a.bound(&options)
+	a.table = process.NewTable(options)
 	return a
 }
 

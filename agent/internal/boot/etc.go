@@ -18,6 +18,7 @@ func WriteEtc(config *Config) error {
 		return err
 	}
 	defer etc.Close()
+	_ = etc.Mkdir("etc", 0o755)
 	var failures []error
 	for name, content := range etcFiles(config) {
 		if err := replaceFile(etc, filepath.Join("etc", name), content); err != nil {

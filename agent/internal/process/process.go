@@ -18,6 +18,7 @@ type Process struct {
 	Log       *ring.Log
 
 	marker string
+	gate   ForkGate
 	stdin  *stdin
 	pumps  []*pump
 	timer  *time.Timer
@@ -97,7 +98,7 @@ func (p *Process) KillTree() {
 	if p.Signal(syscall.SIGKILL) != nil {
 		leader = noLeader
 	}
-	killTree(leader, markerVariable+"="+p.marker)
+	killTree(leader, markerVariable+"="+p.marker, p.gate)
 }
 
 // markOomKilled makes the exit count as an OOM kill; called before the guard kills.

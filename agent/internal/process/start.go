@@ -25,7 +25,7 @@ func (t *Table) Start(spec Spec, follow bool) (*Process, *ring.Reader, error) {
 	defer pipes.closeChildEnds()
 	process := &Process{
 		Handle: handle, Command: spec.Command, Args: spec.Args, Log: ring.NewLog(t.logLimit()),
-		marker: marker, done: make(chan struct{}), status: StatusRunning,
+		marker: marker, gate: t.options.Gate, done: make(chan struct{}), status: StatusRunning,
 	}
 	t.connect(process, pipes)
 	var reader *ring.Reader

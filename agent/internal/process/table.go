@@ -39,6 +39,8 @@ type Options struct {
 	SwitchUser bool
 	// Fork is syscall.ForkExec or something that forks in a better place.
 	Fork func(path string, argv []string, attr *syscall.ProcAttr) (int, error)
+	// Gate is nil where user processes have no cgroup of their own.
+	Gate ForkGate
 	// OnStarted sees each new process, before anybody else does.
 	OnStarted func(pid int, uid uint32)
 	// ClaimOomKill tells whether the kernel killed something for memory that no process has claimed yet.

@@ -8,19 +8,36 @@ import (
 	"syscall"
 )
 
-// killRounds bounds the chase of processes that fork while they are being killed.
-const killRounds = 50
+const (
+	// killRounds bounds the chase of processes that fork while they are being killed.
+	killRounds = 50
+	// freeRounds is how many rounds go by before forks are held: that hits bystanders too.
+	freeRounds = 3
+)
 
 type procEntry struct {
 	pid, parent, group, session int
 	zombie                      bool
 }
 
+// ForkGate can keep all user processes from forking.
+type ForkGate interface {
+	Hold() (release func())
+	// Crowded tells that user processes are close to their limit.
+	Crowded() bool
+}
+
 // killTree kills all processes that carry the marker and, while the leader's pid is surely its own, those
 // that descend from it or share its group or session. It scans again until nothing is left, because the
-// victims may be forking.
-func killTree(leader int, marker string) {
-	for range killRounds {
+// victims may be forking; those that fork too fast are kept from it by the gate, which may be nil.
+func killTree(leader int, marker string, gate ForkGate) {
+	for round := range killRounds {
+		if gate != nil && (round == freeRounds || round == 0 && gate.Crowded()) {
+			defer gate.Hold()()
+		}
+		if leader != noLeader {
+			_ = syscall.Kill(-leader, syscall.SIGKILL)
+		}
 		victims := descendants(leader, []byte(marker), scanProc())
 		if len(victims) == 0 {
 			return
