@@ -1,0 +1,29 @@
+import { command } from '../../command.ts';
+import { formatBytes, formatTime, plural } from '../../output/format.ts';
+
+export const ls = command({
+  name: 'ls',
+  aliases: ['list'],
+  summary: "list the workspace's images and the public ones",
+  args: {},
+  options: {},
+  failure: 'list images',
+  run: async ({ context }) => {
+    const { output } = context;
+    const images = await context.admin.listImages({ signal: context.signal });
+    await output.result(images, () => {
+      if (images.length === 0) return 'No images found.';
+      const rows = images.map((image) => [
+        image.name,
+        image.id,
+        formatBytes(image.sizeBytes),
+        image.public ? 'public' : 'workspace',
+        image.base ?? '-',
+        formatTime(image.createdAt),
+      ]);
+      return `${output.table(header, rows)}\n${plural(images.length, 'image')}`;
+    });
+  },
+});
+
+const header = ['Name', 'ID', 'Size', 'Visible', 'Base', 'Created At'];

@@ -1,0 +1,19 @@
+import { group } from '../../command.ts';
+import { image } from '../image/image.ts';
+import { cp } from './cp.ts';
+import { create } from './create.ts';
+import { describe } from './describe.ts';
+import { exec } from './exec.ts';
+import { kill } from './kill.ts';
+import { ls } from './ls.ts';
+import { name } from './name.ts';
+import { ps } from './ps.ts';
+import { run } from './run.ts';
+import { terminate } from './terminate.ts';
+
+export const sbx = group({
+  name: 'sbx',
+  aliases: ['sandbox'],
+  summary: 'create sandboxes and work in them',
+  commands: [create, ls, describe, exec, run, cp, ps, kill, name, terminate, image],
+});

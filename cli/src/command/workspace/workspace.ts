@@ -1,0 +1,10 @@
+import { group } from '../../command.ts';
+import { create } from './create.ts';
+import { ls } from './ls.ts';
+import { use } from './use.ts';
+
+export const workspace = group({
+  name: 'workspace',
+  summary: 'see, make and choose workspaces',
+  commands: [ls, create, use],
+});

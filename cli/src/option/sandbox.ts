@@ -1,0 +1,3 @@
+import { required } from '../parameter.ts';
+
+export const sandbox = required('sandbox', 'id or name of the sandbox');
