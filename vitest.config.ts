@@ -11,7 +11,11 @@ export default defineConfig({
     projects: [
       suite(
         'unit',
-        ['{protocol,server,sdk,cli}/src/**/*.test.ts', '{images,bin}/**/*.test.ts', 'test/repo/**/*.test.ts'],
+        [
+          '{protocol,server,sdk,cli}/src/**/*.test.ts',
+          '{images,bin,scripts}/**/*.test.ts',
+          'test/repo/**/*.test.ts',
+        ],
         10_000,
       ),
       suite('contract', ['test/contract/**/*.test.ts'], 60_000),

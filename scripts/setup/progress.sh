@@ -13,13 +13,18 @@ seconds_since() {
 
 begin_setup() {
   setup_started=$(now_ms)
-  mkdir -p "$cache/log" "$build" 2>/dev/null || fail \
-    "cannot write to $cache or $build" "this user has no right to" \
-    "run as root (sudo make setup), or set ATOLL_CACHE_DIR to a folder of your own"
+  need_folder "$build" "sudo make setup, or make the checkout your own: chown -R \$USER $repo"
+  need_folder "$cache/log" "sudo make setup, or set ATOLL_CACHE_DIR to a folder of your own"
   log="$cache/log/setup.log"
   take_locks
   trap 'explain_failure $?' ERR
   trap 'printf "\ninterrupted; what was complete is kept, run it again to go on\n" >&2; trap - EXIT; exit 130' INT TERM
+}
+
+need_folder() {
+  if ! mkdir -p "$1" 2>/dev/null || [ ! -w "$1" ]; then
+    fail "cannot write to $1" "user $(id -un) has no right to" "$2"
+  fi
 }
 
 run_step() {
@@ -59,7 +64,8 @@ logged() {
 # fail WHAT WHY NEXT: the three things that a reader needs.
 fail() {
   trap - ERR
-  printf 'failed\n\n  %s\n  why:  %s\n  next: %s\n' "$1" "$2" "$3" >&2
+  if [ "$step_number" -gt 0 ]; then echo failed; fi
+  printf '\n  %s\n  why:  %s\n  next: %s\n' "$1" "$2" "$3" >&2
   if [ -s "${log:-}" ]; then
     printf '\n  the end of %s:\n' "$log" >&2
     tail -n 15 "$log" | sed 's/^/    /' >&2
