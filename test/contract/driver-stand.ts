@@ -1,0 +1,194 @@
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newSlotId, randomId } from '@atoll/server/lib/id';
+import { createLog } from '@atoll/server/lib/log';
+import { createLinuxNetwork } from '@atoll/server/network/linux';
+import { createLoopbackNetwork } from '@atoll/server/network/loopback';
+import type { SandboxNetwork } from '@atoll/server/network/network';
+import { createCgroups } from '@atoll/server/runtime/cgroup';
+import { readCgroupLayout } from '@atoll/server/runtime/cgroup-layout';
+import type { ResourceLimits, RuntimeDriver, SandboxSpec, Slot } from '@atoll/server/runtime/driver';
+import { createFakeDriver } from '@atoll/server/runtime/fake/fake-driver';
+import { createGvisorDriver } from '@atoll/server/runtime/gvisor/gvisor-driver';
+import { createAgentClient } from '../fixtures/agent-client.ts';
+import type { AgentClient } from '../fixtures/agent-client.ts';
+import { openBaseRootfs } from '../fixtures/rootfs.ts';
+import type { BaseRootfs } from '../fixtures/rootfs.ts';
+
+export type DriverKind = 'gvisor' | 'fake';
+
+export interface Sandbox {
+  slot: Slot;
+  agent: AgentClient;
+}
+
+/** A driver with all that it needs around it, on a host of which the tests count what is left. */
+export interface DriverStand {
+  driver: RuntimeDriver;
+  /** Another driver object over the same folders, as a server that was killed and started again has. */
+  reopenDriver(): Promise<RuntimeDriver>;
+  newSlot(limits?: Partial<ResourceLimits>): Promise<Slot>;
+  specFor(slot: Slot, changes?: Partial<SandboxSpec>): Promise<SandboxSpec>;
+  start(slot: Slot): Promise<Sandbox>;
+  /** Prepared and started. */
+  newSandbox(limits?: Partial<ResourceLimits>): Promise<Sandbox>;
+  removeAll(): Promise<void>;
+  /** Processes, mounts, cgroups and files of the slots: empty when nothing is left. */
+  census(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+const repository = join(import.meta.dirname, '../..');
+const agentBinary = process.env['ATOLL_AGENT_BINARY'] ?? join(repository, '.build/atoll-agent');
+const cacheDir = process.env['ATOLL_CACHE_DIR'] ?? join(homedir(), '.cache/atoll');
+const token = 'contract-suite-token';
+const never = new AbortController().signal;
+
+const defaultLimits: ResourceLimits = { cpus: 1, memoryMb: 256, diskMb: 200 };
+
+interface Host {
+  instanceId: string;
+  dir: string;
+  runDir: string;
+  rootfs: Pick<BaseRootfs, 'path' | 'layers' | 'close'>;
+  network: SandboxNetwork;
+}
+
+export async function openDriverStand(kind: DriverKind): Promise<DriverStand> {
+  const host = await openHost(kind);
+  const driver = await openDriver(kind, host);
+  const slots: string[] = [];
+  const identityOf = (slot: Slot): string => join(host.dir, 'identity', slot.id);
+
+  const newSlot: DriverStand['newSlot'] = async (limits = {}) => {
+    const id = newSlotId();
+    slots.push(id);
+    return { id, endpoint: await host.network.attach(id, never), limits: { ...defaultLimits, ...limits } };
+  };
+  const specFor: DriverStand['specFor'] = async (slot, changes = {}) => {
+    await writeIdentity(identityOf(slot), slot, driver);
+    const { path, layers } = host.rootfs;
+    const files = { rootfs: path, layers, agentBinary, identityDir: identityOf(slot) };
+    return {
+      sandboxId: `sandbox-${slot.id}`,
+      incarnation: 1,
+      hostname: `host-${slot.id}`,
+      ...files,
+      ...changes,
+    };
+  };
+  const start: DriverStand['start'] = async (slot) => {
+    const endpoint = await driver.start(slot, await specFor(slot), never);
+    return { slot, agent: createAgentClient(endpoint, token) };
+  };
+  return {
+    driver,
+    reopenDriver: () => openDriver(kind, host),
+    newSlot,
+    specFor,
+    start,
+    newSandbox: async (limits) => {
+      const slot = await newSlot(limits);
+      await driver.prepare(slot, never);
+      return start(slot);
+    },
+    removeAll: async () => {
+      for (const id of slots.splice(0)) {
+        await driver.remove(id);
+        await host.network.release(id);
+      }
+    },
+    census: () => census(host),
+    close: async () => {
+      await driver.close();
+      await host.network.close();
+      await host.rootfs.close();
+      await rm(host.dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function openHost(kind: DriverKind): Promise<Host> {
+  const instanceId = randomId(4);
+  const dir = await mkdtemp(join(tmpdir(), 'atoll-contract-'));
+  const runDir = join(dir, 'run');
+  await mkdir(runDir);
+  if (kind === 'fake') {
+    const rootfs = { path: '/', layers: [], close: () => Promise.resolve() };
+    return { instanceId, dir, runDir, rootfs, network: createLoopbackNetwork() };
+  }
+  const rootfs = await openBaseRootfs();
+  const network = await createLinuxNetwork({ instanceId, runDir, log: createLog('silent') });
+  return { instanceId, dir, runDir, rootfs, network };
+}
+
+async function openDriver(kind: DriverKind, { instanceId, dir, runDir }: Host): Promise<RuntimeDriver> {
+  const log = createLog('silent');
+  if (kind === 'fake') return createFakeDriver({ runDir, log });
+  const cgroups = createCgroups({ layout: await readCgroupLayout(), instanceId });
+  const runscPath = join(cacheDir, 'runsc/runsc');
+  return createGvisorDriver({ runscPath, pauseBinary: agentBinary, runDir, dataDir: dir, cgroups, log });
+}
+
+async function writeIdentity(dir: string, slot: Slot, driver: RuntimeDriver): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  const isIsolated = driver.capabilities.isolation !== 'none';
+  const config = {
+    sandboxId: `sandbox-${slot.id}`,
+    incarnation: 1,
+    token,
+    listen: isIsolated ? `0.0.0.0:${slot.endpoint.port}` : '127.0.0.1:0',
+    hostname: `host-${slot.id}`,
+    env: {},
+    user: 'root',
+    workingDir: '/',
+    memoryMb: slot.limits.memoryMb,
+    maxProcesses: slot.limits.memoryMb,
+    oomGuard: isIsolated ? 'meminfo' : 'none',
+    extraCa: false,
+    stopSignal: 'SIGTERM',
+    stopGraceMs: 1000,
+  };
+  await writeFile(join(dir, 'agent.json'), JSON.stringify(config));
+}
+
+/** All names on the host carry the instance id or the temporary folder. */
+async function census({ instanceId, runDir }: Host): Promise<string[]> {
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
+  return [
+    ...(await processesNaming(runDir)),
+    // runsc pins one network namespace for as long as the driver is open.
+    ...mounts.filter((line) => line.includes(runDir) && !line.includes('null-netns')),
+    ...(await cgroupsOf(instanceId)),
+    ...(await slotFiles(runDir)),
+  ];
+}
+
+async function processesNaming(text: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+  );
+  return lines.filter((line) => line.includes(text));
+}
+
+async function cgroupsOf(instanceId: string): Promise<string[]> {
+  const layout = await readCgroupLayout();
+  const roots = layout.version === 2 ? [layout.root] : layout.hierarchies;
+  const found = await Promise.all(
+    roots.map(async (root) => {
+      const entries = await readdir(join(root, `atoll-${instanceId}`), { withFileTypes: true }).catch(
+        () => [],
+      );
+      return entries.filter((entry) => entry.isDirectory()).map((entry) => join(root, entry.name));
+    }),
+  );
+  return found.flat();
+}
+
+async function slotFiles(runDir: string): Promise<string[]> {
+  const folders = ['runsc', 'slot', 'fake'];
+  const found = await Promise.all(folders.map((folder) => readdir(join(runDir, folder)).catch(() => [])));
+  return found.flat().filter((name) => name !== 'null-netns');
+}

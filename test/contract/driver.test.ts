@@ -1,0 +1,193 @@
+import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { tempDir } from '../fixtures/temp-dir.ts';
+import { openDriverStand } from './driver-stand.ts';
+import type { DriverKind, DriverStand } from './driver-stand.ts';
+
+const never = new AbortController().signal;
+const SETUP_TIMEOUT_MS = 120_000;
+const isRoot = process.getuid?.() === 0;
+
+const kinds: { kind: DriverKind; isIsolated: boolean; needsRoot: boolean }[] = [
+  { kind: 'gvisor', isIsolated: true, needsRoot: true },
+  { kind: 'fake', isIsolated: false, needsRoot: false },
+];
+
+describe.each(kinds.filter(({ needsRoot }) => isRoot || !needsRoot))(
+  'driver $kind',
+  ({ kind, isIsolated }) => {
+    let stand: DriverStand;
+    beforeAll(async () => {
+      stand = await openDriverStand(kind);
+    }, SETUP_TIMEOUT_MS);
+    afterEach(() => stand.removeAll());
+    afterAll(() => stand.close(), SETUP_TIMEOUT_MS);
+
+    test('a sandbox goes from absent over running to absent and leaves nothing', async () => {
+      const { driver } = stand;
+      const slot = await stand.newSlot();
+      expect(await driver.state(slot.id)).toBe('absent');
+      await driver.prepare(slot, never);
+      expect(await driver.state(slot.id)).toBe('stopped');
+      const { agent } = await stand.start(slot);
+      expect(await agent.isHealthy()).toBe(true);
+      expect(await agent.statusWithoutToken()).toBe(401);
+      expect(await driver.state(slot.id)).toBe('running');
+      expect(await driver.list()).toEqual([slot.id]);
+      const stats = await driver.stats(slot.id);
+      expect(stats.processCount).toBeGreaterThan(0);
+      expect(stats.memoryBytes).toBeGreaterThan(1024 * 1024);
+      await driver.remove(slot.id);
+      expect(await driver.state(slot.id)).toBe('absent');
+      expect(await stand.census()).toEqual([]);
+    });
+
+    test('removing an unknown slot, or a slot twice, does nothing', async () => {
+      const { slot } = await stand.newSandbox();
+      await stand.driver.remove('unknown1');
+      await stand.driver.remove(slot.id);
+      await stand.driver.remove(slot.id);
+      expect(await stand.census()).toEqual([]);
+    });
+
+    test('a prepared slot that is never started is removed', async () => {
+      const slot = await stand.newSlot();
+      await stand.driver.prepare(slot, never);
+      await stand.driver.remove(slot.id);
+      expect(await stand.census()).toEqual([]);
+    });
+
+    test('removal ends a start in flight', async () => {
+      const slot = await stand.newSlot();
+      await stand.driver.prepare(slot, never);
+      const started = stand.driver.start(slot, await stand.specFor(slot), never);
+      const [outcome] = await Promise.allSettled([started, stand.driver.remove(slot.id)]);
+      expect(outcome.status).toBe('rejected');
+      expect(await stand.census()).toEqual([]);
+    });
+
+    test('removal ends a preparation in flight', async () => {
+      const slot = await stand.newSlot();
+      const prepared = stand.driver.prepare(slot, never);
+      const [outcome] = await Promise.allSettled([prepared, stand.driver.remove(slot.id)]);
+      expect([outcome.status, isIsolated]).toEqual([isIsolated ? 'rejected' : 'fulfilled', isIsolated]);
+      await stand.driver.remove(slot.id);
+      expect(await stand.census()).toEqual([]);
+    });
+
+    test('an aborted start fails and its slot can be removed', async () => {
+      const slot = await stand.newSlot();
+      await stand.driver.prepare(slot, never);
+      const spec = await stand.specFor(slot);
+      await expect(stand.driver.start(slot, spec, AbortSignal.abort(new Error('enough')))).rejects.toThrow();
+      await stand.driver.remove(slot.id);
+      expect(await stand.census()).toEqual([]);
+    });
+
+    test('a start without a working agent says why and its slot can be removed', async () => {
+      const slot = await stand.newSlot();
+      await stand.driver.prepare(slot, never);
+      const agentBinary = join(await tempDir(), 'agent');
+      await writeFile(agentBinary, '#!/bin/sh\necho no such luck >&2\nexit 3\n', { mode: 0o755 });
+      const spec = await stand.specFor(slot, { agentBinary });
+      const error: unknown = await stand.driver.start(slot, spec, never).catch((cause: unknown) => cause);
+      expect(error).toBeInstanceOf(Error);
+      expect(String(error instanceof Error && error.cause)).toContain('no such luck');
+      await stand.driver.remove(slot.id);
+      expect(await stand.census()).toEqual([]);
+    });
+
+    test('a driver that starts anew finds, measures and removes what runs', async () => {
+      const { slot, agent } = await stand.newSandbox();
+      const prepared = await stand.newSlot();
+      await stand.driver.prepare(prepared, never);
+      const second = await stand.reopenDriver();
+      expect((await second.list()).toSorted()).toEqual([slot.id, prepared.id].toSorted());
+      expect(await second.state(slot.id)).toBe('running');
+      expect((await second.stats(slot.id)).processCount).toBeGreaterThan(0);
+      expect(await agent.isHealthy()).toBe(true);
+      await second.remove(slot.id);
+      await second.remove(prepared.id);
+      expect(await stand.census()).toEqual([]);
+    });
+
+    test('ten sandboxes start at once', async () => {
+      const slots = await Promise.all(Array.from({ length: 10 }, () => stand.newSlot()));
+      for (const slot of slots) await stand.driver.prepare(slot, never);
+      const sandboxes = await Promise.all(slots.map((slot) => stand.start(slot)));
+      const health = await Promise.all(sandboxes.map(({ agent }) => agent.isHealthy()));
+      expect(health).toEqual(slots.map(() => true));
+      await Promise.all(slots.map((slot) => stand.driver.remove(slot.id)));
+      expect(await stand.census()).toEqual([]);
+    });
+
+    describe.runIf(isIsolated)('isolates', () => {
+      test('the sandbox has its own host name, process 1 and address', async () => {
+        const { slot, agent } = await stand.newSandbox();
+        const { output } = await agent.sh('uname -n; tr "\\0" " " < /proc/1/cmdline; cat /etc/os-release');
+        expect(output).toContain(`host-${slot.id}`);
+        expect(output).toContain('/.atoll/agent --identity /.atoll/identity');
+        expect(output).toContain('Debian');
+      });
+
+      test('what a sandbox writes is its own, and agent and identity cannot be written', async () => {
+        const [first, second] = [await stand.newSandbox(), await stand.newSandbox()];
+        await first.agent.sh('echo changed > /etc/os-release; touch /tmp/mine');
+        const { output } = await second.agent.sh('cat /etc/os-release; ls /tmp');
+        expect(output).not.toMatch(/changed|mine/);
+        const attempt = 'mount -o remount,rw /.atoll/identity; echo x > /.atoll/identity/agent.json';
+        expect((await first.agent.sh(attempt)).exitCode).not.toBe(0);
+      });
+
+      test('the disk is full at its limit and the sandbox lives', async () => {
+        const { agent } = await stand.newSandbox({ diskMb: 64 });
+        const { output } = await agent.sh('dd if=/dev/zero of=/tmp/big bs=1M 2>&1; df -m / | tail -1');
+        expect(output).toContain('No space left on device');
+        expect(output).toMatch(/\s64\s/);
+        expect(await agent.isHealthy()).toBe(true);
+      });
+
+      test('a process that eats the memory dies alone', async () => {
+        const { slot, agent } = await stand.newSandbox({ memoryMb: 256 });
+        const hog = await agent.sh('exec python3 -c "a = [bytearray(8 << 20) for _ in range(200)]"');
+        expect(hog.exitCode === 0).toBe(false);
+        expect(await agent.isHealthy()).toBe(true);
+        expect(await stand.driver.state(slot.id)).toBe('running');
+      });
+
+      test('a fork bomb stays in its sandbox, which lives', async () => {
+        const { agent } = await stand.newSandbox();
+        const bomb = 'b() { b | b & }; b; sleep 3; kill -9 -1; true';
+        await agent.sh(`(${bomb}) 2>/dev/null; true`);
+        expect(await agent.isHealthy(20_000)).toBe(true);
+      });
+
+      test('a thousand sleepers do not end the sandbox', async () => {
+        const { agent } = await stand.newSandbox({ memoryMb: 512 });
+        await agent.sh('for i in $(seq 1000); do sleep 100 & done 2>/dev/null; true');
+        expect(await agent.isHealthy(20_000)).toBe(true);
+      });
+
+      test('a full /dev/shm does not end the sandbox', async () => {
+        const { agent } = await stand.newSandbox();
+        const { output } = await agent.sh('dd if=/dev/zero of=/dev/shm/big bs=1M 2>&1');
+        expect(output).toContain('No space left on device');
+        expect(await agent.isHealthy()).toBe(true);
+      });
+
+      test('a sandbox whose process 1 is killed is stopped', async () => {
+        const { slot, agent } = await stand.newSandbox();
+        await agent.sh('kill -9 1').catch(() => {});
+        await expect.poll(() => stand.driver.state(slot.id)).toBe('stopped');
+      });
+    });
+  },
+);
+
+test('the host keeps no mount of the suite', () => {
+  expect(execFileSync('cat', ['/proc/self/mountinfo'], { encoding: 'utf8' })).not.toContain(
+    'atoll-contract-',
+  );
+});
