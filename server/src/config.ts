@@ -59,13 +59,15 @@ export function readConfig(
   const flags = parseFlags(args);
   const { host, port } = parseListen(flags.listen);
   const dataDir = flags['data-dir'] ?? env['ATOLL_DATA_DIR'] ?? '/var/lib/atoll';
+  const runtime = parseRuntime(flags.runtime);
   return {
     host,
     port,
     dataDir,
-    runDir: env['ATOLL_RUN_DIR'] ?? '/run/atoll',
+    // Without isolation no root is needed, and so no folder of root's.
+    runDir: env['ATOLL_RUN_DIR'] ?? (runtime === 'fake' ? `${dataDir}/run` : '/run/atoll'),
     cacheDir: env['ATOLL_CACHE_DIR'] ?? `${env['HOME'] ?? '/root'}/.cache/atoll`,
-    runtime: parseRuntime(flags.runtime),
+    runtime,
     unsafeNative: flags['unsafe-native'],
     trustProxy: flags['trust-proxy'],
     readySlots: parseCount('--slots', flags.slots, 0, 64),

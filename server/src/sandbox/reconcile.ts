@@ -3,6 +3,7 @@ import type { SandboxContext } from './context.ts';
 import { writeEnd } from './ending.ts';
 import { guard } from './guard.ts';
 import { isEnded } from './lifecycle.ts';
+import { acquireRootfs } from './rootfs.ts';
 import { freeSlotOf } from './start.ts';
 import { carryOutTerminate } from './terminate.ts';
 
@@ -47,7 +48,7 @@ async function adopt(context: SandboxContext, record: SandboxRecord): Promise<bo
   if ((await context.driver.state(slotId)) !== 'running') return false;
   try {
     await context.network.adopt(slotId, endpoint, record.internet);
-    guard(context, record, await context.images.acquireRootfs(record.manifestDigest));
+    guard(context, record, await acquireRootfs(context, record));
     return true;
   } catch (error) {
     context.log.error({ sandboxId: record.id, err: error }, 'cannot adopt a running sandbox');

@@ -7,6 +7,7 @@ import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
 import { writeEnd } from './ending.ts';
 import { guard } from './guard.ts';
+import { acquireRootfs, releaseRootfs } from './rootfs.ts';
 
 /** The hostname that processes see (tensorlake wire 2.3). */
 const HOSTNAME = 'tl-sbx';
@@ -23,7 +24,7 @@ export async function startSandbox(
   image: ResolvedImage,
   signal: AbortSignal,
 ): Promise<SandboxRecord> {
-  const rootfs = await context.images.acquireRootfs(record.manifestDigest);
+  const rootfs = await acquireRootfs(context, record);
   try {
     const running = await startOnce(context, record, image, rootfs, signal).catch((error: unknown) =>
       startAgain(context, record, image, rootfs, signal, error),
@@ -31,8 +32,8 @@ export async function startSandbox(
     guard(context, running, rootfs);
     return running;
   } catch (error) {
-    rootfs.release();
     await settleFailure(context, record, error);
+    await releaseRootfs(context, rootfs);
     throw error;
   }
 }

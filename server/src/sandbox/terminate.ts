@@ -1,8 +1,9 @@
 import type { SandboxRecord } from '../store/sandbox-store.ts';
-import type { SandboxContext } from './context.ts';
+import type { Live, SandboxContext } from './context.ts';
 import { writeEnd } from './ending.ts';
 import type { Ending } from './ending.ts';
 import { isEnded, operations } from './lifecycle.ts';
+import { releaseRootfs } from './rootfs.ts';
 import { freeSlotOf } from './start.ts';
 
 /**
@@ -36,16 +37,17 @@ export async function carryOutTerminate(
   record: SandboxRecord,
   ending: Ending,
 ): Promise<void> {
-  release(context, record);
+  const live = cutOff(context, record);
   await freeSlotOf(context, record);
+  await releaseRootfs(context, live?.rootfs);
   writeEnd(context, record, 'terminate', 'terminated', ending);
 }
 
-/** Lets go of what this process holds for it, before its address can become somebody else's. */
-function release(context: SandboxContext, record: SandboxRecord): void {
+/** Nothing reaches the sandbox any more: its address can soon become somebody else's. */
+function cutOff(context: SandboxContext, record: SandboxRecord): Live | undefined {
   const live = context.live.get(record.id);
   context.live.delete(record.id);
   context.onEnd(record);
   live?.unwatch();
-  live?.rootfs.release();
+  return live;
 }

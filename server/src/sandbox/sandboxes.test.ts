@@ -1,0 +1,288 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { createIdentityFolders } from '../agent/identity.ts';
+import { openAgentBinaries } from '../agent/binary.ts';
+import { createLog } from '../lib/log.ts';
+import { createLoopbackNetwork } from '../network/loopback.ts';
+import type { RuntimeDriver } from '../runtime/driver.ts';
+import { createFakeDriver } from '../runtime/fake/fake-driver.ts';
+import { openDb } from '../store/db.ts';
+import { createSandboxStore } from '../store/sandbox-store.ts';
+import { createTenancy } from '../tenancy/tenancy.ts';
+import { openImageStore } from '../image/image-store.ts';
+import { systemClock } from '../lib/clock.ts';
+import { named } from '../../../test/fixtures/image-store.ts';
+import { tarball, writeLayout } from '../../../test/fixtures/image-layout.ts';
+import { tempDir } from '../../../test/fixtures/temp-dir.ts';
+import { defaultAdmission, usualLimits } from './admission.ts';
+import { createSandboxes } from './sandboxes.ts';
+import { createSlotPool } from './slot-pool.ts';
+
+const agentBinary = join(import.meta.dirname, '../../../.build/atoll-agent');
+const request = { image: 'plain', limits: {}, internet: true };
+
+/** A server's sandboxes without HTTP, on the driver that needs no root. `wrap` lets a test disturb the driver. */
+async function openSandboxes(
+  dir: string,
+  wrap: (driver: RuntimeDriver) => RuntimeDriver = (driver) => driver,
+) {
+  const log = createLog('silent');
+  const db = openDb(join(dir, 'test.db'));
+  const tenancy = createTenancy({ db, clock: systemClock });
+  tenancy.ensureAdminKey('atoll_key_of_the_test');
+  const workspaceId = tenancy.authenticator.authenticate('atoll_key_of_the_test').workspace.id;
+  const images = await openImageStore({ db, dataDir: dir, log, canUnpack: false });
+  const layout = join(dir, 'layout');
+  await writeLayout(layout, {
+    layers: [{ tar: tarball([]) }],
+  });
+  await images.importLayout({ ...named('plain', layout), workspaceId });
+  const driver = wrap(await createFakeDriver({ runDir: dir, log }));
+  const network = createLoopbackNetwork();
+  const pool = createSlotPool({ driver, network, log, usualLimits, minReady: 1, maxReady: 4 });
+  const sandboxes = createSandboxes({
+    driver,
+    network,
+    pool,
+    images,
+    log,
+    store: createSandboxStore(db),
+    transaction: db.transaction,
+    agents: await openAgentBinaries({ source: agentBinary, dataDir: dir }),
+    identities: createIdentityFolders({ runDir: dir }),
+    serverKey: Buffer.alloc(32),
+    clock: systemClock,
+    dataDir: dir,
+    admission: { ...defaultAdmission, reservedMemoryMb: 0, reservedDiskMb: 0 },
+    maxStarts: 4,
+    maxWaiting: 10,
+    listEndedForMs: 60_000,
+  });
+  const reconciled = await sandboxes.open();
+  /** Ends this process's part without ending a sandbox, as `kill -9` would. */
+  const abandon = async (): Promise<void> => {
+    await sandboxes.close();
+    db.close();
+  };
+  return { sandboxes, driver, workspaceId, reconciled, abandon };
+}
+
+/** Every sandbox that a test made ends with it. */
+async function opened(wrap?: (driver: RuntimeDriver) => RuntimeDriver) {
+  const dir = await tempDir();
+  const server = await openSandboxes(dir, wrap);
+  onTestFinished(async () => {
+    for (const { id } of server.sandboxes.list(server.workspaceId))
+      await server.sandboxes.terminate(server.workspaceId, id);
+    await server.sandboxes.close();
+    expect(await server.driver.list()).toEqual([]);
+  });
+  return server;
+}
+
+test('a create ends with a sandbox that answers', async () => {
+  const { sandboxes, workspaceId } = await opened();
+  const created = await sandboxes.create(workspaceId, { ...request, name: 'one' }, 10_000);
+  expect(created.kind).toBe('running');
+  const { endpoint, token } = sandboxes.reach(workspaceId, 'one');
+  const answer = await fetch(`http://${endpoint.host}:${endpoint.port}/api/v1/health`, {
+    headers: { 'x-atoll-token': token },
+  });
+  expect(await answer.json()).toEqual({ healthy: true });
+});
+
+test('an agent refuses who has another token', async () => {
+  const { sandboxes, workspaceId } = await opened();
+  const { record } = await sandboxes.create(workspaceId, request, 10_000);
+  const { endpoint } = sandboxes.reach(workspaceId, record.id);
+  const answer = await fetch(`http://${endpoint.host}:${endpoint.port}/api/v1/health`, {
+    headers: { 'x-atoll-token': 'no' },
+  });
+  expect(answer.status).toBe(401);
+});
+
+test('two creates of one name end in one sandbox', async () => {
+  const { sandboxes, workspaceId } = await opened();
+  const results = await Promise.allSettled(
+    [1, 2, 3].map(() => sandboxes.create(workspaceId, { ...request, name: 'same' }, 10_000)),
+  );
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  for (const result of results) {
+    if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'name_taken' });
+  }
+});
+
+test('a name is free as soon as its sandbox has ended', async () => {
+  const { sandboxes, workspaceId } = await opened();
+  await sandboxes.create(workspaceId, { ...request, name: 'again' }, 10_000);
+  await sandboxes.terminate(workspaceId, 'again');
+  const second = await sandboxes.create(workspaceId, { ...request, name: 'again' }, 10_000);
+  expect(sandboxes.get(workspaceId, 'again').id).toBe(second.record.id);
+});
+
+test('terminate wins over a create in flight', async () => {
+  const started = Promise.withResolvers<void>();
+  const { sandboxes, workspaceId, driver } = await opened((real) => ({
+    ...real,
+    start: async (slot, spec, signal) => {
+      started.resolve();
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      return real.start(slot, spec, signal);
+    },
+  }));
+  const creating = sandboxes.create(workspaceId, { ...request, name: 'slow' }, 10_000);
+  await Promise.all([
+    started.promise,
+    expect(creating).rejects.toMatchObject({ code: 'conflict' }),
+    started.promise.then(() => sandboxes.terminate(workspaceId, 'slow')),
+  ]);
+  const [record] = sandboxes.list(workspaceId);
+  expect(record).toMatchObject({ state: 'terminated', terminationReason: 'terminated_by_user' });
+  expect(record?.slotId).toBeUndefined();
+  expect((await driver.list()).length).toBe(sandboxes.countReady());
+});
+
+test('a create that waits for its turn can be terminated', async () => {
+  const { sandboxes, workspaceId } = await opened((real) => ({
+    ...real,
+    start: async (slot, spec, signal) => {
+      await sleep(300, undefined, { signal });
+      return real.start(slot, spec, signal);
+    },
+  }));
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const creates = Promise.allSettled(
+    names.map((name) => sandboxes.create(workspaceId, { ...request, name }, 10_000)),
+  );
+  await sandboxes.terminate(workspaceId, 'f');
+  const results = await creates;
+  expect(results.map(({ status }) => status)).toEqual([...Array(5).fill('fulfilled'), 'rejected']);
+});
+
+test('more creates than may wait are refused as too busy', async () => {
+  const { sandboxes, workspaceId } = await opened();
+  const results = await Promise.allSettled(
+    Array.from({ length: 20 }, () => sandboxes.create(workspaceId, request, 20_000)),
+  );
+  const refused = results.filter((result) => result.status === 'rejected');
+  expect(refused).toHaveLength(6);
+  for (const { reason } of refused) expect(reason).toMatchObject({ code: 'too_busy', status: 503 });
+});
+
+test('a terminate of all callers is one terminate', async () => {
+  let removals = 0;
+  const { sandboxes, workspaceId } = await opened((real) => ({
+    ...real,
+    remove: async (slotId) => {
+      removals += 1;
+      await real.remove(slotId);
+    },
+  }));
+  const { record } = await sandboxes.create(workspaceId, request, 10_000);
+  await Promise.all([1, 2, 3].map(() => sandboxes.terminate(workspaceId, record.id)));
+  await sandboxes.terminate(workspaceId, record.id);
+  expect(removals).toBe(1);
+});
+
+test('a terminate that failed is carried to its end by the next one', async () => {
+  let broken = true;
+  const { sandboxes, workspaceId } = await opened((real) => ({
+    ...real,
+    remove: (slotId) => (broken ? Promise.reject(new Error('the host is stuck')) : real.remove(slotId)),
+  }));
+  const { record } = await sandboxes.create(workspaceId, request, 10_000);
+  await expect(sandboxes.terminate(workspaceId, record.id)).rejects.toThrow('the host is stuck');
+  broken = false;
+  await sandboxes.terminate(workspaceId, record.id);
+  expect(sandboxes.get(workspaceId, record.id)).toMatchObject({ state: 'terminated' });
+});
+
+test('a start that fails once gets another slot', async () => {
+  let failures = 1;
+  const { sandboxes, workspaceId } = await opened((real) => ({
+    ...real,
+    start: (slot, spec, signal) =>
+      failures-- > 0 ? Promise.reject(new Error('the slot had died')) : real.start(slot, spec, signal),
+  }));
+  expect((await sandboxes.create(workspaceId, request, 10_000)).kind).toBe('running');
+});
+
+test('a start that fails leaves a failed record and nothing on the host', async () => {
+  const { sandboxes, workspaceId, driver } = await opened((real) => ({
+    ...real,
+    start: () => Promise.reject(new Error('no')),
+  }));
+  await expect(sandboxes.create(workspaceId, request, 10_000)).rejects.toMatchObject({
+    code: 'start_failed',
+  });
+  expect(sandboxes.list(workspaceId)[0]).toMatchObject({
+    state: 'failed',
+    terminationReason: 'start_failed',
+  });
+  expect((await driver.list()).length).toBe(sandboxes.countReady());
+});
+
+test('a create outlasts the patience of its caller', async () => {
+  const { sandboxes, workspaceId } = await opened((real) => ({
+    ...real,
+    start: async (slot, spec, signal) => {
+      await sleep(200, undefined, { signal });
+      return real.start(slot, spec, signal);
+    },
+  }));
+  const created = await sandboxes.create(workspaceId, request, 20);
+  expect(created.kind).toBe('timeout');
+  await expect
+    .poll(() => sandboxes.get(workspaceId, created.record.id).state, { timeout: 5_000 })
+    .toBe('running');
+});
+
+test('a sandbox whose agent is killed ends with the reason', async () => {
+  const { sandboxes, workspaceId } = await opened();
+  const { record } = await sandboxes.create(workspaceId, request, 10_000);
+  const { endpoint, token } = sandboxes.reach(workspaceId, record.id);
+  await fetch(`http://${endpoint.host}:${endpoint.port}/api/v1/processes/run`, {
+    method: 'POST',
+    headers: { 'x-atoll-token': token },
+    body: JSON.stringify({ command: 'sh', args: ['-c', 'kill -9 $PPID'] }),
+  }).catch(() => {});
+  await expect.poll(() => sandboxes.get(workspaceId, record.id).state, { timeout: 5_000 }).toBe('terminated');
+  expect(sandboxes.get(workspaceId, record.id).terminationReason).toBe('agent_exited');
+});
+
+test('the next process adopts what runs and frees what no record owns', async () => {
+  const dir = await tempDir();
+  const first = await openSandboxes(dir);
+  const { record } = await first.sandboxes.create(first.workspaceId, request, 10_000);
+  await first.driver.prepare(
+    { id: 'orphan00', endpoint: { host: '127.0.0.1', port: 0 }, limits: usualLimits },
+    AbortSignal.timeout(1000),
+  );
+  await first.abandon();
+  const second = await openSandboxes(dir);
+  expect(second.reconciled).toMatchObject({ adopted: 1 });
+  expect(second.reconciled.freedSlots).toBeGreaterThanOrEqual(1);
+  expect(second.sandboxes.reach(second.workspaceId, record.id).endpoint.port).toBeGreaterThan(0);
+  await second.sandboxes.terminate(second.workspaceId, record.id);
+  await second.abandon();
+});
+
+test('an unnamed sandbox ends when its timeout has passed without traffic', async () => {
+  const { sandboxes, workspaceId } = await opened();
+  const { record } = await sandboxes.create(workspaceId, { ...request, timeoutSecs: 1 }, 10_000);
+  const letGo = sandboxes.hold(record.id);
+  await sleep(1_800);
+  expect(sandboxes.get(workspaceId, record.id).state).toBe('running');
+  letGo();
+  await expect.poll(() => sandboxes.get(workspaceId, record.id).state, { timeout: 3_000 }).toBe('terminated');
+  expect(sandboxes.get(workspaceId, record.id).outcome).toBe('Success(Timeout)');
+});
+
+test('sandboxes of another workspace are not there', async () => {
+  const { sandboxes, workspaceId } = await opened();
+  const { record } = await sandboxes.create(workspaceId, request, 10_000);
+  expect(() => sandboxes.get('project_other', record.id)).toThrow(
+    expect.objectContaining({ code: 'sandbox_not_found' }),
+  );
+});
