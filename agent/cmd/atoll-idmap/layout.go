@@ -66,8 +66,8 @@ func mountRoot(p *plan, users *userNamespace) error {
 		}
 		lowers[len(lowers)-1-i] = target
 	}
-	disk := filepath.Join(stage, "disk")
-	if err := users.cloneTo(p.Disk, disk); err != nil {
+	disk, err := mountDisk(p)
+	if err != nil {
 		return err
 	}
 	rootfs := filepath.Join(stage, "rootfs")
@@ -80,6 +80,19 @@ func mountRoot(p *plan, users *userNamespace) error {
 		return fmt.Errorf("mount overlay of %d layers: %w", len(lowers), err)
 	}
 	return nil
+}
+
+// mountDisk shows the disk as it is: overlayfs writes to it as root of the host, whom the mapping does not know. So what
+// the sandbox writes is stored under the ids that it has on the host.
+func mountDisk(p *plan) (string, error) {
+	disk := filepath.Join(stage, "disk")
+	if err := (&userNamespace{}).cloneTo(p.Disk, disk); err != nil {
+		return "", err
+	}
+	if p.IDMap == nil {
+		return disk, nil
+	}
+	return disk, os.Chown(filepath.Join(disk, "upper"), p.IDMap.HostID, p.IDMap.HostID)
 }
 
 // mountSysfs mounts it from inside the sandbox's network namespace, as sysfs shows the devices of who mounts it.

@@ -1,19 +1,22 @@
 // Command atoll-idmap lays out the files of a native sandbox and then becomes the OCI runtime that starts it.
 //
 // It works in a mount namespace of its own, so nothing that it mounts is seen by the host or outlives the sandbox:
-// the layers and the private disk are cloned with the ids of the sandbox's user namespace, and an overlay of them
-// is the root file system. The host's files keep their owners, and no two sandboxes have an id in common.
+// the layers are cloned with the ids of the sandbox's user namespace, and an overlay of them and of a private disk is
+// the root file system. The layers keep their owners, and no two sandboxes have an id in common.
 //
 //	atoll-idmap PLAN.json RUNTIME [ARGUMENT...]
 package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // plan says what to lay out. The server writes it.
@@ -30,6 +33,9 @@ type plan struct {
 	Identity string `json:"identity"`
 	// Hide are mount points that the runtime must not see.
 	Hide []string `json:"hide"`
+	// OomScoreAdj and OpenFiles are set here, as inside its user namespace the runtime may not.
+	OomScoreAdj int    `json:"oomScoreAdj"`
+	OpenFiles   uint64 `json:"openFiles"`
 }
 
 type idMap struct {
@@ -64,7 +70,24 @@ func launch(args []string) error {
 	if err := layOut(p); err != nil {
 		return err
 	}
+	if err := setLimits(p); err != nil {
+		return err
+	}
 	return syscall.Exec(runtimePath, args[1:], os.Environ())
+}
+
+// setLimits does what it may: a server that runs without CAP_SYS_RESOURCE keeps the limits that it has itself.
+func setLimits(p *plan) error {
+	files := unix.Rlimit{Cur: p.OpenFiles, Max: p.OpenFiles}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &files); err != nil && !errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("allow %d open files: %w", p.OpenFiles, err)
+	}
+	score := fmt.Sprint(p.OomScoreAdj)
+	err := os.WriteFile("/proc/self/oom_score_adj", []byte(score), 0o644)
+	if err != nil && !errors.Is(err, os.ErrPermission) {
+		return err
+	}
+	return nil
 }
 
 func readPlan(path string) (*plan, error) {

@@ -21,7 +21,9 @@ const (
 	// growthBytes is the least growth between two looks that makes a process the cause of a shortage.
 	growthBytes = 4 << 20
 
-	killWait       = 500 * time.Millisecond
+	killWait = 500 * time.Millisecond
+	// settleTime is how long after a kill the counters may still show the memory as used.
+	settleTime     = 500 * time.Millisecond
 	reportInterval = 30 * time.Second
 )
 
@@ -34,6 +36,7 @@ type Guard struct {
 
 	reportedAt     time.Time
 	reportedReason string
+	killedAt       time.Time
 	previous       map[int]int64
 	previousFree   int64
 }
@@ -118,6 +121,7 @@ func (g *Guard) isCause(pid int, size int64, info Info) bool {
 
 func (g *Guard) kill(pid int, size int64) {
 	handle := g.Mark(pid)
+	defer func() { g.killedAt = time.Now() }()
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return
 	}
@@ -131,6 +135,9 @@ func (g *Guard) kill(pid int, size int64) {
 }
 
 func (g *Guard) report(reason string, info Info) {
+	if time.Since(g.killedAt) < settleTime {
+		return
+	}
 	if reason == g.reportedReason && time.Since(g.reportedAt) < reportInterval {
 		return
 	}
