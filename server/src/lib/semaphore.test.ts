@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { createSemaphore } from './semaphore.ts';
+
+const full = () => new Error('full');
+const never = new AbortController().signal;
+
+test('no more than the limit run at once, in order of arrival', async () => {
+  const semaphore = createSemaphore(2, 10, full);
+  let running = 0;
+  let most = 0;
+  const order: number[] = [];
+  const work = (index: number) =>
+    semaphore.run(never, async () => {
+      running += 1;
+      most = Math.max(most, running);
+      order.push(index);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running -= 1;
+    });
+  await Promise.all([0, 1, 2, 3, 4].map(work));
+  expect(most).toBe(2);
+  expect(order).toEqual([0, 1, 2, 3, 4]);
+});
+
+test('what exceeds the waiting room is refused', async () => {
+  const semaphore = createSemaphore(1, 1, full);
+  const gate = Promise.withResolvers<void>();
+  const first = semaphore.run(never, () => gate.promise);
+  const second = semaphore.run(never, async () => {});
+  await expect(semaphore.run(never, async () => {})).rejects.toThrow('full');
+  gate.resolve();
+  await Promise.all([first, second]);
+});
+
+test('who gives up waiting leaves its place to the next', async () => {
+  const semaphore = createSemaphore(1, 5, full);
+  const gate = Promise.withResolvers<void>();
+  const first = semaphore.run(never, () => gate.promise);
+  const leaving = new AbortController();
+  const second = semaphore.run(leaving.signal, async () => 'second');
+  const third = semaphore.run(never, async () => 'third');
+  leaving.abort(new Error('gone'));
+  await expect(second).rejects.toThrow('gone');
+  gate.resolve();
+  await first;
+  await expect(third).resolves.toBe('third');
+  expect(semaphore.waiting).toBe(0);
+});
+
+test('work that fails gives its place back', async () => {
+  const semaphore = createSemaphore(1, 5, full);
+  await expect(semaphore.run(never, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  await expect(semaphore.run(never, async () => 'yes')).resolves.toBe('yes');
+});

@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { tempDir } from '../../../test/fixtures/temp-dir.ts';
+import { openDataDir } from './data-dir.ts';
+import { openDb } from './db.ts';
+
+test('a transaction that throws leaves nothing', () => {
+  const db = openDb(':memory:');
+  db.run('CREATE TABLE t (x INTEGER) STRICT');
+  const fail = () =>
+    db.transaction(() => {
+      db.run('INSERT INTO t VALUES (1)');
+      throw new Error('no');
+    });
+  expect(fail).toThrow('no');
+  expect(db.all('SELECT * FROM t')).toEqual([]);
+});
+
+test('a transaction inside another one is part of it', () => {
+  const db = openDb(':memory:');
+  db.run('CREATE TABLE t (x INTEGER) STRICT');
+  const fail = () =>
+    db.transaction(() => {
+      db.transaction(() => db.run('INSERT INTO t VALUES (1)'));
+      throw new Error('no');
+    });
+  expect(fail).toThrow('no');
+  expect(db.all('SELECT * FROM t')).toEqual([]);
+});
+
+test('opening a database again repeats no migration', async () => {
+  const path = join(await tempDir(), 'a.db');
+  openDb(path).close();
+  const db = openDb(path);
+  expect(db.all('SELECT name FROM sqlite_master').length).toBeGreaterThan(5);
+  db.close();
+});
+
+test('one server at a time uses a data directory', async () => {
+  const dir = await tempDir();
+  const first = openDataDir(dir);
+  expect(() => openDataDir(dir)).toThrow('another server uses the data directory');
+  first.unlock();
+  const second = openDataDir(dir);
+  expect(second.instanceId).toBe(first.instanceId);
+  expect(second.serverKey).toEqual(first.serverKey);
+  second.unlock();
+});
