@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { ImageStore, Rootfs } from '@atoll/server/image/image-store';
@@ -103,6 +103,17 @@ test('whiteouts of the lowest layer are not seen', async () => {
   const digest = await writeLayout(join(dir, 'layout'), { layers });
   await store.importLayout(named('one', join(dir, 'layout')));
   expect(readdirSync((await acquire(store, digest)).path)).toEqual(['x']);
+});
+
+test('a data directory behind a link has its mounts found', async () => {
+  const dir = await tempDir();
+  mkdirSync(join(dir, 'real'));
+  symlinkSync('real', join(dir, 'link'));
+  const store = await openStore(join(dir, 'link', 'data'));
+  const digest = await importStack(store, join(dir, 'layout'), 2);
+  const { path } = await acquire(store, digest);
+  await acquire(store, digest);
+  expect(readFileSync('/proc/self/mountinfo', 'utf8').split(` ${path} `)).toHaveLength(2);
 });
 
 test('data directories with odd names work', async () => {

@@ -38,6 +38,7 @@ const xattr = (path: string, name: string): string =>
     ],
     {
       encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 5000,
     },
   ).trim();

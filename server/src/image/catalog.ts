@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiError } from '@atoll/protocol';
 import { z } from 'zod';
-import type { ImportRequest } from './image-store.ts';
 import { isReservedWorkspace, tryParseReference } from './image-name.ts';
+import type { ImportRequest } from './import-request.ts';
 
 const entrySchema = z.object({
   /** `tensorlake/debian-minimal`. */

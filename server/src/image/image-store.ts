@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
@@ -8,7 +8,8 @@ import type { BlobStore } from './blob-store.ts';
 import { readCatalog } from './catalog.ts';
 import { verifyNewName } from './image-name.ts';
 import { createImageRecords } from './image-records.ts';
-import type { ImageRecords, ReferenceHolder, Registration } from './image-records.ts';
+import type { ImageRecords, ReferenceHolder } from './image-records.ts';
+import type { ImportRequest } from './import-request.ts';
 import { defaultLayerLimits } from './layer-limits.ts';
 import type { LayerLimits } from './layer-limits.ts';
 import { openLayerStore } from './layer-store.ts';
@@ -20,7 +21,7 @@ import { createRootfsSource } from './rootfs.ts';
 import type { Rootfs } from './rootfs.ts';
 import { createRootfsMounts } from './rootfs-mounts.ts';
 
-export type { ImageDescription, ResolvedImage, Rootfs };
+export type { ImageDescription, ImportRequest, ResolvedImage, Rootfs };
 
 export interface ImageStoreOptions {
   db: Db;
@@ -33,11 +34,6 @@ export interface ImageStoreOptions {
   /** Unpacking takes root. Without it images can be registered and described, and are unpacked on first use. */
   canUnpack?: boolean;
   now?: () => number;
-}
-
-export interface ImportRequest extends Registration {
-  /** An OCI image layout directory. */
-  layoutDir: string;
 }
 
 export interface ImageStore {
@@ -69,8 +65,10 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     limits: options.limits ?? defaultLayerLimits,
     closing: closing.signal,
   });
-  const runDir = options.runDir ?? join(dataDir, 'mounts');
-  const mounts = createRootfsMounts({ dir: join(runDir, 'rootfs'), log });
+  const mountDir = join(options.runDir ?? join(dataDir, 'mounts'), 'rootfs');
+  await mkdir(mountDir, { recursive: true, mode: 0o700 });
+  // Mounts are found by path, which the kernel tells with all links resolved.
+  const mounts = createRootfsMounts({ dir: await realpath(mountDir), log });
   const records = createImageRecords(db, now);
   const rootfs = createRootfsSource({ records, blobs, layers, mounts });
   const canUnpack = options.canUnpack ?? process.getuid?.() === 0;

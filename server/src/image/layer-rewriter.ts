@@ -40,6 +40,8 @@ export class LayerRewriter extends Transform implements TarVisitor {
   readonly #reader = new TarReader(this);
   readonly #tree = new LayerTree();
   readonly #opaque = new Set<string>();
+  /** What the current chunk has become: passed on in one piece, as small writes would cost more than the copy. */
+  #output: Buffer[] = [];
   #isCopying = false;
   #padding = 0;
   #remaining = 0;
@@ -68,6 +70,7 @@ export class LayerRewriter extends Transform implements TarVisitor {
       this.#readBytes += chunk.length;
       this.#verifyLimit(this.#readBytes, this.#limits.maxBytes, 'bytes');
       this.#reader.write(chunk);
+      this.#passOn();
     });
   }
 
@@ -75,7 +78,8 @@ export class LayerRewriter extends Transform implements TarVisitor {
     attempt(done, () => {
       this.#reader.finish();
       for (const path of this.#opaque) this.#writeOpaque(path);
-      this.push(archiveEnd);
+      this.#write(archiveEnd);
+      this.#passOn();
     });
   }
 
@@ -94,8 +98,17 @@ export class LayerRewriter extends Transform implements TarVisitor {
   data(chunk: Buffer): void {
     if (!this.#isCopying) return;
     this.#remaining -= chunk.length;
-    this.push(chunk);
-    if (this.#remaining === 0 && this.#padding > 0) this.push(Buffer.alloc(this.#padding));
+    this.#write(chunk);
+    if (this.#remaining === 0 && this.#padding > 0) this.#write(Buffer.alloc(this.#padding));
+  }
+
+  #write(bytes: Buffer): void {
+    this.#output.push(bytes);
+  }
+
+  #passOn(): void {
+    if (this.#output.length > 0) this.push(Buffer.concat(this.#output));
+    this.#output = [];
   }
 
   #count(entry: TarEntry, path: string): void {
@@ -122,7 +135,7 @@ export class LayerRewriter extends Transform implements TarVisitor {
     this.#reviveParents(target);
     this.#whiteoutCount++;
     this.#tree.add(target, { is: 'whiteout' });
-    this.push(encodeEntry({ ...whiteout, path: target }));
+    this.#write(encodeEntry({ ...whiteout, path: target }));
   }
 
   #copy(entry: TarEntry, path: string): void {
@@ -133,7 +146,7 @@ export class LayerRewriter extends Transform implements TarVisitor {
       this.#tree.add(path, this.#tree.linkTarget(path, target));
       clean.linkPath = target;
     } else this.#record(clean, path);
-    this.push(encodeEntry(clean));
+    this.#write(encodeEntry(clean));
     this.#isCopying = entry.sizeBytes > 0;
     this.#remaining = entry.sizeBytes;
     this.#padding = paddingOf(entry.sizeBytes);
@@ -153,7 +166,7 @@ export class LayerRewriter extends Transform implements TarVisitor {
       const entry = { ...plainDirectory, path: `${parent}/` };
       this.#opaque.add(parent);
       this.#tree.add(parent, { is: 'directory', entry });
-      this.push(encodeEntry(entry));
+      this.#write(encodeEntry(entry));
     }
   }
 
@@ -166,7 +179,7 @@ export class LayerRewriter extends Transform implements TarVisitor {
     const node = this.#tree.get(path);
     if (node !== undefined && node.is !== 'directory') return;
     const entry = node?.entry ?? { ...plainDirectory, path: `${path}/` };
-    this.push(encodeEntry({ ...entry, xattrs: new Map([...entry.xattrs, opaqueXattr]) }));
+    this.#write(encodeEntry({ ...entry, xattrs: new Map([...entry.xattrs, opaqueXattr]) }));
   }
 }
 
