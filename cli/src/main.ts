@@ -1,63 +1,7 @@
-import { basename } from 'node:path';
-import { CommanderError } from 'commander';
-import type { Runner } from './command.ts';
-import { createContext } from './context.ts';
-import { describeFailure, exitCodeOf, formatFailure } from './failure.ts';
-import { readGlobalFlags } from './global-option.ts';
-import { createOutput } from './output/output.ts';
-import { createProgram } from './program.ts';
+import { enableCompileCache } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 
-const { argv, env, stdin, stdout, stderr } = process;
-
-const interrupt = new AbortController();
-let interruptCode: number | undefined;
-
-function stop(code: number): void {
-  interruptCode ??= code;
-  interrupt.abort(new Error('interrupted'));
-}
-
-// A reader that has enough, as `head` has, is no error; what was begun is still cleaned up.
-for (const sink of [stdout, stderr]) {
-  sink.on('error', (error: NodeJS.ErrnoException) => stop(error.code === 'EPIPE' ? 0 : 1));
-}
-
-for (const [name, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.on(name, () => {
-    // The second one does not wait for the clean-up of the first.
-    if (interrupt.signal.aborted) process.exit(code);
-    stop(code);
-  });
-}
-
-const run: Runner = async (found, failure, work) => {
-  const flags = readGlobalFlags(found, env);
-  const output = createOutput({ stdout, stderr, json: flags.json, quiet: flags.quiet });
-  try {
-    const context = createContext({ flags, output, env, stdin, signal: interrupt.signal });
-    process.exitCode = (await work(context)) ?? interruptCode ?? 0;
-  } catch (error) {
-    if (error instanceof CommanderError) throw error;
-    process.exitCode = interruptCode ?? exitCodeOf(error);
-    if (interruptCode === undefined) {
-      await output.writeError(`${formatFailure(describeFailure(error, failure), flags.json)}\n`);
-    }
-  }
-};
-
-const program = createProgram({
-  name: basename(env['ATOLL_PROGRAM'] || argv[1] || 'atoll', '.ts').replace(/^main$/, 'atoll'),
-  run,
-  writeOut: (text) => void stdout.write(text),
-  writeErr: (text) => void stderr.write(text),
-});
-
-try {
-  await program.parseAsync(argv);
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = exitCodeOf(error);
-}
+// Halves the start. A folder of this user's own: who could write to it could run code here.
+enableCompileCache(join(process.env['ATOLL_CACHE_DIR'] || join(homedir(), '.cache', 'atoll'), 'node'));
+await import('./cli.ts');

@@ -1,5 +1,5 @@
 import { AdminClient, resolveSettings } from '@atoll/sdk';
-import type { DeviceLogin } from '@atoll/sdk';
+import type { ConnectionOptions, DeviceLogin } from '@atoll/sdk';
 import { configPath, readConfig } from '@atoll/sdk/config';
 import type { Profile } from '@atoll/sdk/config';
 import { command, group } from '../command.ts';
@@ -32,7 +32,7 @@ const logIn = command({
     const apiUrl = await addressOf(context, args.url);
     const given = context.flags.apiKey ?? context.flags.pat;
     const key = given === undefined ? await byDevice(context, apiUrl) : await byKey(context, given);
-    const client = new AdminClient({ ...context.clientOptions, ...key, apiUrl });
+    const client = clientFor(context, { ...key, apiUrl });
     const identity = await client.whoami({ signal: context.signal });
     const profile = await updateProfile(context, () => ({
       url: apiUrl,
@@ -52,6 +52,12 @@ export const login = group({
   commands: [approve],
   self: logIn,
 });
+
+/** The profile may not be there yet: its login is what makes it. */
+function clientFor({ clientOptions }: Context, server: ConnectionOptions): AdminClient {
+  const { profile: _, ...options } = clientOptions;
+  return new AdminClient({ ...options, ...server });
+}
 
 /** The address that was given, else that of the profile, else of the server in use. */
 async function addressOf({ flags, env }: Context, given: string | undefined): Promise<string> {
@@ -75,7 +81,7 @@ async function byKey({ stdin }: Context, given: string): Promise<Credentials> {
 }
 
 async function byDevice(context: Context, apiUrl: string): Promise<Credentials> {
-  const client = new AdminClient({ ...context.clientOptions, apiUrl });
+  const client = clientFor(context, { apiUrl });
   const login = await client.startLogin({ signal: context.signal });
   context.output.note(
     `To approve this login, run where you have a key of ${apiUrl}:\n\n  atoll login approve ${login.userCode}\n`,
