@@ -1,0 +1,171 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { arch, release } from 'node:os';
+import { dirname } from 'node:path';
+import type { Log } from '../../lib/log.ts';
+import { awaitAgentReady } from '../agent-ready.ts';
+import type { Cgroups } from '../cgroup.ts';
+import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
+import { defaultCapabilities } from '../oci-spec.ts';
+import { createSlotOperations } from '../slot-operation.ts';
+import { createDisk, removeDisk } from './disk.ts';
+import { idRangeOf } from './id-range.ts';
+import { writeBundle } from './native-bundle.ts';
+import { nativePaths, nativeSlotPaths } from './native-path.ts';
+import type { NativePaths } from './native-path.ts';
+import { probeNativeRuntime } from './native-probe.ts';
+import type { NativeRuntime } from './native-probe.ts';
+import { readDefaultSeccompProfile, toOciSeccomp } from './seccomp.ts';
+import type { OciSeccomp } from './seccomp.ts';
+
+export interface NativeDriverOptions {
+  /** The program built from agent/cmd/atoll-idmap. */
+  idmapBinary: string;
+  /** On a tmpfs, such as /run/atoll/<instance>. */
+  runDir: string;
+  /** Holds the sandboxes' disks, as sparse files. */
+  dataDir: string;
+  cgroups: Cgroups;
+  log: Log;
+  /** Run sandboxes without a user namespace where the host has none: root inside is then root outside. */
+  unsafeNative?: boolean;
+}
+
+const START_TIMEOUT_MS = 30_000;
+const MB = 1024 * 1024;
+const MIN_PIDS = 128;
+
+interface Context {
+  options: NativeDriverOptions;
+  paths: NativePaths;
+  runtime: NativeRuntime;
+  seccomp: OciSeccomp;
+}
+
+/**
+ * Sandboxes on the host's kernel, by crun or runc: for trusted work. Each has a user namespace with ids of its own, a
+ * disk of its own, Docker's default capabilities and system call filter.
+ *
+ * Removing kills the slot's cgroup and deletes what was made under the slot's name, without asking the runtime.
+ */
+export async function createNativeDriver(options: NativeDriverOptions): Promise<RuntimeDriver> {
+  const paths = nativePaths(options.runDir, options.dataDir);
+  await mkdir(paths.stateRoot, { recursive: true, mode: 0o700 });
+  await mkdir(paths.bundlesDir, { recursive: true, mode: 0o700 });
+  await mkdir(paths.disksDir, { recursive: true, mode: 0o700 });
+  const host = { architecture: arch(), kernelRelease: release(), capabilities: defaultCapabilities };
+  const seccomp = toOciSeccomp(await readDefaultSeccompProfile(), host);
+  const { idmapBinary, unsafeNative = false } = options;
+  const runtime = await probeNativeRuntime({
+    idmapBinary,
+    unsafeNative,
+    paths,
+    cgroups: options.cgroups,
+    seccomp,
+  });
+  options.log.info({ runtime: runtime.command, userNamespaces: runtime.hasUserNamespaces }, 'native runtime');
+  const context: Context = { options, paths, runtime, seccomp };
+  const { cgroups } = options;
+  const operations = createSlotOperations();
+  return {
+    name: 'native',
+    capabilities: { isolation: 'namespaces', memorySnapshot: false, diskLimit: 'exact' },
+    prepare: (slot, signal) => operations.run(slot.id, signal, (either) => prepare(context, slot, either)),
+    start: (slot, spec, signal) =>
+      operations.run(slot.id, signal, (either) => start(context, slot, spec, either)),
+    remove: async (slotId) => {
+      await operations.cancel(slotId);
+      await remove(context, slotId);
+    },
+    state: async (slotId) => {
+      if ((await cgroups.pids(slotId)).length > 0) return 'running';
+      return (await exists(nativeSlotPaths(paths, slotId).bundle)) ? 'stopped' : 'absent';
+    },
+    stats: async (slotId) =>
+      (await cgroups.stats(slotId)) ?? { cpuUsageMs: 0, memoryBytes: 0, processCount: 0 },
+    list: () => list(context),
+    close: async () => {
+      await rm(dirname(paths.stateRoot), { recursive: true, force: true });
+      await rmdir(paths.disksDir).catch(() => {});
+      await cgroups.close();
+    },
+  };
+}
+
+async function prepare(context: Context, slot: Slot, signal: AbortSignal): Promise<void> {
+  const paths = nativeSlotPaths(context.paths, slot.id);
+  const { cpus, memoryMb, diskMb } = slot.limits;
+  // The folder first: whatever is made after it is found by its name.
+  await mkdir(paths.bundle, { recursive: true, mode: 0o700 });
+  await context.options.cgroups.create(slot.id, {
+    cpus,
+    memoryBytes: memoryMb * MB,
+    maxPids: Math.max(MIN_PIDS, memoryMb),
+  });
+  await createDisk(paths, diskMb, signal);
+}
+
+async function start(
+  context: Context,
+  slot: Slot,
+  spec: SandboxSpec,
+  signal: AbortSignal,
+): Promise<SlotEndpoint> {
+  const { options, runtime, seccomp } = context;
+  const paths = nativeSlotPaths(context.paths, slot.id);
+  await writeBundle(paths, {
+    slot,
+    spec,
+    ids: runtime.hasUserNamespaces ? idRangeOf(slot) : undefined,
+    hide: runtime.hide,
+    cgroupsPath: options.cgroups.specPath(slot.id),
+    seccomp,
+  });
+  signal.throwIfAborted();
+  const child = launch(context, slot.id, paths.plan, paths.bundle);
+  const port = await awaitAgentReady(child, { timeoutMs: START_TIMEOUT_MS, signal, handsOver: true }).catch(
+    (cause: unknown) => {
+      child.kill('SIGKILL');
+      throw new Error(`the agent of slot ${slot.id} did not start`, { cause });
+    },
+  );
+  return { ...slot.endpoint, port };
+}
+
+/** In a session of its own: signals from the server's terminal are none of the sandbox's. */
+function launch(
+  { options, paths, runtime }: Context,
+  slotId: string,
+  plan: string,
+  bundle: string,
+): ChildProcess {
+  const command = ['--root', paths.stateRoot, 'run', '--detach', '--bundle', bundle, slotId];
+  return spawn(options.idmapBinary, [plan, runtime.command, ...command], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+}
+
+async function remove(context: Context, slotId: string): Promise<void> {
+  const paths = nativeSlotPaths(context.paths, slotId);
+  await context.options.cgroups.remove(slotId);
+  await removeDisk(paths);
+  await rm(paths.containerState, { recursive: true, force: true });
+  await rm(paths.bundle, { recursive: true, force: true });
+}
+
+async function list({ options, paths }: Context): Promise<string[]> {
+  const found = await Promise.all([
+    options.cgroups.list(),
+    ...[paths.bundlesDir, paths.disksDir, paths.stateRoot].map((dir) => readdir(dir).catch(() => [])),
+  ]);
+  return [...new Set(found.flat())];
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
