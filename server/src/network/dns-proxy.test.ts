@@ -1,0 +1,145 @@
+import { once } from 'node:events';
+import { createSocket } from 'node:dgram';
+import type { Socket as UdpSocket } from 'node:dgram';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createLog } from '../lib/log.ts';
+import { readDnsFrames, writeDnsFrame } from './dns-frame.ts';
+import { createDnsProxy } from './dns-proxy.ts';
+import type { DnsClient, DnsProxy } from './dns-proxy.ts';
+import { createDnsUpstream } from './dns-upstream.ts';
+
+const ADDRESS = '127.0.0.1';
+const query = Buffer.from('00070100000100000000000001610000010001', 'hex');
+const client: DnsClient = { slotId: 'slot0000', internetAllowed: true };
+
+let upstream: UdpSocket;
+let proxy: DnsProxy;
+let port: number;
+let answers: (packet: Buffer) => Buffer[];
+let current: DnsClient | undefined;
+
+/** The query as an answer with the address 192.0.2.1. */
+function answer(packet: Buffer): Buffer {
+  const full = Buffer.concat([packet, Buffer.from('c00c00010001000000010004c0000201', 'hex')]);
+  full.writeUInt16BE(0x8180, 2);
+  full.writeUInt16BE(1, 6);
+  return full;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, ADDRESS);
+  await once(server, 'listening');
+  const { port: found } = server.address() as AddressInfo;
+  server.close();
+  return found;
+}
+
+beforeEach(async () => {
+  answers = (packet) => [answer(packet)];
+  current = client;
+  upstream = createSocket('udp4');
+  upstream.on('message', (packet, from) => {
+    for (const reply of answers(packet)) upstream.send(reply, from.port, from.address);
+  });
+  upstream.bind(0, ADDRESS);
+  await once(upstream, 'listening');
+  const resolver = { host: ADDRESS, port: upstream.address().port };
+  port = await freePort();
+  proxy = await createDnsProxy({
+    address: ADDRESS,
+    port,
+    upstream: createDnsUpstream({ resolvers: () => Promise.resolve([resolver]), timeoutMs: 150 }),
+    clientAt: () => current,
+    isDenied: (address) => address === 0xa9fea9fe,
+    log: createLog('silent'),
+  });
+});
+
+afterEach(async () => {
+  await proxy.close();
+  upstream.close();
+});
+
+async function ask(packet: Buffer): Promise<Buffer> {
+  const socket = createSocket('udp4');
+  socket.send(packet, port, ADDRESS);
+  const [message]: Buffer[] = await once(socket, 'message', { signal: AbortSignal.timeout(3_000) });
+  socket.close();
+  return message ?? Buffer.alloc(0);
+}
+
+const codeOf = (message: Buffer): number => (message[3] ?? 0) & 0x0f;
+
+test('a question is forwarded and its answer comes back under the same id', async () => {
+  expect((await ask(query)).toString('hex')).toBe(answer(query).toString('hex'));
+});
+
+test('IPv6 addresses do not exist', async () => {
+  const wanted = Buffer.from(query);
+  wanted.writeUInt16BE(28, query.length - 4);
+  const message = await ask(wanted);
+  expect([codeOf(message), message.readUInt16BE(6)]).toEqual([0, 0]);
+});
+
+test('who is unknown or has no internet access is refused', async () => {
+  current = undefined;
+  expect(codeOf(await ask(query))).toBe(5);
+  current = { ...client, internetAllowed: false };
+  expect(codeOf(await ask(query))).toBe(5);
+});
+
+test('an answer with a denied address is refused', async () => {
+  answers = (packet) => {
+    const evil = answer(packet);
+    evil.writeUInt32BE(0xa9fea9fe, evil.length - 4);
+    return [evil];
+  };
+  expect(codeOf(await ask(query))).toBe(5);
+});
+
+test('answers to other questions are passed over', async () => {
+  answers = (packet) => {
+    const other = answer(packet);
+    other[13] = 0x62;
+    return [other, answer(packet)];
+  };
+  expect(codeOf(await ask(query))).toBe(0);
+});
+
+test('a resolver that is silent or cannot be read is a server failure', async () => {
+  answers = () => [];
+  expect(codeOf(await ask(query))).toBe(2);
+  answers = (packet) => [answer(packet).subarray(0, packet.length + 5)];
+  expect(codeOf(await ask(query))).toBe(2);
+});
+
+test('one client has a bounded number of questions open', async () => {
+  answers = () => [];
+  const socket = createSocket('udp4');
+  const codes: number[] = [];
+  socket.on('message', (message) => codes.push(codeOf(message)));
+  for (let index = 0; index < 80; index++) socket.send(query, port, ADDRESS);
+  while (codes.length < 16) await once(socket, 'message', { signal: AbortSignal.timeout(3_000) });
+  expect(codes.length).toBe(16);
+  socket.close();
+});
+
+test('noise is not answered, and does not end the resolver', async () => {
+  const socket = createSocket('udp4');
+  for (const noise of [Buffer.alloc(0), Buffer.from('ff'), answer(query)]) socket.send(noise, port, ADDRESS);
+  expect(codeOf(await ask(query))).toBe(0);
+  socket.close();
+});
+
+test('a connection carries several questions and is refused politely when the resolver has no TCP', async () => {
+  const socket = connect(port, ADDRESS);
+  const codes: number[] = [];
+  readDnsFrames(socket, (frame) => codes.push(codeOf(frame)));
+  writeDnsFrame(socket, query);
+  writeDnsFrame(socket, query);
+  while (codes.length < 2) await once(socket, 'data', { signal: AbortSignal.timeout(3_000) });
+  expect(codes).toEqual([2, 2]);
+  socket.destroy();
+});
