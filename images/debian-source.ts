@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { spawnStream } from './child-stream.ts';
+import { contained, spawnStream } from './child-stream.ts';
 import { layoutName } from './recipe.ts';
 import type { DebianSource, Recipe, RootfsStream, SourceContext } from './recipe.ts';
 
@@ -45,6 +45,7 @@ function bootstrapCommand(
   imagesDir: string,
 ): [string, ...string[]] {
   return [
+    ...contained,
     'mmdebstrap',
     '--mode=root',
     '--variant=minbase',

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { spawnStream } from './child-stream.ts';
+import { contained, spawnStream } from './child-stream.ts';
 import { SourceUnavailable } from './recipe.ts';
 import type { Recipe, RegistrySource, RootfsStream, SourceContext } from './recipe.ts';
 import { pullLayer } from './registry-pull.ts';
@@ -31,7 +31,6 @@ export async function openRegistry(
   return { tar: tar.stdout, created, ended: tar.ended };
 }
 
-/** In a mount and process namespace of its own, so that nothing stays mounted or running however it ends. */
 async function installPackages(
   recipe: Recipe,
   layerFile: string,
@@ -39,18 +38,7 @@ async function installPackages(
   { imagesDir, signal }: SourceContext,
 ): Promise<void> {
   const child = spawnStream(
-    [
-      'unshare',
-      '--mount',
-      '--pid',
-      '--fork',
-      '--kill-child',
-      '--propagation=private',
-      join(imagesDir, 'install-packages.sh'),
-      layerFile,
-      rootfs,
-      ...recipe.packages,
-    ],
+    [...contained, join(imagesDir, 'install-packages.sh'), layerFile, rootfs, ...recipe.packages],
     { signal },
   );
   child.stdout.pipe(process.stderr, { end: false });
