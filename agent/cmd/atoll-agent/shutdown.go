@@ -40,9 +40,7 @@ func (a *agent) killAll() {
 		_ = syscall.Kill(-1, syscall.SIGKILL)
 		return
 	}
-	for _, entry := range a.table.List() {
-		entry.KillTree()
-	}
+	a.table.KillAll()
 }
 
 // anyRunning asks the kernel as PID 1, which all orphans belong to.

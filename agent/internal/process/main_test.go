@@ -34,11 +34,7 @@ func newTable(t *testing.T) *Table {
 		Reaper: reaper, Events: event.NewHub(), Root: "/", WorkingDir: t.TempDir(),
 		LogBudgetBytes: 4 << 20,
 	})
-	t.Cleanup(func() {
-		for _, entry := range table.List() {
-			entry.KillTree()
-		}
-	})
+	t.Cleanup(table.KillAll)
 	return table
 }
 

@@ -98,7 +98,7 @@ func (p *Process) KillTree() {
 	if p.Signal(syscall.SIGKILL) != nil {
 		leader = noLeader
 	}
-	killTree(leader, markerVariable+"="+p.marker, p.gate)
+	killTree(leader, markerIs(p.marker), p.gate)
 }
 
 // markOomKilled makes the exit count as an OOM kill; called before the guard kills.

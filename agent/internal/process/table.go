@@ -96,6 +96,14 @@ func (t *Table) Count() (running, total int) {
 	return running, total
 }
 
+// KillAll ends everything that was ever started from this table and still runs.
+func (t *Table) KillAll() {
+	for _, entry := range t.List() {
+		entry.Kill()
+	}
+	killTree(noLeader, markerStartsWith(t.instance+"."), t.options.Gate)
+}
+
 // MarkOomKilled is called before the guard kills pid. It returns the handle of the process that pid belongs
 // to, or 0.
 func (t *Table) MarkOomKilled(pid int) int64 {

@@ -30,7 +30,7 @@ type ForkGate interface {
 // killTree kills all processes that carry the marker and, while the leader's pid is surely its own, those
 // that descend from it or share its group or session. It scans again until nothing is left, because the
 // victims may be forking; those that fork too fast are kept from it by the gate, which may be nil.
-func killTree(leader int, marker string, gate ForkGate) {
+func killTree(leader int, marked matcher, gate ForkGate) {
 	for round := range killRounds {
 		if gate != nil && (round == freeRounds || round == 0 && gate.Crowded()) {
 			defer gate.Hold()()
@@ -38,7 +38,7 @@ func killTree(leader int, marker string, gate ForkGate) {
 		if leader != noLeader {
 			_ = syscall.Kill(-leader, syscall.SIGKILL)
 		}
-		victims := descendants(leader, []byte(marker), scanProc())
+		victims := descendants(leader, marked, scanProc())
 		if len(victims) == 0 {
 			return
 		}
@@ -48,10 +48,23 @@ func killTree(leader int, marker string, gate ForkGate) {
 	}
 }
 
+// matcher tells whether an environment variable is the marker that is looked for.
+type matcher func(variable []byte) bool
+
+func markerIs(value string) matcher {
+	whole := []byte(markerVariable + "=" + value)
+	return func(variable []byte) bool { return bytes.Equal(variable, whole) }
+}
+
+func markerStartsWith(value string) matcher {
+	start := []byte(markerVariable + "=" + value)
+	return func(variable []byte) bool { return bytes.HasPrefix(variable, start) }
+}
+
 // noLeader is the leader of a process that ended: its pid may by now belong to a stranger.
 const noLeader = -1
 
-func descendants(leader int, marker []byte, entries map[int]procEntry) []int {
+func descendants(leader int, marked matcher, entries map[int]procEntry) []int {
 	self := os.Getpid()
 	var victims []int
 	for pid, entry := range entries {
@@ -59,7 +72,7 @@ func descendants(leader int, marker []byte, entries map[int]procEntry) []int {
 			continue
 		}
 		related := entry.group == leader || entry.session == leader || isDescendant(pid, leader, entries)
-		if related || hasMarker(pid, marker) {
+		if related || hasMarker(pid, marked) {
 			victims = append(victims, pid)
 		}
 	}
@@ -80,13 +93,13 @@ func isDescendant(pid, ancestor int, entries map[int]procEntry) bool {
 	return false
 }
 
-func hasMarker(pid int, marker []byte) bool {
+func hasMarker(pid int, marked matcher) bool {
 	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
 		return false
 	}
 	for _, variable := range bytes.Split(environ, []byte{0}) {
-		if bytes.Equal(variable, marker) {
+		if marked(variable) {
 			return true
 		}
 	}
