@@ -49,6 +49,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       control?.(request, response);
     },
   );
+  const idle = watchIdle(server);
   server.setTimeout(IDLE_TIMEOUT_MS);
   server.on('clientError', refuseConnection);
   const app = createKernel(server, (handler) => {
@@ -58,7 +59,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   await app.ready();
   return {
     listen: (host, port) => listen(server, host, port),
-    close: (graceMs) => close(server, app, graceMs),
+    close: (graceMs) => close(server, app, idle, graceMs),
   };
 }
 
@@ -109,9 +110,33 @@ function listen(server: Server, host: string, port: number): Promise<number> {
   });
 }
 
-async function close(server: Server, app: FastifyInstance, graceMs: number): Promise<void> {
+/**
+ * The connections that carry no request. Node's own `closeIdleConnections` leaves out those on which nothing was ever
+ * sent, which clients open ahead of time and which would hold up a stop.
+ */
+function watchIdle(server: Server): ReadonlySet<Socket> {
+  const idle = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    idle.add(socket);
+    socket.once('close', () => idle.delete(socket));
+  });
+  server.on('request', ({ socket }, response) => {
+    idle.delete(socket);
+    response.once('close', () => {
+      if (!socket.destroyed) idle.add(socket);
+    });
+  });
+  return idle;
+}
+
+async function close(
+  server: Server,
+  app: FastifyInstance,
+  idle: ReadonlySet<Socket>,
+  graceMs: number,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  for (const socket of idle) socket.destroy();
   const cut = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
   clearTimeout(cut);

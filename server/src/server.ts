@@ -118,7 +118,8 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
     gateway.close();
     await sandboxes.close();
     await images.closeAll();
-    await host.driver.close();
+    // What still runs keeps what it stands on, for the next start to adopt.
+    if ((await host.driver.list()).length === 0) await host.driver.close();
     await host.network.close();
     tenancy.audit.flush();
     tenancy.authenticator.flushUse();
