@@ -43,6 +43,8 @@ const repository = join(import.meta.dirname, '../..');
 const agentBinary = process.env['ATOLL_AGENT_BINARY'] ?? join(repository, '.build/atoll-agent');
 const cacheDir = process.env['ATOLL_CACHE_DIR'] ?? join(homedir(), '.cache/atoll');
 const token = 'contract-suite-token';
+/** The one that the server gives to all. */
+const hostname = 'tl-sbx';
 const never = new AbortController().signal;
 
 const defaultLimits: ResourceLimits = { cpus: 1, memoryMb: 256, diskMb: 200 };
@@ -73,7 +75,7 @@ export async function openDriverStand(kind: DriverKind): Promise<DriverStand> {
     return {
       sandboxId: `sandbox-${slot.id}`,
       incarnation: 1,
-      hostname: `host-${slot.id}`,
+      hostname,
       ...files,
       ...changes,
     };
@@ -139,7 +141,7 @@ async function writeIdentity(dir: string, slot: Slot, driver: RuntimeDriver): Pr
     incarnation: 1,
     token,
     listen: isIsolated ? `0.0.0.0:${slot.endpoint.port}` : '127.0.0.1:0',
-    hostname: `host-${slot.id}`,
+    hostname,
     env: {},
     user: 'root',
     workingDir: '/',

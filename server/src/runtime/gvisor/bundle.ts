@@ -5,7 +5,7 @@ import { podIdOf } from './slot-path.ts';
 
 /**
  * Inside gVisor a capability reaches the sandbox's own kernel only. Debuggers want SYS_PTRACE; SYS_ADMIN lets root mount
- * things and the agent set the host name, which runsc takes from the pod and thus from before it was known.
+ * things and the agent change the host name, which the pod has had since before the sandbox was known.
  */
 const capabilities = [...defaultCapabilities, 'CAP_SYS_ADMIN', 'CAP_SYS_PTRACE'];
 
@@ -16,15 +16,25 @@ const cri = (name: string): string => `io.kubernetes.cri.${name}`;
 /** The names that runsc needs in the pause root because nothing can be made in it. */
 export const pauseRootEntries = { files: ['pause'], dirs: ['dev', 'proc', 'sys', 'tmp'] };
 
+/** What all sandboxes of a size have in common. */
+export interface Pod {
+  hostname: string;
+  pauseBinary: string;
+  rootfs: string;
+  cgroupsPath: string;
+}
+
 /**
  * The pod's root container. It is booted ahead of time, in the slot's network namespace and cgroup, from which the
  * sandbox takes its address, CPU count and memory size; the image's container joins it later.
  */
-export function pauseSpec(slot: Slot, pauseBinary: string, pauseRoot: string, cgroupsPath: string): OciSpec {
+export function pauseSpec(slot: Slot, pod: Pod): OciSpec {
+  const { hostname, pauseBinary, rootfs, cgroupsPath } = pod;
   return {
     ociVersion: OCI_VERSION,
     process: { ...agentProcess([], 0), args: [PAUSE_PATH, 'pause'] },
-    root: { path: pauseRoot, readonly: true },
+    root: { path: rootfs, readonly: true },
+    hostname,
     mounts: [{ destination: PAUSE_PATH, type: 'bind', source: pauseBinary, options: ['bind', 'ro'] }],
     annotations: { [cri('container-type')]: 'sandbox', [cri('sandbox-id')]: podIdOf(slot.id) },
     linux: { namespaces: [...isolated, networkOf(slot)], cgroupsPath },
@@ -32,7 +42,7 @@ export function pauseSpec(slot: Slot, pauseBinary: string, pauseRoot: string, cg
 }
 
 /** What of a sandbox goes into its bundle. */
-export type MainFiles = Pick<SandboxSpec, 'rootfs' | 'agentBinary' | 'identityDir' | 'hostname'>;
+export type MainFiles = Pick<SandboxSpec, 'rootfs' | 'agentBinary' | 'identityDir'>;
 
 /** The container with the image's files and the agent as PID 1. */
 export function mainSpec(slot: Slot, spec: MainFiles): OciSpec {
@@ -40,7 +50,6 @@ export function mainSpec(slot: Slot, spec: MainFiles): OciSpec {
     ociVersion: OCI_VERSION,
     process: agentProcess(capabilities, 0),
     root: { path: spec.rootfs, readonly: false },
-    hostname: spec.hostname,
     mounts: [
       ...kernelMounts(slot),
       { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['rw'] },

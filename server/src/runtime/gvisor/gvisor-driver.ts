@@ -31,11 +31,17 @@ export interface GvisorDriverOptions {
   dataDir: string;
   cgroups: Cgroups;
   log: Log;
+  /**
+   * The host name of all sandboxes: runsc takes it when it boots a pod, before the sandbox is known. An agent that is to
+   * have another one sets it itself.
+   */
+  hostname?: string;
 }
 
 const BOOT_TIMEOUT_MS = 30_000;
 const START_TIMEOUT_MS = 30_000;
 const COMMAND_TIMEOUT_MS = 5_000;
+const DEFAULT_HOSTNAME = 'tl-sbx';
 const MB = 1024 * 1024;
 /** What gVisor itself needs beside the sandbox's memory. */
 const MIN_OVERHEAD_MB = 128;
@@ -126,8 +132,13 @@ function hostMemoryBytes({ memoryMb }: ResourceLimits): number {
 }
 
 async function bootPod(context: Context, slot: Slot, paths: SlotPaths, signal: AbortSignal): Promise<void> {
-  const { cgroups, pauseBinary } = context.options;
-  const spec = pauseSpec(slot, pauseBinary, context.paths.pauseRoot, cgroups.specPath(slot.id));
+  const { cgroups, pauseBinary, hostname = DEFAULT_HOSTNAME } = context.options;
+  const spec = pauseSpec(slot, {
+    hostname,
+    pauseBinary,
+    rootfs: context.paths.pauseRoot,
+    cgroupsPath: cgroups.specPath(slot.id),
+  });
   await writeFile(join(paths.pauseBundle, 'config.json'), JSON.stringify(spec));
   const child = launchInCgroup(cgroups.joinFiles(slot.id), context.runsc.bootPod(slot, paths));
   await awaitSuccess(child, { timeoutMs: BOOT_TIMEOUT_MS, signal }).catch((cause: unknown) => {
@@ -146,7 +157,7 @@ async function holdMain(
   const { gate, mainConfig } = paths;
   const { pauseBinary, log } = context.options;
   const preliminary = { rootfs: context.paths.pauseRoot, identityDir: paths.pauseBundle };
-  const spec = { ...preliminary, agentBinary: pauseBinary, hostname: slot.id };
+  const spec = { ...preliminary, agentBinary: pauseBinary };
   await writeFile(mainConfig, JSON.stringify(mainSpec(slot, spec)));
   const launch = (): ChildProcess => launchMain(context, slot, paths, gateZone(gate));
   try {
