@@ -11,12 +11,13 @@ import { readCgroupLayout } from '@atoll/server/runtime/cgroup-layout';
 import type { ResourceLimits, RuntimeDriver, SandboxSpec, Slot } from '@atoll/server/runtime/driver';
 import { createFakeDriver } from '@atoll/server/runtime/fake/fake-driver';
 import { createGvisorDriver } from '@atoll/server/runtime/gvisor/gvisor-driver';
+import { createNativeDriver } from '@atoll/server/runtime/native/native-driver';
 import { createAgentClient } from '../fixtures/agent-client.ts';
 import type { AgentClient } from '../fixtures/agent-client.ts';
 import { openBaseRootfs } from '../fixtures/rootfs.ts';
 import type { BaseRootfs } from '../fixtures/rootfs.ts';
 
-export type DriverKind = 'gvisor' | 'fake';
+export type DriverKind = 'gvisor' | 'native' | 'fake';
 
 export interface Sandbox {
   slot: Slot;
@@ -41,8 +42,11 @@ export interface DriverStand {
 
 const repository = join(import.meta.dirname, '../..');
 const agentBinary = process.env['ATOLL_AGENT_BINARY'] ?? join(repository, '.build/atoll-agent');
+const idmapBinary = process.env['ATOLL_IDMAP_BINARY'] ?? join(repository, '.build/atoll-idmap');
 const cacheDir = process.env['ATOLL_CACHE_DIR'] ?? join(homedir(), '.cache/atoll');
 const token = 'contract-suite-token';
+/** How the agent learns of a shortage of memory where it runs. */
+const oomGuards = { gvisor: 'meminfo', native: 'cgroup', fake: 'none' } as const;
 /** The one that the server gives to all. */
 const hostname = 'tl-sbx';
 const never = new AbortController().signal;
@@ -129,6 +133,7 @@ async function openDriver(kind: DriverKind, { instanceId, dir, runDir }: Host): 
   const log = createLog('silent');
   if (kind === 'fake') return createFakeDriver({ runDir, log });
   const cgroups = createCgroups({ layout: await readCgroupLayout(), instanceId });
+  if (kind === 'native') return createNativeDriver({ idmapBinary, runDir, dataDir: dir, cgroups, log });
   const runscPath = join(cacheDir, 'runsc/runsc');
   return createGvisorDriver({ runscPath, pauseBinary: agentBinary, runDir, dataDir: dir, cgroups, log });
 }
@@ -147,7 +152,7 @@ async function writeIdentity(dir: string, slot: Slot, driver: RuntimeDriver): Pr
     workingDir: '/',
     memoryMb: slot.limits.memoryMb,
     maxProcesses: slot.limits.memoryMb,
-    oomGuard: isIsolated ? 'meminfo' : 'none',
+    oomGuard: oomGuards[driver.name],
     extraCa: false,
     stopSignal: 'SIGTERM',
     stopGraceMs: 1000,
@@ -190,7 +195,7 @@ async function cgroupsOf(instanceId: string): Promise<string[]> {
 }
 
 async function slotFiles(runDir: string): Promise<string[]> {
-  const folders = ['runsc', 'slot', 'fake'];
+  const folders = ['runsc', 'slot', 'fake', 'native/slot', 'native/state', '../native'];
   const found = await Promise.all(folders.map((folder) => readdir(join(runDir, folder)).catch(() => [])));
   return found.flat().filter((name) => name !== 'null-netns');
 }

@@ -12,6 +12,7 @@ const isRoot = process.getuid?.() === 0;
 
 const kinds: { kind: DriverKind; isIsolated: boolean; needsRoot: boolean }[] = [
   { kind: 'gvisor', isIsolated: true, needsRoot: true },
+  { kind: 'native', isIsolated: true, needsRoot: true },
   { kind: 'fake', isIsolated: false, needsRoot: false },
 ];
 
@@ -177,7 +178,13 @@ describe.each(kinds.filter(({ needsRoot }) => isRoot || !needsRoot))(
         expect(await agent.isHealthy()).toBe(true);
       });
 
-      test('a sandbox whose process 1 is killed is stopped', async () => {
+      test.runIf(kind === 'native')('process 1 takes no signal from inside', async () => {
+        const { agent } = await stand.newSandbox();
+        await agent.sh('kill -9 1');
+        expect(await agent.isHealthy()).toBe(true);
+      });
+
+      test.runIf(kind === 'gvisor')('a sandbox whose process 1 is killed is stopped', async () => {
         const { slot, agent } = await stand.newSandbox();
         await agent.sh('kill -9 1').catch(() => {});
         await expect.poll(() => stand.driver.state(slot.id)).toBe('stopped');

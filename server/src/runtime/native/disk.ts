@@ -13,8 +13,11 @@ const MB = 1024 * 1024;
  */
 const FORMAT = ['-q', '-F', '-m0', '-O^has_journal,^resize_inode', '-Elazy_itable_init=1,nodiscard'];
 
-/** `discard` gives what the sandbox deletes back to the host. The loop device frees itself with the last mount. */
-const MOUNT_OPTIONS = 'loop,nodev,noatime,discard,noinit_itable';
+/**
+ * `discard` gives what the sandbox deletes back to the host; `minixdf` lets `df` show the whole size. The loop device
+ * frees itself with the last mount.
+ */
+const MOUNT_OPTIONS = 'loop,nodev,noatime,discard,minixdf,noinit_itable';
 
 /**
  * Makes the sandbox's private disk: a file system of its own in a sparse file, so that the limit is exact, whatever

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { arch, release } from 'node:os';
@@ -8,12 +7,13 @@ import { awaitAgentReady } from '../agent-ready.ts';
 import type { Cgroups } from '../cgroup.ts';
 import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
 import { defaultCapabilities } from '../oci-spec.ts';
+import { launchInCgroup } from '../gvisor/launch.ts';
 import { createSlotOperations } from '../slot-operation.ts';
 import { createDisk, removeDisk } from './disk.ts';
 import { idRangeOf } from './id-range.ts';
 import { writeBundle } from './native-bundle.ts';
 import { nativePaths, nativeSlotPaths } from './native-path.ts';
-import type { NativePaths } from './native-path.ts';
+import type { NativePaths, NativeSlotPaths } from './native-path.ts';
 import { probeNativeRuntime } from './native-probe.ts';
 import type { NativeRuntime } from './native-probe.ts';
 import { readDefaultSeccompProfile, toOciSeccomp } from './seccomp.ts';
@@ -123,7 +123,7 @@ async function start(
     seccomp,
   });
   signal.throwIfAborted();
-  const child = launch(context, slot.id, paths.plan, paths.bundle);
+  const child = launch(context, slot.id, paths);
   const port = await awaitAgentReady(child, { timeoutMs: START_TIMEOUT_MS, signal, handsOver: true }).catch(
     (cause: unknown) => {
       child.kill('SIGKILL');
@@ -133,18 +133,15 @@ async function start(
   return { ...slot.endpoint, port };
 }
 
-/** In a session of its own: signals from the server's terminal are none of the sandbox's. */
+/** Inside the slot's cgroups from its first instant, so that removing the slot ends it wherever it is. */
 function launch(
   { options, paths, runtime }: Context,
   slotId: string,
-  plan: string,
-  bundle: string,
+  { plan, bundle }: NativeSlotPaths,
 ): ChildProcess {
   const command = ['--root', paths.stateRoot, 'run', '--detach', '--bundle', bundle, slotId];
-  return spawn(options.idmapBinary, [plan, runtime.command, ...command], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
+  const joinFiles = options.cgroups.joinFiles(slotId);
+  return launchInCgroup(joinFiles, [options.idmapBinary, plan, runtime.command, ...command]);
 }
 
 async function remove(context: Context, slotId: string): Promise<void> {
