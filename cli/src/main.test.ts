@@ -110,7 +110,7 @@ test('a chosen workspace is the namespace of later calls', async () => {
   await runCli(['workspace', 'use', 'default'], { env });
   expect(await config()).toContain('namespace = "default"');
   const { exitCode, stderr } = await runCli(['workspace', 'use', 'nope'], { env });
-  expect([exitCode, stderr]).toEqual([1, expect.stringContaining('no workspace nope')]);
+  expect([exitCode, stderr]).toEqual([1, expect.stringContaining('no workspace nope that this key may use')]);
 });
 
 test('the server on this machine is found by its files', async () => {

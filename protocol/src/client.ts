@@ -72,10 +72,17 @@ function contentType(input: AnyInput, call: CallOptions): Record<string, string>
   return input.body === undefined ? {} : { 'content-type': 'application/json' };
 }
 
+/** Options of fetch that not every library of types knows. */
+interface StreamingInit extends RequestInit {
+  duplex: 'half';
+  window: null;
+}
+
 function bodyOf(input: AnyInput, call: CallOptions): RequestInit {
   if (call.rawBody === undefined) return input.body === undefined ? {} : { body: JSON.stringify(input.body) };
-  // Streams may only be sent in half duplex; the option is unknown to the DOM's types.
-  const init: RequestInit & { duplex: 'half' } = { body: call.rawBody, duplex: 'half' };
+  // Streams may only be sent in half duplex. Unless redirects are errors and there is no window, fetch keeps a
+  // second copy of the whole body in memory to send it again (https://fetch.spec.whatwg.org/#concept-http-network-or-cache-fetch).
+  const init: StreamingInit = { body: call.rawBody, duplex: 'half', redirect: 'error', window: null };
   return init;
 }
 
