@@ -2,8 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SandboxClient } from '@atoll/sdk';
 import { z } from 'zod';
@@ -23,7 +22,7 @@ async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
 /** Starts the server as a user would, and waits for the log line that says it listens. */
 async function startServer(dataDir: string): Promise<{ server: ChildProcess; url: string }> {
   const args = ['server', '--listen', '127.0.0.1:0', '--data-dir', dataDir];
-  const server = spawn(join(root, 'bin', 'atoll'), args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const server = spawn(join(root, 'bin', 'atoll'), args, { stdio: ['ignore', 'pipe', 'ignore'] });
   await new Promise<void>((resolve, reject) => {
     let output = '';
     server.stdout.on('data', (chunk: Buffer) => {
@@ -47,7 +46,9 @@ async function stopServer(server: ChildProcess): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'atoll-quickstart-'));
+  // Kept, so that a second run finds the base image unpacked.
+  const dataDir = join(root, '.build', 'quickstart');
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   process.stderr.write('\nA sandbox from one command:\n\n');
   const { server, url } = await step('start the server', () => startServer(dataDir));
   try {
@@ -61,7 +62,6 @@ async function main(): Promise<void> {
     if (result.exitCode !== 0) throw new Error(`the program ended with ${result.exitCode}: ${result.stderr}`);
   } finally {
     await step('stop the server', () => stopServer(server));
-    rmSync(dataDir, { recursive: true, force: true });
   }
   process.stderr.write(
     '\nNext: `bin/atoll server`, then `bin/atoll sbx run -- echo hi`. README.md has the rest.\n',
