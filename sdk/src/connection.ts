@@ -63,10 +63,14 @@ export function createConnection(options: ClientOptions): Connection {
 const userAgent = (options: ClientOptions) =>
   `${options.userAgent === undefined ? '' : `${options.userAgent} `}atoll-sdk/${sdkVersion}`;
 
-function scopeHeaders(settings: Settings): Record<string, string> {
-  const { organizationId, projectId } = settings;
+/**
+ * A chosen workspace is named in the paths of sandboxes, and here for everything that has no such path: the data
+ * plane, keys, the audit record. Only personal access tokens have a choice; API keys ignore it.
+ */
+function scopeHeaders({ namespace, organizationId, projectId }: Settings): Record<string, string> {
+  const workspace = namespace === 'default' ? projectId : namespace;
   return {
     ...(organizationId !== undefined && { 'x-forwarded-organization-id': organizationId }),
-    ...(projectId !== undefined && { 'x-forwarded-project-id': projectId }),
+    ...(workspace !== undefined && { 'x-forwarded-project-id': workspace }),
   };
 }

@@ -38,6 +38,17 @@ test('the data plane is addressed by the header', async () => {
   expect(last()?.headers['x-tensorlake-sandbox-id']).toBe(sandbox.sandboxId);
 });
 
+test('a chosen workspace is named on the data plane too, instead of the project of a token', async () => {
+  const scope = { organizationId: 'org', projectId: 'project', namespace: 'research' };
+  const chosen = new SandboxClient({ apiUrl: server.url, apiKey: standInKey, ...scope });
+  await (await chosen.createAndConnect()).health();
+  expect(server.requests[0]?.path).toBe('/v1/namespaces/research/sandboxes');
+  expect(last()?.headers).toMatchObject({
+    'x-forwarded-organization-id': 'org',
+    'x-forwarded-project-id': 'research',
+  });
+});
+
 test('run returns lines without the last newline, and both call forms work', async () => {
   const sandbox = await client.createAndConnect();
   const script = 'echo a; echo; echo b; echo oops >&2; exit 3';
