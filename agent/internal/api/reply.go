@@ -7,10 +7,14 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"time"
 )
 
-// maxJSONBytes bounds every JSON request body.
-const maxJSONBytes = 1 << 20
+const (
+	// maxJSONBytes bounds every JSON request body, maxJSONTime how long it may take to arrive.
+	maxJSONBytes = 1 << 20
+	maxJSONTime  = 30 * time.Second
+)
 
 // failure is an error as the wire shows it.
 type failure struct {
@@ -72,6 +76,9 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 
 // readJSON reads one JSON value of the right types; unknown fields are ignored.
 func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	controller := http.NewResponseController(w)
+	_ = controller.SetReadDeadline(time.Now().Add(maxJSONTime))
+	defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSONBytes))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
