@@ -1,20 +1,31 @@
-# The agent: a static binary, built again when its sources or the Go version change.
+# The programs in Go: static binaries, built again when their sources or the Go version change.
+
+go_programs='atoll-agent atoll-idmap'
 
 setup_agent() {
-  local key
+  local key program
   key=$(agent_key)
-  if [ -x "$build/atoll-agent" ] && [ "$(cat "$build/atoll-agent.key" 2>/dev/null)" = "$key" ]; then
+  if has_programs && [ "$(cat "$build/agent.key" 2>/dev/null)" = "$key" ]; then
     outcome='ok, cached'
     return
   fi
   [ -f "$repo/agent/cmd/atoll-agent/main.go" ] || fail "agent/cmd/atoll-agent is missing" \
     "this checkout is incomplete" "git status"
   note building
+  for program in $go_programs; do build_program "$program"; done
+  echo "$key" >"$build/agent.key"
+}
+
+has_programs() {
+  local program
+  for program in $go_programs; do [ -x "$build/$program" ] || return 1; done
+}
+
+build_program() {
   (cd "$repo/agent" && CGO_ENABLED=0 logged go build -trimpath -ldflags '-s -w' \
-    -o "$build/.atoll-agent.partial" ./cmd/atoll-agent) || fail \
-    "the agent does not build" "see the compiler's output" "cd agent && go build ./..."
-  mv "$build/.atoll-agent.partial" "$build/atoll-agent"
-  echo "$key" >"$build/atoll-agent.key"
+    -o "$build/.$1.partial" "./cmd/$1") || fail \
+    "$1 does not build" "see the compiler's output" "cd agent && go build ./..."
+  mv "$build/.$1.partial" "$build/$1"
 }
 
 agent_key() {

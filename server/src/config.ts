@@ -20,6 +20,7 @@ export interface ServerConfig {
   readySlots: number;
   admission: AdmissionSettings;
   agentBinary: string;
+  idmapBinary: string;
   logLevel: string;
   /** The first admin key, given by the operator. */
   apiKey?: string;
@@ -82,6 +83,7 @@ export function readConfig(
       }),
     },
     agentBinary: env['ATOLL_AGENT_BINARY'] ?? `${projectRoot}/.build/atoll-agent`,
+    idmapBinary: env['ATOLL_IDMAP_BINARY'] ?? `${projectRoot}/.build/atoll-idmap`,
     logLevel: flags['log-level'],
     ...(flags['base-domain'] !== undefined && { baseDomain: flags['base-domain'].toLowerCase() }),
     ...(flags['extra-ca'] !== undefined && { extraCaFile: flags['extra-ca'] }),

@@ -11,6 +11,7 @@ import { readCgroupLayout } from './runtime/cgroup-layout.ts';
 import type { RuntimeDriver } from './runtime/driver.ts';
 import { createFakeDriver } from './runtime/fake/fake-driver.ts';
 import { createGvisorDriver } from './runtime/gvisor/gvisor-driver.ts';
+import { createNativeDriver } from './runtime/native/native-driver.ts';
 import type { DataDir } from './store/data-dir.ts';
 
 /** The two things that touch the host: what runs sandboxes and what connects them. */
@@ -54,6 +55,10 @@ async function openDriver({
   log,
 }: HostOptions): Promise<RuntimeDriver> {
   const cgroups = createCgroups({ layout: await readCgroupLayout(), instanceId: dataDir.instanceId });
-  const runscPath = join(config.cacheDir, 'runsc', 'runsc');
-  return createGvisorDriver({ runscPath, pauseBinary, runDir, dataDir: dataDir.path, cgroups, log });
+  const common = { runDir, dataDir: dataDir.path, cgroups, log };
+  if (config.runtime === 'native') {
+    const { idmapBinary, unsafeNative } = config;
+    return createNativeDriver({ ...common, idmapBinary, unsafeNative });
+  }
+  return createGvisorDriver({ ...common, runscPath: join(config.cacheDir, 'runsc', 'runsc'), pauseBinary });
 }
