@@ -24,9 +24,17 @@ export interface Sandbox {
   agent: AgentClient;
 }
 
+/** What tells the drivers of two servers apart. */
+export interface DriverFolders {
+  instanceId: string;
+  dir: string;
+  runDir: string;
+}
+
 /** A driver with all that it needs around it, on a host of which the tests count what is left. */
 export interface DriverStand {
   driver: RuntimeDriver;
+  folders: DriverFolders;
   /** Another driver object over the same folders, as a server that was killed and started again has. */
   reopenDriver(): Promise<RuntimeDriver>;
   newSlot(limits?: Partial<ResourceLimits>): Promise<Slot>;
@@ -53,10 +61,7 @@ const never = new AbortController().signal;
 
 const defaultLimits: ResourceLimits = { cpus: 1, memoryMb: 256, diskMb: 200 };
 
-interface Host {
-  instanceId: string;
-  dir: string;
-  runDir: string;
+interface Host extends DriverFolders {
   rootfs: Pick<BaseRootfs, 'path' | 'layers' | 'close'>;
   network: SandboxNetwork;
 }
@@ -88,8 +93,10 @@ export async function openDriverStand(kind: DriverKind): Promise<DriverStand> {
     const endpoint = await driver.start(slot, await specFor(slot), never);
     return { slot, agent: createAgentClient(endpoint, token) };
   };
+  const { instanceId, dir, runDir } = host;
   return {
     driver,
+    folders: { instanceId, dir, runDir },
     reopenDriver: () => openDriver(kind, host),
     newSlot,
     specFor,
@@ -129,7 +136,11 @@ async function openHost(kind: DriverKind): Promise<Host> {
   return { instanceId, dir, runDir, rootfs, network };
 }
 
-async function openDriver(kind: DriverKind, { instanceId, dir, runDir }: Host): Promise<RuntimeDriver> {
+/** A driver object as a server process has it. */
+export async function openDriver(
+  kind: DriverKind,
+  { instanceId, dir, runDir }: DriverFolders,
+): Promise<RuntimeDriver> {
   const log = createLog('silent');
   if (kind === 'fake') return createFakeDriver({ runDir, log });
   const cgroups = createCgroups({ layout: await readCgroupLayout(), instanceId });

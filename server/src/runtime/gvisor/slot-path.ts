@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 
-/** Where the driver keeps what belongs to one slot. Everything is found by the slot's id alone. */
+/**
+ * Where the driver keeps what belongs to one slot. Everything is found by the slot's id alone. Ids are equally long:
+ * runsc also looks for containers by the beginning of their id, and would wait for the lock of another slot's.
+ */
 export interface SlotPaths {
   dir: string;
   /** Bundle of the pod's root container, which does nothing. */
@@ -55,6 +58,7 @@ export function slotPaths(paths: DriverPaths, slotId: string): SlotPaths {
     gate: join(dir, 'gate'),
     runscFiles: [
       ...containers.flatMap((id) => [stateOf(id, 'state'), stateOf(id, 'lock')]),
+      stateOf(podIdOf(slotId), 'state.next'),
       join(paths.runscRoot, `runsc-${podIdOf(slotId)}.sock`),
     ],
     mainState: stateOf(mainIdOf(slotId), 'state'),
