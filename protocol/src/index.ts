@@ -1,4 +1,5 @@
 export * from './errors.ts';
+export * from './name.ts';
 export * from './route.ts';
 export * from './client.ts';
 export * from './openapi.ts';

@@ -14,9 +14,6 @@ export const sandboxStatuses = [
 export const sandboxStatus = z.enum(sandboxStatuses);
 export type SandboxStatus = z.output<typeof sandboxStatus>;
 
-/** The image of a create that names none. */
-export const defaultImage = 'tensorlake/ubuntu-minimal';
-
 export const network = z.object({
   allow_internet_access: z.boolean().default(true),
   allow_out: z.array(z.string()).default([]),

@@ -1,7 +1,5 @@
-import { ApiError } from '@atoll/protocol';
+import { ApiError, reservedWorkspaces } from '@atoll/protocol';
 
-/** Workspaces that hold the public base and hub images. Their images are addressed by prefix. */
-export const reservedWorkspaces = ['tensorlake', 'blaxel'] as const;
 /** The reserved workspace whose images go by their short names too. */
 export const aliasWorkspace = 'tensorlake';
 

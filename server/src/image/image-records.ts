@@ -1,7 +1,7 @@
-import { ApiError } from '@atoll/protocol';
+import { ApiError, reservedWorkspaces } from '@atoll/protocol';
 import { randomId } from '../lib/id.ts';
 import type { Db } from '../store/db.ts';
-import { isReservedWorkspace, reservedWorkspaces } from './image-name.ts';
+import { isReservedWorkspace } from './image-name.ts';
 import type { LayoutImage } from './oci-layout.ts';
 
 /** Where an image came from, as `describe` shows it. */
@@ -73,8 +73,12 @@ export function createImageRecords(db: Db, now: () => number) {
         ...reservedWorkspaces,
       ),
     findById: (id: string): ImageRow | undefined => db.get<ImageRow>(`${byId} WHERE i.id = ?`, id),
+    /** The workspace's own images and the public ones. */
     list: (workspaceId: string): ImageRow[] =>
-      db.all<ImageRow>(`${byTag} WHERE t.workspace_id = ? ORDER BY t.repository, t.tag`, workspaceId),
+      db.all<ImageRow>(
+        `${byTag} WHERE t.workspace_id = ?1 OR r.is_public = 1 ORDER BY t.workspace_id <> ?1, t.repository, t.tag`,
+        workspaceId,
+      ),
     layers: (manifestDigest: string): LayerRow[] =>
       db.all<LayerRow>(
         `SELECT diff_id, blob_digest FROM manifest_blobs WHERE manifest_digest = ? AND role = 'layer' ORDER BY position`,

@@ -1,13 +1,10 @@
-import { ApiError } from '@atoll/protocol';
+import { ApiError, reservedWorkspaces } from '@atoll/protocol';
 import type { Account, Workspace } from '@atoll/protocol';
 import { randomId } from '../lib/id.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Db } from '../store/db.ts';
 import { requireOwner } from './caller.ts';
 import type { Caller } from './caller.ts';
-
-/** Workspaces that hold the public base images; nobody can take their names. */
-export const reservedWorkspaces = ['tensorlake', 'blaxel'] as const;
 
 export interface NewAccount {
   name: string;
