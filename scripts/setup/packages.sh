@@ -25,6 +25,8 @@ missing_packages() {
   need_tool mkfs.ext4 e2fsprogs
   need_tool mount mount
   need_tool unshare util-linux
+  need_tool sysctl procps
+  need_tool conntrack conntrack
   need_tool curl curl
   need_file /etc/ssl/certs/ca-certificates.crt ca-certificates
   need_file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
