@@ -51,6 +51,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   );
   const idle = watchIdle(server);
   server.setTimeout(IDLE_TIMEOUT_MS);
+  // Bytes are what is limited: a limit on their number would silently leave out the last ones, a length among them.
+  server.maxHeadersCount = 0;
   server.on('clientError', refuseConnection);
   const app = createKernel(server, (handler) => {
     control = handler;

@@ -7,10 +7,11 @@ import type { Caller } from '../tenancy/caller.ts';
 import { namesBoth } from './address.ts';
 import { corsHeaders } from './headers.ts';
 import { proxy } from './proxy.ts';
+import { guardRequest } from './request-guard.ts';
 import { createUpstreams } from './upstream.ts';
 
 export interface GatewayOptions {
-  sandboxes: Sandboxes;
+  sandboxes: Pick<Sandboxes, 'get' | 'reach' | 'hold' | 'onEnd'>;
   /** Who makes the request; throws `unauthenticated`. */
   authenticate: (request: IncomingMessage) => Caller;
   log: Log;
@@ -42,12 +43,7 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
     response: ServerResponse,
     identifier: string,
   ): Promise<void> => {
-    if (!request.url?.startsWith('/api/v1/')) {
-      throw new ApiError(
-        'route_not_found',
-        `a sandbox answers below /api/v1/, not ${request.url?.split('?')[0]}`,
-      );
-    }
+    guardRequest(request);
     const { record, endpoint, token } = reach(request, identifier);
     const letGo = sandboxes.hold(record.id);
     try {

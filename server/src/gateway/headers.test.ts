@@ -30,6 +30,16 @@ test('headers of one hop end at the gateway, also those that Connection names', 
   expect(responseHeaders(headers)).toEqual({ 'content-type': 'a/b' });
   expect(requestHeaders({ ...headers, te: 'trailers' }, 't')).toEqual({
     'content-type': 'a/b',
+    'transfer-encoding': 'chunked',
+    'x-atoll-token': 't',
+  });
+});
+
+test('Connection cannot take off what frames and addresses a request', () => {
+  const headers = { connection: 'content-length, host', 'content-length': '5', host: 'a.local' };
+  expect(requestHeaders(headers, 't')).toEqual({
+    'content-length': '5',
+    host: 'a.local',
     'x-atoll-token': 't',
   });
 });

@@ -11,7 +11,11 @@ const hopByHop = [
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'http2-settings',
 ];
+
+/** Where the body ends and whom the request is for: `Connection` cannot take these off (RFC 9110, 7.6.1). */
+const endToEnd = new Set(['content-length', 'host', 'cache-control']);
 
 /** Ours: keys and addressing never reach a sandbox, and nobody but the gateway sets its token. */
 const ours = [
@@ -22,20 +26,29 @@ const ours = [
   'x-tensorlake-route-hint',
   'x-forwarded-organization-id',
   'x-forwarded-project-id',
+  // Claims about the client that only a proxy in front of the server could make.
+  'forwarded',
+  'x-real-ip',
 ];
 
 const dropped = new Set([...hopByHop, ...ours]);
 
 const namedByConnection = (headers: IncomingHttpHeaders): Set<string> =>
-  new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()));
+  new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase())).difference(
+    endToEnd,
+  );
 
-/** What the agent gets of a request's headers. */
+/**
+ * What the agent gets of a request's headers. A body that came in chunks leaves in chunks, whatever the method: without
+ * a frame of its own it would be read as the next request.
+ */
 export function requestHeaders(headers: IncomingHttpHeaders, token: string): OutgoingHttpHeaders {
   const hop = namedByConnection(headers);
   const kept = Object.entries(headers).filter(
     ([name]) => !dropped.has(name) && !hop.has(name) && !name.startsWith('x-forwarded-'),
   );
-  return { ...Object.fromEntries(kept), 'x-atoll-token': token };
+  const frame = headers['transfer-encoding'] === undefined ? {} : { 'transfer-encoding': 'chunked' };
+  return { ...Object.fromEntries(kept), ...frame, 'x-atoll-token': token };
 }
 
 /** What the client gets of an answer's headers. */
