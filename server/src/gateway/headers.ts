@@ -31,6 +31,23 @@ const ours = [
   'x-real-ip',
 ];
 
+/** What a browser would apply to the server's whole origin, or take as the server's own word. */
+const ofTheOrigin = [
+  'set-cookie',
+  'clear-site-data',
+  'strict-transport-security',
+  'alt-svc',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
+  'service-worker-allowed',
+  'refresh',
+  'access-control-allow-credentials',
+  'access-control-expose-headers',
+];
+
+const droppedFromAnswers = new Set([...hopByHop, ...ofTheOrigin]);
+
 const dropped = new Set([...hopByHop, ...ours]);
 
 const namedByConnection = (headers: IncomingHttpHeaders): Set<string> =>
@@ -55,7 +72,7 @@ export function requestHeaders(headers: IncomingHttpHeaders, token: string): Out
 export function responseHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   const hop = namedByConnection(headers);
   return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => !hopByHop.includes(name) && !hop.has(name)),
+    Object.entries(headers).filter(([name]) => !droppedFromAnswers.has(name) && !hop.has(name)),
   );
 }
 

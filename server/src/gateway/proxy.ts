@@ -36,19 +36,22 @@ export function proxy(request: IncomingMessage, response: ServerResponse, upstre
       else reject(explain(error));
     };
     watchConnect(call);
-    call.once('error', fail);
+    refuseDetours(call, fail);
+    call.on('error', fail);
     call.once('response', (answer) => {
+      if (!isPlainAnswer(answer))
+        return void call.destroy(new Error(`the answer has status ${answer.statusCode}`));
       response.writeHead(answer.statusCode ?? 502, { ...responseHeaders(answer.headers), ...corsHeaders });
       // Streams begin with their headers: a follower of a quiet process must see that it is connected.
       response.flushHeaders();
-      answer.once('error', () => response.destroy());
+      answer.on('error', () => response.destroy());
       answer.pipe(response);
     });
     response.once('close', () => {
       call.destroy();
       resolve();
     });
-    request.once('error', () => call.destroy());
+    request.on('error', () => call.destroy());
     request.pipe(call);
   });
 }
@@ -60,6 +63,32 @@ function watchConnect(call: ClientRequest): void {
     socket.once('connect', () => clearTimeout(timer));
     socket.once('close', () => clearTimeout(timer));
   });
+}
+
+/** More of these before an answer is a flood; agents send one at most. */
+const MAX_INTERIM_ANSWERS = 8;
+
+/** Ends a call whose interim answers never come to an end, or that becomes another protocol. */
+function refuseDetours(call: ClientRequest, fail: (error: Error) => void): void {
+  let interim = 0;
+  call.on('information', () => {
+    interim += 1;
+    if (interim > MAX_INTERIM_ANSWERS) call.destroy(new Error('too many interim answers'));
+  });
+  // The connection is the listener's from here on, and the call tells no more.
+  call.once('upgrade', (_answer, socket) => {
+    socket.destroy();
+    fail(new Error('the answer changes the protocol'));
+  });
+}
+
+/**
+ * An answer as an agent gives it. Root in a sandbox can answer in the agent's place: a redirect would make clients
+ * repeat the request, with their key, wherever the sandbox says, and a status below 200 is no answer at all.
+ */
+function isPlainAnswer({ statusCode = 0 }: IncomingMessage): boolean {
+  const isRedirect = statusCode >= 300 && statusCode < 400 && statusCode !== 304;
+  return statusCode >= 200 && statusCode < 600 && !isRedirect;
 }
 
 class ConnectTimeout extends Error {
