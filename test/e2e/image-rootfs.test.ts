@@ -30,8 +30,8 @@ test('an image of 60 layers is mounted whole', async () => {
   const dir = await tempDir();
   const store = await openStore(join(dir, 'data'));
   const { path, layers } = await acquire(store, await importStack(store, join(dir, 'layout'), 60));
-  expect(layers).toHaveLength(60);
-  expect(readdirSync(path)).toHaveLength(60);
+  expect(layers).toHaveLength(61);
+  expect(readdirSync(path)).toHaveLength(61);
   expect(readdirSync(path)).not.toContain('file-0');
   expect(readFileSync(join(path, 'top'), 'utf8')).toBe('59');
 });
@@ -43,21 +43,22 @@ test('a rootfs cannot be written to', async () => {
   expect(() => writeFileSync(join(path, 'top'), 'x')).toThrow('EROFS');
 });
 
-test('an image of one layer needs no mount', async () => {
+test('every rootfs has places for the mounts of the runtime', async () => {
   const dir = await tempDir();
   const store = await openStore(join(dir, 'data'));
   const digest = await writeLayout(join(dir, 'layout'), { layers: [{ tar: tarball([{ path: 'f' }]) }] });
   await store.importLayout(named('one', join(dir, 'layout')));
-  const { path, layers } = await acquire(store, digest);
-  expect([isMounted(path), layers]).toEqual([false, [path]]);
+  const { path } = await acquire(store, digest);
+  expect(readdirSync(path).toSorted()).toEqual(['.atoll', 'f']);
+  expect(readdirSync(join(path, '.atoll')).toSorted()).toEqual(['agent', 'identity']);
 });
 
-test('an image without layers is an empty directory', async () => {
+test('an image without layers has these places alone', async () => {
   const dir = await tempDir();
   const store = await openStore(join(dir, 'data'));
   const digest = await writeLayout(join(dir, 'layout'), { layers: [] });
   await store.importLayout(named('scratch', join(dir, 'layout')));
-  expect(readdirSync((await acquire(store, digest)).path)).toEqual([]);
+  expect(readdirSync((await acquire(store, digest)).path)).toEqual(['.atoll']);
 });
 
 test('sandboxes share one mount, and the last to go does not end it for the next', async () => {
@@ -102,7 +103,7 @@ test('whiteouts of the lowest layer are not seen', async () => {
   const layers = [{ tar: tarball([{ path: 'x' }, { path: '.wh.gone' }]) }];
   const digest = await writeLayout(join(dir, 'layout'), { layers });
   await store.importLayout(named('one', join(dir, 'layout')));
-  expect(readdirSync((await acquire(store, digest)).path)).toEqual(['x']);
+  expect(readdirSync((await acquire(store, digest)).path).toSorted()).toEqual(['.atoll', 'x']);
 });
 
 test('a data directory behind a link has its mounts found', async () => {

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../server/src/lib/run.ts';
 import { describeHostRange, readHostRanges } from '../../server/src/network/host-address.ts';
-import { parseIpv4Range, rangesOverlap } from '../../server/src/network/ipv4.ts';
+import { parseIpv4Range, rangesOverlap } from '../../server/src/lib/ipv4.ts';
 
 export type ProbeRequest =
   | { kind: 'tcp' | 'hold'; host: string; port: number }

@@ -18,6 +18,8 @@ export interface Registration extends Provenance {
   repository: string;
   tag: string;
   isPublic: boolean;
+  /** What the tag names, where that is an index and the image one of its entries. */
+  namedDigest?: string;
 }
 
 export interface ImageRow {
@@ -93,13 +95,18 @@ export function createImageRecords(db: Db, now: () => number) {
     lease: (leaseId: string, digests: readonly string[]): void =>
       db.transaction(() => {
         for (const digest of digests) {
-          db.run('INSERT OR IGNORE INTO blob_leases VALUES (?, ?, ?)', leaseId, digest, now());
+          db.run('INSERT OR REPLACE INTO blob_leases VALUES (?, ?, ?)', leaseId, digest, now());
         }
       }),
     endLease: (leaseId: string): void => void db.run('DELETE FROM blob_leases WHERE lease_id = ?', leaseId),
     /** Leases end with the process that took them; the data directory has one process at a time. */
     endAllLeases: (): void => void db.run('DELETE FROM blob_leases'),
     addManifest: (image: LayoutImage): void => db.transaction(() => addManifest(db, image, now())),
+    isKnownSource: (diffId: string, blobDigest: string): boolean =>
+      db.get('SELECT 1 FROM layer_sources WHERE diff_id = ? AND blob_digest = ?', diffId, blobDigest) !==
+      undefined,
+    addSource: (diffId: string, blobDigest: string): void =>
+      void db.run('INSERT OR IGNORE INTO layer_sources VALUES (?, ?)', diffId, blobDigest),
     addLayer: (diffId: string, layer: { sizeBytes: number; entryCount: number }): void =>
       void db.run(
         'INSERT OR IGNORE INTO layers VALUES (?, ?, ?, ?)',
@@ -128,6 +135,15 @@ function addManifest(db: Db, { descriptor, manifest, config, configJson }: Layou
   for (const blob of [descriptor, manifest.config, ...manifest.layers]) {
     db.run('INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)', blob.digest, blob.size, now);
   }
+  db.run(
+    'INSERT OR IGNORE INTO registry_manifests VALUES (?, ?, NULL, NULL, NULL, ?)',
+    digest,
+    mediaType,
+    now,
+  );
+  for (const target of [manifest.config, ...manifest.layers]) {
+    db.run('INSERT OR IGNORE INTO registry_edges VALUES (?, ?)', digest, target.digest);
+  }
   const isNew =
     db.run('INSERT OR IGNORE INTO manifests VALUES (?, ?, ?, ?)', digest, mediaType, configJson, now) === 1;
   if (!isNew) return;
@@ -148,7 +164,7 @@ function addManifest(db: Db, { descriptor, manifest, config, configJson }: Layou
 
 /** Moves the name to the manifest. Registering again what the name already means changes nothing. */
 function register(db: Db, registration: Registration, manifestDigest: string, now: number): string {
-  const { workspaceId, repository, tag } = registration;
+  const { workspaceId, repository } = registration;
   verifyOwner(db, registration);
   db.run(
     `INSERT INTO image_repositories VALUES (?, ?, ?, ?)
@@ -158,34 +174,85 @@ function register(db: Db, registration: Registration, manifestDigest: string, no
     registration.isPublic ? 1 : 0,
     now,
   );
-  const values = [
-    manifestDigest,
-    registration.base ?? null,
-    registration.substitutedFor ?? null,
-    registration.substitutionReason ?? null,
-  ];
-  const same = db.get<{ id: string }>(
-    `SELECT i.id FROM image_tags t JOIN images i ON i.id = t.image_id
-       WHERE t.workspace_id = ? AND t.repository = ? AND t.tag = ? AND i.manifest_digest IS ?
-         AND i.base IS ? AND i.substituted_for IS ? AND i.substitution_reason IS ?`,
-    workspaceId,
-    repository,
-    tag,
-    ...values,
-  );
-  if (same) return same.id;
+  const namedDigest = registration.namedDigest ?? manifestDigest;
+  const same = findSame(db, registration, manifestDigest, namedDigest);
+  if (same !== undefined) return same;
   const id = newImageId();
-  db.run('INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?)', id, workspaceId, repository, ...values, now);
   db.run(
-    `INSERT INTO image_tags VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (workspace_id, repository, tag) DO UPDATE SET image_id = excluded.image_id, moved_at = excluded.moved_at`,
+    'INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)',
+    id,
     workspaceId,
     repository,
-    tag,
-    id,
+    manifestDigest,
+    ...provenanceValues(registration),
     now,
   );
+  for (const digest of new Set([manifestDigest, namedDigest])) {
+    db.run('INSERT OR IGNORE INTO repository_manifests VALUES (?, ?, ?, ?)', workspaceId, repository, digest, now);
+  }
+  moveTag(db, { ...registration, digest: namedDigest, imageId: id }, now);
   return id;
+}
+
+function findSame(
+  db: Db,
+  registration: Registration,
+  manifestDigest: string,
+  namedDigest: string,
+): string | undefined {
+  return db.get<{ id: string }>(
+    `SELECT i.id FROM image_tags t JOIN images i ON i.id = t.image_id
+       WHERE t.workspace_id = ? AND t.repository = ? AND t.tag = ? AND t.digest = ? AND i.manifest_digest IS ?
+         AND i.base IS ? AND i.substituted_for IS ? AND i.substitution_reason IS ?`,
+    registration.workspaceId,
+    registration.repository,
+    registration.tag,
+    namedDigest,
+    manifestDigest,
+    ...provenanceValues(registration),
+  )?.id;
+}
+
+const provenanceValues = ({ base, substitutedFor, substitutionReason }: Provenance) => [
+  base ?? null,
+  substitutedFor ?? null,
+  substitutionReason ?? null,
+];
+
+interface TagMove {
+  workspaceId: string;
+  repository: string;
+  tag: string;
+  digest: string;
+  /** Absent where no sandbox can start from the manifest. */
+  imageId?: string;
+}
+
+/** Points a tag elsewhere, and notes when the image that it pointed to lost its last one. */
+export function moveTag(db: Db, { workspaceId, repository, tag, digest, imageId }: TagMove, now: number): void {
+  db.run(
+    `INSERT INTO image_tags VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (workspace_id, repository, tag)
+       DO UPDATE SET digest = excluded.digest, image_id = excluded.image_id, moved_at = excluded.moved_at`,
+    workspaceId,
+    repository,
+    tag,
+    digest,
+    imageId ?? null,
+    now,
+  );
+  noteUntagged(db, workspaceId, repository, now);
+}
+
+/** Images without a tag know since when; those that got one again forget it. */
+export function noteUntagged(db: Db, workspaceId: string, repository: string, now: number): void {
+  const isTagged = 'EXISTS (SELECT 1 FROM image_tags t WHERE t.image_id = images.id)';
+  db.run(
+    `UPDATE images SET untagged_at = CASE WHEN ${isTagged} THEN NULL ELSE coalesce(untagged_at, ?) END
+       WHERE workspace_id = ? AND repository = ? AND (untagged_at IS NULL) <> ${isTagged}`,
+    now,
+    workspaceId,
+    repository,
+  );
 }
 
 /** A public name has one owner, the reserved workspaces included: their images go by short names. */

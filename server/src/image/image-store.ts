@@ -75,6 +75,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   const until = (signal?: AbortSignal): AbortSignal =>
     signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal]);
   records.endAllLeases();
+  if (canUnpack) await mounts.share();
 
   const importLayout = async (request: ImportRequest, signal?: AbortSignal): Promise<ImageDescription> => {
     verifyNewName(request.workspaceId, request.repository, request.tag);
@@ -105,6 +106,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       closing.abort();
       await Promise.all([blobs.settled(), layers.settled()]);
       await mounts.reconcile([]);
+      if (canUnpack) await mounts.unshare();
     },
   };
 }

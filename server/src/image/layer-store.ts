@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { run } from '../lib/run.ts';
 import { digestPath } from './digest.ts';
+import { makeMountPoints } from '../runtime/mount-point.ts';
 import { publish, syncPath } from './durable.ts';
 import type { LayerLimits } from './layer-limits.ts';
 import { createSingleFlight } from './single-flight.ts';
@@ -22,8 +23,8 @@ export interface LayerStore {
   find(diffId: string): UnpackedLayerRecord | undefined;
   /** Directory with the layer's tree, as a lower directory of an overlay. */
   treePath(diffId: string): string;
-  /** A directory that stays empty. */
-  readonly emptyTree: string;
+  /** The lowest directory of every rootfs: places for the runtime's own mounts. It stays as it is. */
+  readonly baseTree: string;
   /** Unpacks the layer unless it is here; who asks for one that is being unpacked waits for it. */
   ensure(diffId: string, blob: string, signal: AbortSignal): Promise<UnpackedLayerRecord>;
   /** Resolves when nothing is being unpacked. */
@@ -47,8 +48,8 @@ const SYNC_TIMEOUT_MS = 10 * 60_000;
  */
 export async function openLayerStore({ dir, limits, closing }: Options): Promise<LayerStore> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  const emptyTree = join(dir, 'empty');
-  await mkdir(emptyTree, { recursive: true, mode: 0o755 });
+  const baseTree = join(dir, 'base');
+  await makeMountPoints(baseTree);
   await removeLeftovers(dir);
   const flights = createSingleFlight<UnpackedLayerRecord>();
   const layerDir = (diffId: string): string => join(dir, digestPath(diffId));
@@ -72,7 +73,7 @@ export async function openLayerStore({ dir, limits, closing }: Options): Promise
     }
   };
   return {
-    emptyTree,
+    baseTree,
     find,
     treePath: (diffId) => join(layerDir(diffId), 'tree'),
     ensure: async (diffId, blob, signal) =>

@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
-import { arch } from 'node:os';
 import { join } from 'node:path';
 import { ApiError } from '@atoll/protocol';
 import type { z } from 'zod';
 import { createVerifier, digestPath } from './digest.ts';
-import { configSchema, indexSchema, isIndexType, isManifestType, manifestSchema } from './oci-schema.ts';
+import { configSchema, indexSchema, isIndexType, manifestSchema } from './oci-schema.ts';
 import type { Descriptor, Manifest, OciConfig } from './oci-schema.ts';
+import { choosePlatform, verifyPlatform } from './platform.ts';
 
 /** An image of a layout: its manifest for this machine's platform, and where its blobs lie. */
 export interface LayoutImage {
@@ -18,14 +18,6 @@ export interface LayoutImage {
 
 const MAX_JSON_BYTES = 4 * 1024 * 1024;
 const MAX_INDEX_DEPTH = 4;
-
-const architectures: Readonly<Record<string, string>> = {
-  x64: 'amd64',
-  arm64: 'arm64',
-  arm: 'arm',
-  ia32: '386',
-};
-const machineArchitecture = architectures[arch()] ?? arch();
 
 /** Reads an OCI image layout directory. With more than one image in it, this machine's platform decides. */
 export async function readLayout(dir: string): Promise<LayoutImage> {
@@ -65,31 +57,6 @@ async function readImage(
   }
   verifyPlatform(config, descriptor.digest);
   return { descriptor, manifest, config, configJson, blobPath };
-}
-
-/** Attestations that builders put beside images have the platform unknown/unknown and never match. */
-function choosePlatform(descriptors: Descriptor[], where: string): Descriptor {
-  const images = descriptors.filter(({ mediaType }) => isManifestType(mediaType) || isIndexType(mediaType));
-  const matching = images.filter(({ platform }) => platform !== undefined && isMachine(platform));
-  const unspecified = images.filter(({ platform }) => platform === undefined);
-  const chosen = matching[0] ?? unspecified[0];
-  if (chosen) return chosen;
-  const offered = images.map(({ platform }) => `${platform?.os}/${platform?.architecture}`).join(', ');
-  throw new ApiError(
-    'unsupported',
-    `no image for linux/${machineArchitecture} in ${where}; it has: ${offered || 'none'}`,
-  );
-}
-
-const isMachine = (platform: { os: string; architecture: string }): boolean =>
-  platform.os === 'linux' && platform.architecture === machineArchitecture;
-
-function verifyPlatform(config: OciConfig, digest: string): void {
-  if (isMachine(config)) return;
-  throw new ApiError(
-    'unsupported',
-    `image ${digest} is for ${config.os}/${config.architecture}, this machine is linux/${machineArchitecture}`,
-  );
 }
 
 async function readJson(path: string): Promise<string> {

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, rmdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../lib/log.ts';
 import { run } from '../lib/run.ts';
+import { shareMounts, unshareMounts } from '../runtime/mount-point.ts';
 import { parseDigest } from './digest.ts';
 import { createKeyedQueue } from './keyed-queue.ts';
 
@@ -12,6 +13,10 @@ export interface RootfsMounts {
   release(manifestDigest: string): Promise<void>;
   /** Unmounts what is neither held nor among these paths. */
   reconcile(inUse: Iterable<string>): Promise<void>;
+  /** Lets slots that are made before an image is mounted see its mount. Needs root. */
+  share(): Promise<void>;
+  /** Ends the sharing, unless something is still mounted. */
+  unshare(): Promise<void>;
 }
 
 interface Options {
@@ -70,6 +75,10 @@ export function createRootfsMounts({ dir, maxIdle = 16, log }: Options): RootfsM
         if (name.startsWith(LINKS)) await rm(join(dir, name), { recursive: true, force: true });
         else await oneAtATime(digestOf(name), () => unmount(digestOf(name)));
       }
+    },
+    share: () => shareMounts(dir),
+    async unshare() {
+      if ((await readdir(dir)).length === 0) await unshareMounts(dir);
     },
   };
 }

@@ -41,14 +41,10 @@ export function createRootfsSource({ records, blobs, layers, mounts }: Options) 
     },
     async acquire(manifestDigest: string, signal: AbortSignal): Promise<Rootfs> {
       const visible = aboveOpaqueRoot(await unpacked(manifestDigest, signal));
-      const trees = visible.map(({ tree }) => tree);
-      const [lowest] = visible;
-      // Whiteouts of a lowest layer hide nothing, but outside of an overlay they show as devices.
-      if (visible.length === 0 || (lowest && lowest.whiteoutCount > 0)) trees.unshift(layers.emptyTree);
-      const [only] = trees;
-      if (only !== undefined && trees.length === 1) {
-        return { path: only, layers: trees, release: () => Promise.resolve() };
-      }
+      // Where the layers bring no place for the runtime's own mounts, the base has it: a rootfs is read-only.
+      const trees = [layers.baseTree, ...visible.map(({ tree }) => tree)];
+      if (trees.length === 1)
+        return { path: layers.baseTree, layers: trees, release: () => Promise.resolve() };
       const path = await mounts.acquire(manifestDigest, trees);
       return { path, layers: trees, release: releaseOnce(() => mounts.release(manifestDigest)) };
     },

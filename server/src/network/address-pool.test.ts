@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createAddressPool } from './address-pool.ts';
-import { parseIpv4 } from './ipv4.ts';
+import { parseIpv4 } from '../lib/ipv4.ts';
 
 const range = { first: parseIpv4('10.64.0.0') ?? 0, prefixLength: 18 };
 const address = (text: string): number => parseIpv4(text) ?? 0;

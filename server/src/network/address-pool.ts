@@ -1,5 +1,5 @@
-import { formatIpv4, rangeContains, rangeSize } from './ipv4.ts';
-import type { Ipv4Range } from './ipv4.ts';
+import { formatIpv4, rangeContains, rangeSize } from '../lib/ipv4.ts';
+import type { Ipv4Range } from '../lib/ipv4.ts';
 
 /** The two ends of a slot's link, a /30 of its own: the host's and the sandbox's address. */
 export interface SlotAddresses {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseAddresses, parseRoutes } from './host-address.ts';
-import { formatIpv4Range } from './ipv4.ts';
+import { formatIpv4Range } from '../lib/ipv4.ts';
 
 const written = (ranges: ReturnType<typeof parseRoutes>): string[] =>
   ranges.map((entry) => `${formatIpv4Range(entry.range)} ${entry.device}`);

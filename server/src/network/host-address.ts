@@ -1,6 +1,6 @@
 import { run } from '../lib/run.ts';
-import { formatIpv4Range, parseIpv4, parseIpv4Range } from './ipv4.ts';
-import type { Ipv4Range } from './ipv4.ts';
+import { formatIpv4Range, parseIpv4, parseIpv4Range } from '../lib/ipv4.ts';
+import type { Ipv4Range } from '../lib/ipv4.ts';
 
 /** One range that the host has a use for, and the interface it goes to. */
 export interface HostRange {

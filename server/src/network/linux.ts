@@ -8,7 +8,7 @@ import { readInterfaceAddresses } from './host-address.ts';
 import { forgetConnections } from './conntrack.ts';
 import { createHostFirewall } from './host-firewall.ts';
 import type { HostFirewall } from './host-firewall.ts';
-import { formatIpv4Range, parseIpv4 } from './ipv4.ts';
+import { formatIpv4Range, parseIpv4 } from '../lib/ipv4.ts';
 import { networkNames } from './name.ts';
 import type { NetworkNames } from './name.ts';
 import type { SandboxNetwork } from './network.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatIpv4 } from '../../network/ipv4.ts';
+import { formatIpv4 } from '../../lib/ipv4.ts';
 import { idRangeOf } from './id-range.ts';
 
 const limits = { cpus: 1, memoryMb: 64, diskMb: 64 };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { parseIpv4 } from '../../network/ipv4.ts';
+import { parseIpv4 } from '../../lib/ipv4.ts';
 import type { Slot } from '../driver.ts';
 
 /** The ids of the host that stand for a sandbox's ids 0 to `count` - 1. */
