@@ -1,0 +1,214 @@
+"""Drives the published Python client against the server that TENSORLAKE_API_URL names."""
+
+import asyncio
+import os
+import pathlib
+import tempfile
+import time
+import unittest
+
+from tensorlake.sandbox import (
+    AsyncSandbox,
+    OutputMode,
+    ProcessStatus,
+    RemoteAPIError,
+    Sandbox,
+    SandboxClient,
+    SandboxNotFoundError,
+    SandboxStatus,
+    StdinMode,
+)
+
+
+def lines(events):
+    return [event.line for event in events]
+
+
+class Lifecycle(unittest.TestCase):
+    def setUp(self):
+        self.client = SandboxClient()
+        self.addCleanup(self.client.close)
+
+    def test_create_and_connect_runs_and_ends_with_its_block(self):
+        with self.client.create_and_connect(memory_mb=256) as sandbox:
+            result = sandbox.run("python3", ["-c", "print(6 * 7)"])
+            sandbox_id = sandbox.sandbox_id
+            self.assertEqual(sandbox.status, SandboxStatus.RUNNING)
+        self.assertEqual((result.exit_code, result.stdout), (0, "42"))
+        self.assertEqual(self.client.get(sandbox_id).status, SandboxStatus.TERMINATED)
+
+    def test_a_create_shows_what_it_asked_for(self):
+        created = self.client.create(
+            image="tensorlake/debian-minimal",
+            name="py-asked",
+            cpus=0.5,
+            memory_mb=256,
+            disk_mb=2048,
+            timeout_secs=600,
+            entrypoint=["sleep", "300"],
+            allow_internet_access=False,
+        )
+        info = self.client.get("py-asked")
+        self.client.delete("py-asked")
+        self.assertEqual(info.sandbox_id, created.sandbox_id)
+        self.assertEqual((info.name, info.image), ("py-asked", "tensorlake/debian-minimal"))
+        self.assertEqual((info.resources.cpus, info.resources.memory_mb), (0.5, 256))
+        self.assertEqual((info.timeout_secs, info.entrypoint), (600, ["sleep", "300"]))
+        self.assertAlmostEqual(info.created_at.timestamp(), time.time(), delta=60)
+
+    def test_connect_by_name_reaches_the_same_sandbox(self):
+        with Sandbox.create(name="py-named", memory_mb=128) as sandbox:
+            connected = Sandbox.connect("py-named")
+            self.assertEqual(connected.sandbox_id, sandbox.sandbox_id)
+            self.assertEqual(connected.name, "py-named")
+
+    def test_get_or_create_makes_one_sandbox_for_a_name(self):
+        first = Sandbox.get_or_create("py-one", memory_mb=128)
+        second = Sandbox.get_or_create("py-one", memory_mb=128)
+        self.addCleanup(self.client.delete, first.sandbox_id)
+        self.assertEqual(first.sandbox_id, second.sandbox_id)
+
+    def test_create_without_waiting_is_ready_later(self):
+        pending = Sandbox.create(memory_mb=128, wait=False)
+        sandbox = pending.ready()
+        self.addCleanup(self.client.delete, pending.sandbox_id)
+        self.assertEqual(sandbox.run("echo", ["hi"]).stdout, "hi")
+
+    def test_list_and_rename(self):
+        created = self.client.create(memory_mb=128)
+        self.addCleanup(self.client.delete, created.sandbox_id)
+        renamed = self.client.update_sandbox(created.sandbox_id, name="py-renamed")
+        names = {info.sandbox_id: info.name for info in self.client.list()}
+        self.assertEqual(renamed.name, "py-renamed")
+        self.assertEqual(names[created.sandbox_id], "py-renamed")
+
+    def test_deleted_sandboxes_are_archived(self):
+        created = self.client.create(memory_mb=128)
+        self.client.delete(created.sandbox_id)
+        self.client.delete(created.sandbox_id)
+        archived = self.client.list_archived(limit=5)
+        one = self.client.get_archived(created.sandbox_id)
+        self.assertEqual(archived.sandboxes[0].sandbox_id, created.sandbox_id)
+        self.assertEqual(one.status, SandboxStatus.TERMINATED)
+
+    def test_errors_have_their_types(self):
+        with self.assertRaises(SandboxNotFoundError):
+            self.client.get("py-nobody")
+        with self.assertRaises(SandboxNotFoundError):
+            self.client.delete("py-nobody")
+        for fields, status in (
+            ({"image": "no-such-image"}, 404),
+            ({"name": "Not A Name"}, 400),
+            ({"cpus": 100000}, 400),
+        ):
+            with self.assertRaises(RemoteAPIError) as raised:
+                self.client.create(**fields)
+            self.assertEqual(raised.exception.status_code, status)
+
+
+class InOneSandbox(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.sandbox = Sandbox.create(memory_mb=512)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.sandbox.terminate()
+
+    def shell(self, script, **options):
+        return self.sandbox.run("bash", ["-c", script], **options)
+
+    def ended(self, pid):
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            info = self.sandbox.get_process(pid)
+            if info.status != ProcessStatus.RUNNING:
+                return info
+            time.sleep(0.05)
+        self.fail(f"process {pid} still runs")
+
+    def test_run_tells_output_and_exit_apart(self):
+        result = self.shell("echo out; echo; echo err >&2; exit 3")
+        self.assertEqual((result.stdout, result.stderr, result.exit_code), ("out\n", "err", 3))
+
+    def test_run_takes_env_directory_and_user(self):
+        script = "echo $A $PWD $(id -u)"
+        result = self.shell(script, env={"A": "ž"}, working_dir="/tmp", user="root")
+        self.assertEqual(result.stdout, "ž /tmp 0")
+        self.assertEqual(self.shell("id -un; pwd").stdout, "tl-user\n/workspace")
+
+    def test_run_kills_at_its_timeout(self):
+        self.assertEqual(self.shell("sleep 60", timeout=0.5).exit_code, -9)
+
+    def test_a_missing_command_is_an_error(self):
+        with self.assertRaises(RemoteAPIError) as raised:
+            self.sandbox.run("no-such-command")
+        self.assertEqual(raised.exception.status_code, 400)
+
+    def test_processes_are_started_fed_listed_and_ended(self):
+        process = self.sandbox.start_process("cat", stdin_mode=StdinMode.PIPE)
+        self.sandbox.write_stdin(process.pid, b"one\ntwo")
+        self.sandbox.close_stdin(process.pid)
+        info = self.ended(process.pid)
+        self.assertEqual((info.status, info.exit_code), (ProcessStatus.EXITED, 0))
+        self.assertEqual(self.sandbox.get_stdout(process.pid).lines, ["one", "two"])
+        self.assertIn(process.pid, [each.pid for each in self.sandbox.list_processes()])
+
+    def test_processes_are_signaled_and_killed(self):
+        first = self.sandbox.start_process("sleep", ["60"])
+        second = self.sandbox.start_process("sleep", ["60"])
+        self.sandbox.send_signal(first.pid, 15)
+        self.sandbox.kill_process(second.pid)
+        self.assertEqual(self.ended(first.pid).signal, 15)
+        self.assertEqual(self.ended(second.pid).signal, 9)
+
+    def test_output_is_followed_and_replayed(self):
+        script = "echo 1; sleep 0.2; echo 2 >&2; sleep 0.2; echo 3; sleep 0.3"
+        process = self.sandbox.start_process("bash", ["-c", script])
+        live = lines(self.sandbox.follow_output(process.pid))
+        replayed = lines(self.sandbox.follow_output(process.pid))
+        self.assertEqual((live, replayed), (["1", "2", "3"], ["1", "2", "3"]))
+        self.assertEqual(self.sandbox.get_stderr(process.pid).lines, ["2"])
+
+    def test_discarded_output_is_not_kept(self):
+        process = self.sandbox.start_process("echo", ["x"], stdout_mode=OutputMode.DISCARD)
+        self.ended(process.pid)
+        self.assertEqual(self.sandbox.get_output(process.pid).lines, [])
+
+    def test_files_keep_their_bytes(self):
+        content = os.urandom(2_000_000)
+        self.sandbox.write_file("/tmp/py/a b+ž.bin", content)
+        self.assertEqual(bytes(self.sandbox.read_file("/tmp/py/a b+ž.bin").value), content)
+        entries = self.sandbox.list_directory("/tmp/py").entries
+        self.assertEqual([(entry.name, entry.size) for entry in entries], [("a b+ž.bin", 2_000_000)])
+        self.sandbox.delete_file("/tmp/py/a b+ž.bin")
+        with self.assertRaises(RemoteAPIError) as raised:
+            self.sandbox.read_file("/tmp/py/a b+ž.bin")
+        self.assertEqual(raised.exception.status_code, 404)
+
+    def test_a_local_file_is_uploaded(self):
+        with tempfile.TemporaryDirectory() as folder:
+            local = pathlib.Path(folder, "local.txt")
+            local.write_text("from here")
+            self.sandbox.upload_file(str(local), "/tmp/py-uploaded")
+        self.assertEqual(self.shell("cat /tmp/py-uploaded").stdout, "from here")
+
+    def test_the_agent_tells_health_and_version(self):
+        self.assertTrue(self.sandbox.health().healthy)
+        self.assertGreaterEqual(self.sandbox.daemon_info().uptime_secs, 0)
+
+
+class Asynchronous(unittest.IsolatedAsyncioTestCase):
+    async def test_sandboxes_are_made_and_used_at_the_same_time(self):
+        async def work(number):
+            async with await AsyncSandbox.create(memory_mb=128) as sandbox:
+                await sandbox.write_file("/tmp/number", str(number).encode())
+                result = await sandbox.run("cat", ["/tmp/number"])
+                return result.stdout
+
+        results = await asyncio.gather(*(work(number) for number in range(3)))
+        self.assertEqual(results, ["0", "1", "2"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
