@@ -1,4 +1,6 @@
 export * from './errors.ts';
+export * from './path-pattern.ts';
+export * from './dockerignore.ts';
 export * from './name.ts';
 export * from './route.ts';
 export * from './client.ts';
