@@ -13,6 +13,7 @@ const ranks: Record<string, number> = {
   agent: 1,
   image: 2,
   tenancy: 2,
+  build: 3,
   sandbox: 4,
   gateway: 5,
   http: 5,

@@ -1,0 +1,70 @@
+import type { Place } from './instruction.ts';
+import { nearestWord } from './nearest-word.ts';
+import { expandShell, ShellSyntaxError } from './shell-lexer.ts';
+import type { Lookup, ShellOptions, ShellResult } from './shell-lexer.ts';
+import type { Finding } from './warning.ts';
+import type { Word } from './word.ts';
+
+/** The variables that one instruction sees. */
+export interface Variables {
+  readonly lookup: Lookup;
+  readonly names: () => readonly string[];
+}
+
+/** How much all expansions of a stage may add to what is written. */
+const MAX_GROWTH_CHARS = 32 * 1024 * 1024;
+const MAX_HEREDOC_CHARS = 4 * 1024 * 1024;
+
+/** Expands the words of a stage's instructions, and gathers the variables that were not set. */
+export class Expander {
+  readonly findings: Finding[] = [];
+  #growthChars = 0;
+
+  word(word: Word, variables: Variables, place: Place): string {
+    return this.#expand(word, { variables, place, escape: place.escape }).text;
+  }
+
+  /** White space in the result separates words. */
+  words(word: Word, variables: Variables, place: Place): readonly string[] {
+    return this.#expand(word, { variables, place, escape: place.escape }).words;
+  }
+
+  /** In a heredoc quotes are plain characters, and the escape character is always a backslash. */
+  heredoc(text: string, variables: Variables, place: Place): string {
+    const options = { ignoresQuotes: true, maxChars: MAX_HEREDOC_CHARS, escape: '\\' };
+    return this.#expand({ text, offset: 0 }, { variables, place, ...options }).text;
+  }
+
+  #expand(word: Word, context: ShellOptions & { variables: Variables; place: Place }): ShellResult {
+    const result = tryExpand(word, context);
+    this.#growthChars += Math.max(0, result.text.length - word.text.length);
+    if (this.#growthChars > MAX_GROWTH_CHARS) {
+      throw context.place.line.error(word.offset, 'the values of the stage become too long');
+    }
+    for (const name of result.unset) this.#report(name, word, context);
+    return result;
+  }
+
+  #report(name: string, word: Word, { variables, place }: { variables: Variables; place: Place }): void {
+    const nearest = nearestWord(name, variables.names());
+    const guess = nearest === undefined ? '' : ` (did you mean $${nearest}?)`;
+    const position = place.line.positionOf(word.offset);
+    this.findings.push({
+      rule: 'UndefinedVar',
+      message: `Usage of undefined variable '$${name}'${guess}`,
+      position,
+    });
+  }
+}
+
+function tryExpand(
+  word: Word,
+  { variables, place, ...options }: ShellOptions & { variables: Variables; place: Place },
+): ShellResult {
+  try {
+    return expandShell(word.text, variables.lookup, options);
+  } catch (error) {
+    if (!(error instanceof ShellSyntaxError)) throw error;
+    throw place.line.error(word.offset + (options.ignoresQuotes ? 0 : error.offset), error.message);
+  }
+}
