@@ -125,7 +125,7 @@ export function createSandboxes(options: SandboxesOptions) {
         options.images.addReference(record.manifestDigest, imageHolder(record));
       });
       const start = context.flights.begin(record.id, 'create', (signal) =>
-        starts.run(signal, () => startSandbox(context, record, image, signal)),
+        starts.run(signal, () => options.pool.rush(() => startSandbox(context, record, image, signal))),
       );
       const result = await waitAtMost(start, timeoutMs).catch((error: unknown) =>
         explainFailure(context, record, error),

@@ -32,8 +32,7 @@ export type SlotPool = ReturnType<typeof createSlotPool>;
 
 /**
  * Keeps slots ready by size, so that a create finds the slow work done. A size's target doubles each time a
- * create finds none, and shrinks when the size is no longer asked for. Making slots in the background waits
- * while creates make their own: it would only slow them down.
+ * create finds none, and shrinks when the size is no longer asked for.
  */
 export function createSlotPool({ network, driver, log, usualLimits, minReady, maxReady }: SlotPoolOptions) {
   const classes = new Map<string, SlotClass>();
@@ -65,16 +64,6 @@ export function createSlotPool({ network, driver, log, usualLimits, minReady, ma
     } catch (error) {
       await free(id).catch((cause: unknown) => log.warn({ slotId: id, err: cause }, 'slot left behind'));
       throw error;
-    }
-  };
-
-  const makeNow = async (limits: ResourceLimits, signal: AbortSignal): Promise<Slot> => {
-    urgent += 1;
-    try {
-      return await make(limits, signal);
-    } finally {
-      urgent -= 1;
-      refill();
     }
   };
 
@@ -126,9 +115,17 @@ export function createSlotPool({ network, driver, log, usualLimits, minReady, ma
       slotClass.usedAt = Date.now();
       const slot = slotClass.ready.shift();
       if (slot === undefined) slotClass.target = Math.min(maxReady, Math.max(1, slotClass.target * 2));
-      if (slot === undefined) return makeNow(limits, signal);
-      setImmediate(refill);
-      return slot;
+      return slot ?? make(limits, signal);
+    },
+    /** While a sandbox starts, nothing is made ahead of time: it would take the processor from the start. */
+    rush: async <T>(start: () => Promise<T>): Promise<T> => {
+      urgent += 1;
+      try {
+        return await start();
+      } finally {
+        urgent -= 1;
+        refill();
+      }
     },
     free,
     refill,

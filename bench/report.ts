@@ -1,0 +1,66 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { arch, availableParallelism, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import type { BurstResult } from './burst.ts';
+import type { Outcome } from './scenario.ts';
+
+export interface Report {
+  takenAt: string;
+  mode: 'short' | 'full';
+  machine: { cpu: string; cores: number; memoryGib: number; kernel: string; arch: string };
+  outcomes: Outcome[];
+  burst: BurstResult;
+}
+
+/** What the numbers were taken on: compare rows, not machines. */
+export function describeMachine(): Report['machine'] {
+  const cpu = /^model name\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown';
+  return {
+    cpu,
+    cores: availableParallelism(),
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    arch: arch(),
+  };
+}
+
+/** Writes the results as JSON and as a table for people; returns the table. */
+export function writeReport(report: Report): string {
+  const dir = join(import.meta.dirname, 'results');
+  mkdirSync(dir, { recursive: true });
+  const table = renderReport(report);
+  writeFileSync(join(dir, 'latest.json'), `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(join(dir, 'latest.md'), table);
+  return table;
+}
+
+const ms = (value: number): string => value.toFixed(1);
+
+const row = (outcome: Outcome): string => {
+  const { subject, comparator, pairs } = outcome;
+  const cells = [
+    outcome.scenario,
+    `${subject.name}: ${ms(subject.median)} / ${ms(subject.p95)} / ${ms(subject.p99)}`,
+    `${comparator.name}: ${ms(comparator.median)} / ${ms(comparator.p95)} / ${ms(comparator.p99)}`,
+    String(subject.n),
+    `${outcome.ratio.toFixed(2)} (${pairs.low.toFixed(2)}–${pairs.high.toFixed(2)})`,
+    `≤ ${outcome.goal}`,
+  ];
+  return `| ${cells.join(' | ')} |`;
+};
+
+export function renderReport({ machine, mode, takenAt, outcomes, burst }: Report): string {
+  return [
+    '# Benchmark results',
+    '',
+    `Taken ${takenAt}, ${mode} mode, on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib} GiB, Linux ${machine.kernel} ${machine.arch}.`,
+    'Times are median / p95 / p99 in milliseconds; both sides ran turn by turn in one process.',
+    '',
+    '| scenario | ours | comparator | n | ratio (middle half of pairs) | goal |',
+    '|---|---|---|---|---|---|',
+    ...outcomes.map(row),
+    '',
+    `Burst: ${burst.succeeded} of ${burst.asked} creates at once reached their first command, in ${Math.round(burst.wallMs)} ms.`,
+    '',
+  ].join('\n');
+}
