@@ -36,7 +36,13 @@ export const createGvisor: Scenario = {
           return took;
         },
       },
-      comparator: { name: 'runsc run -detach', run: () => bare.start() },
+      comparator: {
+        name: 'runsc run -detach',
+        run: async () => {
+          await stand.slotsReady(2);
+          return bare.start();
+        },
+      },
       close: async () => {
         await stand.close();
         await bare.close();

@@ -24,7 +24,13 @@ export const createNative: Scenario = {
           return took;
         },
       },
-      comparator: { name: 'runc run -d', run: () => bare.start() },
+      comparator: {
+        name: 'runc run -d',
+        run: async () => {
+          await stand.slotsReady(2);
+          return bare.start();
+        },
+      },
       close: async () => {
         await stand.close();
         await bare.close();
