@@ -30,9 +30,7 @@ func (a *agent) signalAll(signal syscall.Signal) {
 		_ = syscall.Kill(-1, signal)
 		return
 	}
-	for _, entry := range a.table.List() {
-		_ = entry.Signal(signal)
-	}
+	a.table.SignalAll(signal)
 }
 
 func (a *agent) killAll() {
@@ -48,6 +46,5 @@ func (a *agent) anyRunning() bool {
 	if os.Getpid() == 1 {
 		return a.reaper.HasChildren()
 	}
-	running, _ := a.table.Count()
-	return running > 0
+	return a.table.AnyRunning()
 }

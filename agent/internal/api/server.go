@@ -13,6 +13,7 @@ import (
 	"atoll.dev/agent/internal/event"
 	"atoll.dev/agent/internal/file"
 	"atoll.dev/agent/internal/process"
+	"atoll.dev/agent/internal/terminal"
 )
 
 // Generation numbers this HTTP surface. The server adapts to older agents, which live on in checkpoints.
@@ -56,6 +57,7 @@ func routes(options Options) http.Handler {
 	files := &fileRoutes{files: options.Files, accounts: options.Accounts}
 	status := &statusRoutes{table: options.Table, startedAt: options.StartedAt}
 	events := &eventRoutes{events: options.Events, identity: options.Identity}
+	terminals := &ptyRoutes{sessions: terminal.NewSessions(options.Table), accounts: options.Accounts}
 	for pattern, route := range map[string]handler{
 		"GET /api/v1/health":                              status.health,
 		"GET /api/v1/info":                                status.info,
@@ -69,6 +71,12 @@ func routes(options Options) http.Handler {
 		"POST /api/v1/processes/{process}/stdin/close":    processes.closeStdin,
 		"GET /api/v1/processes/{process}/{stream}":        processes.output,
 		"GET /api/v1/processes/{process}/{stream}/follow": processes.follow,
+		"POST /api/v1/pty":                                terminals.open,
+		"GET /api/v1/pty":                                 terminals.list,
+		"GET /api/v1/pty/{session}":                       terminals.get,
+		"DELETE /api/v1/pty/{session}":                    terminals.terminate,
+		"POST /api/v1/pty/{session}/resize":               terminals.resize,
+		"GET /api/v1/pty/{session}/ws":                    terminals.attach,
 		"GET /api/v1/files":                               files.read,
 		"PUT /api/v1/files":                               files.write,
 		"DELETE /api/v1/files":                            files.remove,

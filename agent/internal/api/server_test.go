@@ -42,7 +42,7 @@ func TestANewTokenInTheIdentityIsTakenOver(t *testing.T) {
 
 func TestUnknownRoutesAnswerJSON(t *testing.T) {
 	a := startAgent(t)
-	for _, path := range []string{"/", "/api/v1/pty", "/api/v1/processes/1/restart", "/api/v1/processes/1/nope/follow"} {
+	for _, path := range []string{"/", "/api/v1/nothing", "/api/v1/processes/1/restart", "/api/v1/processes/1/nope/follow"} {
 		a.expectError("GET", path, "", 404, "NOT_FOUND")
 	}
 	a.expectError("PATCH", "/api/v1/health", "", 404, "NOT_FOUND")

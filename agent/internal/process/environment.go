@@ -3,8 +3,6 @@ package process
 import (
 	"maps"
 	"slices"
-
-	"atoll.dev/agent/internal/account"
 )
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -15,7 +13,8 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 const markerVariable = "ATOLL_PROCESS"
 
 // environment layers the defaults of the account, the image's variables and the request's.
-func environment(credential account.Credential, base, own map[string]string, marker string) map[string]string {
+func environment(spec Spec, base map[string]string, marker string) map[string]string {
+	credential := spec.Credential
 	env := map[string]string{"PATH": defaultPath, "HOME": credential.Home}
 	if credential.Home == "" {
 		env["HOME"] = "/"
@@ -26,8 +25,9 @@ func environment(credential account.Credential, base, own map[string]string, mar
 	if credential.Shell != "" {
 		env["SHELL"] = credential.Shell
 	}
+	maps.Copy(env, spec.DefaultEnv)
 	maps.Copy(env, base)
-	maps.Copy(env, own)
+	maps.Copy(env, spec.Env)
 	env[markerVariable] = marker
 	return env
 }

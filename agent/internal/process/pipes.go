@@ -10,6 +10,8 @@ import (
 type pipes struct {
 	stdin, stdout, stderr *os.File
 	child                 [3]int
+	// terminal tells that the child's ends are one terminal, which is to be the controlling one.
+	terminal bool
 }
 
 // owner may open the pipes again by name, as programs do with /dev/stdout.

@@ -17,6 +17,9 @@ type Process struct {
 	StartedAt time.Time
 	Log       *ring.Log
 
+	// unlisted processes are shown elsewhere.
+	unlisted bool
+
 	marker string
 	gate   ForkGate
 	stdin  *stdin

@@ -15,6 +15,8 @@ type Spec struct {
 	Args    []string
 	// Env is added to the base environment.
 	Env map[string]string
+	// DefaultEnv is what applies where neither the image nor the request says otherwise.
+	DefaultEnv map[string]string
 	// WorkingDir may be relative to the image's, which "" stands for.
 	WorkingDir    string
 	Credential    account.Credential

@@ -13,7 +13,7 @@ import (
 // Start runs a process in a session of its own. follow returns a reader that misses nothing.
 func (t *Table) Start(spec Spec, follow bool) (*Process, *ring.Reader, error) {
 	handle := t.reserveHandle()
-	marker := fmt.Sprintf("%s.%d", t.instance, handle)
+	marker := t.marker(handle)
 	plan, err := t.plan(spec, marker)
 	if err != nil {
 		return nil, nil, err
@@ -38,6 +38,8 @@ func (t *Table) Start(spec Spec, follow bool) (*Process, *ring.Reader, error) {
 	}
 	return process, reader, nil
 }
+
+func (t *Table) marker(handle int64) string { return fmt.Sprintf("%s.%d", t.instance, handle) }
 
 func (t *Table) connect(process *Process, pipes *pipes) {
 	if pipes.stdin != nil {
@@ -86,7 +88,7 @@ func (t *Table) started(process *Process, pid int, spec Spec) {
 func (t *Table) fork(plan *plan, pipes *pipes) (int, error) {
 	attr := &syscall.ProcAttr{
 		Dir: plan.dir, Env: plan.env, Files: pipes.childFiles(),
-		Sys: &syscall.SysProcAttr{Setsid: true, Credential: plan.credential},
+		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: pipes.terminal, Credential: plan.credential},
 	}
 	pid, err := t.options.Fork(plan.path, plan.argv, attr)
 	if !errors.Is(err, syscall.ENOEXEC) {

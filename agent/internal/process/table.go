@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"log"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -78,8 +79,12 @@ func (t *Table) Find(pid int) *Process {
 	return t.byPID[pid]
 }
 
-// List returns all processes in the order they were started.
+// List returns the listed processes in the order they were started.
 func (t *Table) List() []*Process {
+	return slices.DeleteFunc(t.all(), func(entry *Process) bool { return entry.unlisted })
+}
+
+func (t *Table) all() []*Process {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append([]*Process(nil), t.entries...)
@@ -96,9 +101,19 @@ func (t *Table) Count() (running, total int) {
 	return running, total
 }
 
+// SignalAll reaches every process that runs, unlisted ones too.
+func (t *Table) SignalAll(signal syscall.Signal) {
+	for _, entry := range t.all() {
+		_ = entry.Signal(signal)
+	}
+}
+
+// AnyRunning tells whether anything that was started here still runs.
+func (t *Table) AnyRunning() bool { return slices.ContainsFunc(t.all(), (*Process).Running) }
+
 // KillAll ends everything that was ever started from this table and still runs.
 func (t *Table) KillAll() {
-	for _, entry := range t.List() {
+	for _, entry := range t.all() {
 		entry.Kill()
 	}
 	killTree(noLeader, markerStartsWith(t.instance+"."), t.options.Gate)
@@ -150,6 +165,10 @@ func (t *Table) trim() {
 		entry := t.entries[index]
 		if entry.Running() {
 			kept = append(kept, entry)
+			continue
+		}
+		if entry.unlisted {
+			t.forgetLocked(entry)
 			continue
 		}
 		ended++
