@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { errorTable } from '@atoll/protocol';
 import { expect, test } from 'vitest';
 import { createProgram } from '../../cli/src/program.ts';
 import { readConfig } from '../../server/src/config.ts';
@@ -56,4 +57,9 @@ test('every page of docs is in its index', () => {
     (page) => page !== 'README.md' && !index.includes(`(${page})`),
   );
   expect(missing).toEqual([]);
+});
+
+test('every error is in docs/troubleshooting.md', () => {
+  const page = read('docs/troubleshooting.md');
+  expect(Object.keys(errorTable).filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
 });
