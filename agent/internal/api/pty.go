@@ -159,12 +159,16 @@ func (p *ptyRoutes) attach(w http.ResponseWriter, r *http.Request) error {
 // upgrade answers what is no handshake. A connection that was taken over cannot be answered any more.
 func upgrade(w http.ResponseWriter, r *http.Request) (*websocket.Conn, error) {
 	if err := websocket.Check(r); err != nil {
-		w.Header().Set("Sec-WebSocket-Version", "13")
-		return nil, &failure{http.StatusUpgradeRequired, "UPGRADE_REQUIRED", err.Error()}
+		return nil, upgradeRequired(w, err)
 	}
 	conn, err := websocket.Upgrade(w, r)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	return conn, nil
+}
+
+func upgradeRequired(w http.ResponseWriter, err error) error {
+	w.Header().Set("Sec-WebSocket-Version", "13")
+	return &failure{http.StatusUpgradeRequired, "UPGRADE_REQUIRED", err.Error()}
 }

@@ -77,6 +77,7 @@ func routes(options Options) http.Handler {
 		"DELETE /api/v1/pty/{session}":                    terminals.terminate,
 		"POST /api/v1/pty/{session}/resize":               terminals.resize,
 		"GET /api/v1/pty/{session}/ws":                    terminals.attach,
+		"GET /api/v1/tunnels/tcp":                         openTunnel,
 		"GET /api/v1/files":                               files.read,
 		"PUT /api/v1/files":                               files.write,
 		"DELETE /api/v1/files":                            files.remove,
