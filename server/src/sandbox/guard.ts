@@ -1,5 +1,6 @@
 import { agentToken } from '../agent/token.ts';
 import { followAgent } from '../agent/watch.ts';
+import type { AgentEvent } from '../agent/watch.ts';
 import type { Rootfs } from '../image/image-store.ts';
 import { pause } from '../lib/deadline.ts';
 import type { SlotEndpoint } from '../runtime/driver.ts';
@@ -8,7 +9,11 @@ import type { SandboxContext } from './context.ts';
 
 /** How often in a row the stream of a runtime that still runs may break before its agent counts as lost. */
 const MAX_FAILURES = 5;
-const RETRY_AFTER_MS = 200;
+const RETRY_AFTER_MS = 100;
+const MAX_RETRY_MS = 5_000;
+/** A stream that stood this long ended for a reason of its own. */
+const CALM_AFTER_MS = 10_000;
+const REPORT_EVERY_MS = 5_000;
 
 /**
  * Watches over a running incarnation. The agent's event stream is its sign of life: when it breaks, one look at
@@ -33,19 +38,31 @@ async function watch(
   signal: AbortSignal,
 ): Promise<void> {
   const token = agentToken(context.serverKey, record.id, record.incarnation);
-  for (let failures = 0; failures < MAX_FAILURES && !signal.aborted; failures += 1) {
-    await followAgent(
-      endpoint,
-      token,
-      (event) => {
-        failures = 0;
-        if (event.event === 'oom')
-          context.log.warn({ sandboxId: record.id, ...event }, 'out of memory in the sandbox');
-      },
-      signal,
-    );
+  const report = createOomReport(context, record);
+  let failures = 0;
+  let breaks = 0;
+  while (failures < MAX_FAILURES && !signal.aborted) {
+    const startedAt = Date.now();
+    failures += 1;
+    const onEvent = (event: AgentEvent): void => {
+      failures = 0;
+      if (event.event === 'oom') report(event);
+    };
+    await followAgent(endpoint, token, onEvent, signal);
     const state = await context.driver.state(slotId).catch(() => 'running' as const);
     if (state !== 'running') return;
-    await pause(RETRY_AFTER_MS * failures, signal);
+    // Root in the sandbox can break each stream as soon as it stands; a look at the runtime is a process each time.
+    breaks = Date.now() - startedAt < CALM_AFTER_MS ? breaks + 1 : 0;
+    await pause(Math.min(MAX_RETRY_MS, RETRY_AFTER_MS * 2 ** breaks), signal);
   }
+}
+
+/** Logs that memory was short, in bounded number: the sandbox's root can say so without end. */
+function createOomReport(context: SandboxContext, record: SandboxRecord) {
+  let reportedAt = 0;
+  return (event: AgentEvent): void => {
+    if (Date.now() - reportedAt < REPORT_EVERY_MS) return;
+    reportedAt = Date.now();
+    context.log.warn({ sandboxId: record.id, ...event }, 'out of memory in the sandbox');
+  };
 }

@@ -68,13 +68,18 @@ async function openSandboxes(
   return { sandboxes, driver, workspaceId, reconciled, abandon };
 }
 
+/** Terminates as the API does: by id or name. */
+const terminate = (
+  { sandboxes, workspaceId }: Pick<Awaited<ReturnType<typeof openSandboxes>>, 'sandboxes' | 'workspaceId'>,
+  identifier: string,
+) => sandboxes.terminate(sandboxes.get(workspaceId, identifier));
+
 /** Every sandbox that a test made ends with it. */
 async function opened(wrap?: (driver: RuntimeDriver) => RuntimeDriver) {
   const dir = await tempDir();
   const server = await openSandboxes(dir, wrap);
   onTestFinished(async () => {
-    for (const { id } of server.sandboxes.list(server.workspaceId))
-      await server.sandboxes.terminate(server.workspaceId, id);
+    for (const { id } of server.sandboxes.list(server.workspaceId)) await terminate(server, id);
     await server.sandboxes.close();
     expect(await server.driver.list()).toEqual([]);
   });
@@ -113,10 +118,18 @@ test('two creates of one name end in one sandbox', async () => {
   }
 });
 
+test('a terminate by name can be repeated', async () => {
+  const { sandboxes, workspaceId } = await opened();
+  const { record } = await sandboxes.create(workspaceId, { ...request, name: 'twice' }, 10_000);
+  await terminate({ sandboxes, workspaceId }, 'twice');
+  await terminate({ sandboxes, workspaceId }, 'twice');
+  expect(sandboxes.get(workspaceId, 'twice')).toMatchObject({ id: record.id, state: 'terminated' });
+});
+
 test('a name is free as soon as its sandbox has ended', async () => {
   const { sandboxes, workspaceId } = await opened();
   await sandboxes.create(workspaceId, { ...request, name: 'again' }, 10_000);
-  await sandboxes.terminate(workspaceId, 'again');
+  await terminate({ sandboxes, workspaceId }, 'again');
   const second = await sandboxes.create(workspaceId, { ...request, name: 'again' }, 10_000);
   expect(sandboxes.get(workspaceId, 'again').id).toBe(second.record.id);
 });
@@ -135,7 +148,7 @@ test('terminate wins over a create in flight', async () => {
   await Promise.all([
     started.promise,
     expect(creating).rejects.toMatchObject({ code: 'conflict' }),
-    started.promise.then(() => sandboxes.terminate(workspaceId, 'slow')),
+    started.promise.then(() => terminate({ sandboxes, workspaceId }, 'slow')),
   ]);
   const [record] = sandboxes.list(workspaceId);
   expect(record).toMatchObject({ state: 'terminated', terminationReason: 'terminated_by_user' });
@@ -155,7 +168,7 @@ test('a create that waits for its turn can be terminated', async () => {
   const creates = Promise.allSettled(
     names.map((name) => sandboxes.create(workspaceId, { ...request, name }, 10_000)),
   );
-  await sandboxes.terminate(workspaceId, 'f');
+  await terminate({ sandboxes, workspaceId }, 'f');
   const results = await creates;
   expect(results.map(({ status }) => status)).toEqual([...Array(5).fill('fulfilled'), 'rejected']);
 });
@@ -180,8 +193,8 @@ test('a terminate of all callers is one terminate', async () => {
     },
   }));
   const { record } = await sandboxes.create(workspaceId, request, 10_000);
-  await Promise.all([1, 2, 3].map(() => sandboxes.terminate(workspaceId, record.id)));
-  await sandboxes.terminate(workspaceId, record.id);
+  await Promise.all([1, 2, 3].map(() => terminate({ sandboxes, workspaceId }, record.id)));
+  await terminate({ sandboxes, workspaceId }, record.id);
   expect(removals).toBe(1);
 });
 
@@ -192,9 +205,9 @@ test('a terminate that failed is carried to its end by the next one', async () =
     remove: (slotId) => (broken ? Promise.reject(new Error('the host is stuck')) : real.remove(slotId)),
   }));
   const { record } = await sandboxes.create(workspaceId, request, 10_000);
-  await expect(sandboxes.terminate(workspaceId, record.id)).rejects.toThrow('the host is stuck');
+  await expect(terminate({ sandboxes, workspaceId }, record.id)).rejects.toThrow('the host is stuck');
   broken = false;
-  await sandboxes.terminate(workspaceId, record.id);
+  await terminate({ sandboxes, workspaceId }, record.id);
   expect(sandboxes.get(workspaceId, record.id)).toMatchObject({ state: 'terminated' });
 });
 
@@ -264,7 +277,7 @@ test('the next process adopts what runs and frees what no record owns', async ()
   expect(second.reconciled).toMatchObject({ adopted: 1 });
   expect(second.reconciled.freedSlots).toBeGreaterThanOrEqual(1);
   expect(second.sandboxes.reach(second.workspaceId, record.id).endpoint.port).toBeGreaterThan(0);
-  await second.sandboxes.terminate(second.workspaceId, record.id);
+  await terminate(second, record.id);
   await second.abandon();
 });
 

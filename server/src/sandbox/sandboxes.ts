@@ -78,9 +78,14 @@ export function createSandboxes(options: SandboxesOptions) {
   );
   const reaper = createReaper({ context, activity });
 
-  /** Living ones by name or id; ended ones by id. */
+  const endedSince = (): number => clock.now() - options.listEndedForMs;
+
+  /** By name or id. A name that is free again means its last holder, so that a terminate can be repeated. */
   const find = (workspaceId: string, identifier: string): SandboxRecord => {
-    const record = store.byName(workspaceId, identifier) ?? store.byId(workspaceId, identifier);
+    const record =
+      store.byName(workspaceId, identifier) ??
+      store.byId(workspaceId, identifier) ??
+      store.lastEndedByName(workspaceId, identifier, endedSince());
     if (!record)
       throw new ApiError('sandbox_not_found', `no sandbox ${JSON.stringify(identifier.slice(0, 80))}`);
     return record;
@@ -133,8 +138,7 @@ export function createSandboxes(options: SandboxesOptions) {
       return result.timedOut ? { kind: 'timeout', record } : { kind: 'running', record: result.value };
     },
     get: find,
-    list: (workspaceId: string, page?: Page) =>
-      store.list(workspaceId, clock.now() - options.listEndedForMs, page),
+    list: (workspaceId: string, page?: Page) => store.list(workspaceId, endedSince(), page),
     listEnded: store.listEnded,
     getEnded: (workspaceId: string, id: string): SandboxRecord => {
       const record = store.byId(workspaceId, id);
@@ -152,8 +156,8 @@ export function createSandboxes(options: SandboxesOptions) {
       store.change(record, record.operation, { name });
       return find(workspaceId, record.id);
     },
-    terminate: (workspaceId: string, identifier: string): Promise<void> =>
-      terminateSandbox(context, find(workspaceId, identifier), { reason: 'terminated_by_user' }),
+    terminate: (record: SandboxRecord): Promise<void> =>
+      terminateSandbox(context, record, { reason: 'terminated_by_user' }),
     /** The agent of a running sandbox. Throws `sandbox_not_found` or `sandbox_not_running`. */
     reach: (workspaceId: string, identifier: string): Reach => {
       const record = find(workspaceId, identifier);

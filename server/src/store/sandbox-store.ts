@@ -83,6 +83,14 @@ export function createSandboxStore(db: Db) {
     /** The living sandbox of that name. */
     byName: (workspaceId: string, name: string) =>
       one(`WHERE workspace_id = ? AND name = ? AND state NOT IN ('terminated', 'failed')`, workspaceId, name),
+    /** The sandbox of that name that ended last, within living memory of `list`. */
+    lastEndedByName: (workspaceId: string, name: string, endedSince: number) =>
+      one(
+        'WHERE workspace_id = ? AND name = ? AND terminated_at > ? ORDER BY terminated_at DESC',
+        workspaceId,
+        name,
+        endedSince,
+      ),
     /** Living sandboxes, and those that ended after `endedSince`; newest first. */
     list: (workspaceId: string, endedSince: number, page?: Page) => {
       const after = page?.after ?? { at: Number.MAX_SAFE_INTEGER, id: '' };

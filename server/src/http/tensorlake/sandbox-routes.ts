@@ -49,13 +49,15 @@ export function sandboxRoutes({ sandboxes }: { sandboxes: Sandboxes }): Binding[
     bind(routes.updateSandbox, ({ params, body }, context) => {
       requireSupportedUpdate(body);
       const { id } = context.caller.workspace;
-      const record =
-        body.name === undefined ? sandboxes.get(id, params.id) : sandboxes.rename(id, params.id, body.name);
-      return show(record, context);
+      const record = sandboxes.get(id, params.id);
+      context.target(record.id);
+      return show(body.name === undefined ? record : sandboxes.rename(id, record.id, body.name), context);
     }),
-    bind(routes.deleteSandbox, ({ params }, context) =>
-      sandboxes.terminate(context.caller.workspace.id, params.id),
-    ),
+    bind(routes.deleteSandbox, ({ params }, context) => {
+      const record = sandboxes.get(context.caller.workspace.id, params.id);
+      context.target(record.id);
+      return sandboxes.terminate(record);
+    }),
     bind(routes.listArchivedSandboxes, ({ query }, context) => {
       const { limit, direction } = query;
       const found = sandboxes.listEnded(context.caller.workspace.id, {
