@@ -53,7 +53,6 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   server.setTimeout(IDLE_TIMEOUT_MS);
   // Bytes are what is limited: a limit on their number would silently leave out the last ones, a length among them.
   server.maxHeadersCount = 0;
-  server.on('clientError', refuseConnection);
   const app = createKernel(server, (handler) => {
     control = handler;
   });
@@ -74,6 +73,8 @@ function createKernel(server: Server, onHandler: (handler: RequestListener) => v
     genReqId: () => randomId(12),
     bodyLimit: 1024 * 1024,
     routerOptions: { maxParamLength: 512 },
+    // Through fastify, whose own handler would cut the connection before the answer is out.
+    clientErrorHandler: refuseConnection,
   });
 }
 
@@ -84,8 +85,17 @@ function limitBody(request: IncomingMessage): void {
   request.once('close', () => clearTimeout(timer));
 }
 
-/** What is not HTTP, or has too many headers, gets one line in the same words as every other error. */
+/** How long a refused client may go on sending before its connection is cut. */
+const REFUSED_LINGER_MS = 5_000;
+const refused = new WeakSet<Socket>();
+
+/**
+ * What is not HTTP, or has too many headers, gets one line in the same words as every other error. What the client
+ * still sends is read and dropped (each piece comes here as another error): a connection closed with bytes unread is
+ * reset, and the client would lose the answer.
+ */
 function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (refused.has(socket) && error.code !== 'ECONNRESET') return;
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
   const [status, code, message] =
     error.code === 'HPE_HEADER_OVERFLOW'
@@ -99,7 +109,10 @@ function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
         : ['400 Bad Request', 'invalid_request', 'this is not a valid HTTP request'];
   const body = JSON.stringify({ error: message, code, message });
   const head = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`;
+  refused.add(socket);
   socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`);
+  const cut = setTimeout(() => socket.destroy(), REFUSED_LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(cut));
 }
 
 function listen(server: Server, host: string, port: number): Promise<number> {
