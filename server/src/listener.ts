@@ -5,13 +5,17 @@ import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Address } from './gateway/address.ts';
 import type { Gateway } from './gateway/gateway.ts';
+import { isWebSocket } from './gateway/upgrade.ts';
 import { randomId } from './lib/id.ts';
 import { mountControl } from './http/control.ts';
 import type { ControlOptions } from './http/control.ts';
+import type { OciDispatcher } from './http/oci/oci-dispatcher.ts';
+import { isOciUrl } from './http/oci/oci-path.ts';
 
 export interface HttpServerOptions extends ControlOptions {
   readAddress: (request: IncomingMessage) => Address;
   gateway: Gateway;
+  registry: OciDispatcher;
 }
 
 export interface HttpServer {
@@ -29,8 +33,8 @@ const IDLE_TIMEOUT_MS = 10 * 60_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 
 /**
- * The one port: requests for a sandbox go to the gateway untouched, everything else to the control plane. Uploads
- * and streams may take any time, so the limits are on silence instead of duration.
+ * The one port: requests for a sandbox go to the gateway untouched, `/v2/` to the registry, everything else to the
+ * control plane. Uploads and streams may take any time, so the limits are on silence instead of duration.
  */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   let control: RequestListener | undefined;
@@ -40,15 +44,24 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       headersTimeout: HEADERS_TIMEOUT_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
       keepAliveTimeout: 65_000,
+      // Everything else that asks for an upgrade is answered as if it did not.
+      shouldUpgradeCallback: (request) =>
+        isWebSocket(request) && options.readAddress(request).kind === 'sandbox',
     },
     (request, response) => {
       const address = options.readAddress(request);
       if (address.kind === 'sandbox')
         return void options.gateway.handle(request, response, address.identifier);
+      if (isOciUrl(request.url)) return void options.registry(request, response);
       limitBody(request);
       control?.(request, response);
     },
   );
+  server.on('upgrade', (request, socket, head) => {
+    const address = options.readAddress(request);
+    if (address.kind !== 'sandbox') return void socket.destroy();
+    void options.gateway.upgrade(request, socket as Socket, head, address.identifier); // a TCP server has no other kind
+  });
   const idle = watchIdle(server);
   server.setTimeout(IDLE_TIMEOUT_MS);
   // Bytes are what is limited: a limit on their number would silently leave out the last ones, a length among them.
@@ -126,7 +139,7 @@ function listen(server: Server, host: string, port: number): Promise<number> {
 }
 
 /**
- * The connections that carry no request. Node's own `closeIdleConnections` leaves out those on which nothing was ever
+ * The connections that carry no request, WebSockets among them: those do not end by themselves. Node's own `closeIdleConnections` leaves out those on which nothing was ever
  * sent, which clients open ahead of time and which would hold up a stop.
  */
 function watchIdle(server: Server): ReadonlySet<Socket> {

@@ -13,6 +13,7 @@ import { tenancyRoutes } from './http/atoll/tenancy-routes.ts';
 import { createBaseUrlReader } from './http/base-url.ts';
 import { createHttpServer } from './listener.ts';
 import { createMetrics } from './http/metrics.ts';
+import { createOciDispatcher } from './http/oci/oci-dispatcher.ts';
 import { platformRoutes } from './http/tensorlake/platform-routes.ts';
 import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
 import { openImageStore } from './image/image-store.ts';
@@ -102,6 +103,14 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
     readAddress: createAddressReader(config),
     audit: tenancy.audit,
     gateway,
+    registry: createOciDispatcher({
+      registry: images.registry,
+      authenticator: tenancy.authenticator,
+      findWorkspaceId: tenancy.accounts.findWorkspaceId,
+      audit: tenancy.audit,
+      metrics,
+      log,
+    }),
     metrics,
     log,
   });

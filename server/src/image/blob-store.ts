@@ -14,6 +14,10 @@ export interface BlobStore {
   has(digest: string): boolean;
   /** Copies a file in, verifying size and digest; does nothing when the blob is here. */
   add(digest: string, sizeBytes: number, source: string, signal: AbortSignal): Promise<void>;
+  /** Takes a synced file whose digest was verified; it is moved or removed. */
+  adopt(digest: string, file: string): Promise<void>;
+  /** Holds files on their way in; emptied on opening. */
+  readonly tempDir: string;
   /** Resolves when no copy is in flight. */
   settled(): Promise<void>;
 }
@@ -41,6 +45,11 @@ export async function openBlobStore(dir: string, closing: AbortSignal): Promise<
   return {
     path,
     has,
+    tempDir,
+    async adopt(digest, file) {
+      if (has(digest)) await rm(file, { force: true });
+      else await publish(file, path(digest));
+    },
     async add(digest, sizeBytes, source, signal) {
       if (!has(digest)) await flights.join(digest, () => copy(digest, sizeBytes, source), signal);
     },

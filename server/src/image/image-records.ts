@@ -188,7 +188,13 @@ function register(db: Db, registration: Registration, manifestDigest: string, no
     now,
   );
   for (const digest of new Set([manifestDigest, namedDigest])) {
-    db.run('INSERT OR IGNORE INTO repository_manifests VALUES (?, ?, ?, ?)', workspaceId, repository, digest, now);
+    db.run(
+      'INSERT OR IGNORE INTO repository_manifests VALUES (?, ?, ?, ?)',
+      workspaceId,
+      repository,
+      digest,
+      now,
+    );
   }
   moveTag(db, { ...registration, digest: namedDigest, imageId: id }, now);
   return id;
@@ -229,7 +235,11 @@ interface TagMove {
 }
 
 /** Points a tag elsewhere, and notes when the image that it pointed to lost its last one. */
-export function moveTag(db: Db, { workspaceId, repository, tag, digest, imageId }: TagMove, now: number): void {
+export function moveTag(
+  db: Db,
+  { workspaceId, repository, tag, digest, imageId }: TagMove,
+  now: number,
+): void {
   db.run(
     `INSERT INTO image_tags VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (workspace_id, repository, tag)
        DO UPDATE SET digest = excluded.digest, image_id = excluded.image_id, moved_at = excluded.moved_at`,

@@ -15,10 +15,16 @@ import type { LayerLimits } from './layer-limits.ts';
 import { openLayerStore } from './layer-store.ts';
 import { readLayout } from './oci-layout.ts';
 import type { LayoutImage } from './oci-layout.ts';
+import { createRegistry } from './registry/registry.ts';
+import type { Registry } from './registry/registry.ts';
+import { createRepositoryRecords } from './registry/repository-records.ts';
+import { createUploadStore, defaultUploadLimits } from './registry/upload-store.ts';
+import type { UploadLimits } from './registry/upload-store.ts';
 import { describeByName, describeImage, resolveImage } from './resolve.ts';
 import type { ImageDescription, ResolvedImage } from './resolve.ts';
 import { createRootfsSource } from './rootfs.ts';
 import type { Rootfs } from './rootfs.ts';
+import { createUnpackAhead } from './unpack-ahead.ts';
 import { createRootfsMounts } from './rootfs-mounts.ts';
 
 export type { ImageDescription, ImportRequest, ResolvedImage, Rootfs };
@@ -31,12 +37,15 @@ export interface ImageStoreOptions {
   runDir?: string;
   log: Log;
   limits?: LayerLimits;
+  uploadLimits?: UploadLimits;
   /** Unpacking takes root. Without it images can be registered and described, and are unpacked on first use. */
   canUnpack?: boolean;
   now?: () => number;
 }
 
 export interface ImageStore {
+  /** The same images as repositories of a registry. */
+  readonly registry: Registry;
   /** Takes an image in from an OCI layout and names it. Does no work for what is already here. */
   importLayout(request: ImportRequest, signal?: AbortSignal): Promise<ImageDescription>;
   /** Imports the base images that set-up left in `<cacheDir>/images`. */
@@ -59,22 +68,34 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   const { db, dataDir, log, now = Date.now } = options;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const closing = new AbortController();
+  const records = createImageRecords(db, now);
   const blobs = await openBlobStore(join(dataDir, 'blobs'), closing.signal);
   const layers = await openLayerStore({
     dir: join(dataDir, 'layers'),
     limits: options.limits ?? defaultLayerLimits,
     closing: closing.signal,
+    onUnpacked: records.addSource,
   });
   const mountDir = join(options.runDir ?? join(dataDir, 'mounts'), 'rootfs');
   await mkdir(mountDir, { recursive: true, mode: 0o700 });
   // Mounts are found by path, which the kernel tells with all links resolved.
   const mounts = createRootfsMounts({ dir: await realpath(mountDir), log });
-  const records = createImageRecords(db, now);
   const rootfs = createRootfsSource({ records, blobs, layers, mounts });
   const canUnpack = options.canUnpack ?? process.getuid?.() === 0;
   const until = (signal?: AbortSignal): AbortSignal =>
     signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal]);
   records.endAllLeases();
+  const uploads = createUploadStore(blobs.tempDir, options.uploadLimits ?? defaultUploadLimits, now);
+  const unpackAhead = createUnpackAhead({ rootfs, log, closing: closing.signal });
+  const registry = createRegistry({
+    blobs,
+    records,
+    repositories: createRepositoryRecords(db, now),
+    uploads,
+    onImage: (digest) => {
+      if (canUnpack) unpackAhead(digest);
+    },
+  });
   if (canUnpack) await mounts.share();
 
   const importLayout = async (request: ImportRequest, signal?: AbortSignal): Promise<ImageDescription> => {
@@ -89,6 +110,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     return describeByName(records, request.workspaceId, id);
   };
   return {
+    registry,
     importLayout,
     async importCatalog(cacheDir, signal) {
       const imported: ImageDescription[] = [];
@@ -104,6 +126,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     reconcileMounts: (inUse) => mounts.reconcile(inUse),
     async closeAll() {
       closing.abort();
+      await uploads.closeAll();
       await Promise.all([blobs.settled(), layers.settled()]);
       await mounts.reconcile([]);
       if (canUnpack) await mounts.unshare();

@@ -26,13 +26,21 @@ export interface LayerStore {
   /** The lowest directory of every rootfs: places for the runtime's own mounts. It stays as it is. */
   readonly baseTree: string;
   /** Unpacks the layer unless it is here; who asks for one that is being unpacked waits for it. */
-  ensure(diffId: string, blob: string, signal: AbortSignal): Promise<UnpackedLayerRecord>;
+  ensure(diffId: string, blob: LayerBlob, signal: AbortSignal): Promise<UnpackedLayerRecord>;
   /** Resolves when nothing is being unpacked. */
   settled(): Promise<void>;
 }
 
+/** A layer as it is stored: compressed. */
+export interface LayerBlob {
+  digest: string;
+  path: string;
+}
+
 interface Options {
   dir: string;
+  /** Told which blob a layer was unpacked from. */
+  onUnpacked: (diffId: string, blobDigest: string) => void;
   limits: LayerLimits;
   /** Ends what is being unpacked. */
   closing: AbortSignal;
@@ -46,7 +54,7 @@ const SYNC_TIMEOUT_MS = 10 * 60_000;
  * Layers as directories, `<algorithm>/<hex of the diff id>/{tree,layer.json}`. One appears by rename, whole
  * and synced; what an earlier process left half done is removed on opening.
  */
-export async function openLayerStore({ dir, limits, closing }: Options): Promise<LayerStore> {
+export async function openLayerStore({ dir, limits, closing, onUnpacked }: Options): Promise<LayerStore> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const baseTree = join(dir, 'base');
   await makeMountPoints(baseTree);
@@ -57,15 +65,23 @@ export async function openLayerStore({ dir, limits, closing }: Options): Promise
     const path = join(layerDir(diffId), 'layer.json');
     return existsSync(path) ? layerSchema.parse(JSON.parse(readFileSync(path, 'utf8'))) : undefined;
   };
-  const unpack = async (diffId: string, blob: string): Promise<UnpackedLayerRecord> => {
+  const unpack = async (diffId: string, blob: LayerBlob): Promise<UnpackedLayerRecord> => {
     const temp = await mkdtemp(join(dir, TEMP));
     try {
       const target = join(temp, 'tree');
       await mkdir(target, { mode: 0o755 });
-      const layer = await unpackLayer({ blob, diffId, target, tempDir: dir, limits, signal: closing });
+      const layer = await unpackLayer({
+        blob: blob.path,
+        diffId,
+        target,
+        tempDir: dir,
+        limits,
+        signal: closing,
+      });
       await writeFile(join(temp, 'layer.json'), JSON.stringify(layer));
       await syncTree(temp);
       await publish(temp, layerDir(diffId));
+      onUnpacked(diffId, blob.digest);
       return layer;
     } catch (error) {
       await removeTree(temp);

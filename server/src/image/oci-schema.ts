@@ -25,28 +25,28 @@ const digest = z
   .string()
   .refine((text) => tryParseDigest(text) !== undefined, 'not a sha256 or sha512 digest');
 /** Docker writes null where OCI leaves a key out; inside, absent is absent. */
-const optional = <T extends z.ZodType>(schema: T) =>
+export const optional = <T extends z.ZodType>(schema: T) =>
   schema.nullish().transform((value) => value ?? undefined);
 
-const descriptor = z.object({
+export const descriptorSchema = z.object({
   mediaType: z.string(),
   digest,
   size: z.int().nonnegative(),
   annotations: optional(z.record(z.string(), z.string())),
   platform: optional(z.object({ architecture: z.string(), os: z.string(), variant: optional(z.string()) })),
 });
-export type Descriptor = z.infer<typeof descriptor>;
+export type Descriptor = z.infer<typeof descriptorSchema>;
 
 export const indexSchema = z.object({
   mediaType: optional(z.string()),
-  manifests: z.array(descriptor).max(1000),
+  manifests: z.array(descriptorSchema).max(1000),
 });
 
 export const manifestSchema = z.object({
   schemaVersion: z.literal(2),
   mediaType: optional(z.string()),
-  config: descriptor.extend({ mediaType: z.enum(configTypes) }),
-  layers: z.array(descriptor.extend({ mediaType: z.string().regex(layerType) })).max(500),
+  config: descriptorSchema.extend({ mediaType: z.enum(configTypes) }),
+  layers: z.array(descriptorSchema.extend({ mediaType: z.string().regex(layerType) })).max(500),
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 

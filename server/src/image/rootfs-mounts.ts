@@ -11,6 +11,8 @@ export interface RootfsMounts {
   /** Path of the mounted overlay of these layer trees, two or more, lowest first; mounts it unless it is. */
   acquire(manifestDigest: string, trees: readonly string[]): Promise<string>;
   release(manifestDigest: string): Promise<void>;
+  /** Unmounts an image's file system unless somebody holds it. */
+  forget(manifestDigest: string): Promise<void>;
   /** Unmounts what is neither held nor among these paths. */
   reconcile(inUse: Iterable<string>): Promise<void>;
   /** Lets slots that are made before an image is mounted see its mount. Needs root. */
@@ -68,6 +70,7 @@ export function createRootfsMounts({ dir, maxIdle = 16, log }: Options): RootfsM
       idle.add(digest);
       await trim();
     },
+    forget: (digest) => oneAtATime(digest, () => unmount(digest)),
     async reconcile(inUse) {
       const keep = new Set(inUse);
       const names = existsSync(dir) ? await readdir(dir) : [];

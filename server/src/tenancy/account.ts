@@ -67,6 +67,10 @@ export function createAccounts({ db, clock }: { db: Db; clock: Clock }) {
         caller.account.operator && caller.member.owner && caller.role === 'admin' ? 1 : 0,
       ),
 
+    /** The workspace of a name or id, whoever may use it. */
+    findWorkspaceId: (name: string): string | undefined =>
+      db.get<{ id: string }>('SELECT id FROM workspaces WHERE id = ?1 OR name = ?1', name)?.id,
+
     createWorkspace: (caller: Caller, name: string): Workspace => {
       requireOwner(caller);
       return db.transaction(() => addWorkspace(caller.account.id, name));

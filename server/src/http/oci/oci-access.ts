@@ -31,7 +31,10 @@ export type OciGate = ReturnType<typeof createOciGate>;
 export function createOciGate({ authenticator, findWorkspaceId, registry }: OciAccessOptions) {
   const callerIn = (key: string | undefined, workspace: string): Caller | undefined => {
     try {
-      return authenticator.authenticate(key, workspace);
+      const caller = authenticator.authenticate(key, workspace);
+      // Elsewhere `default` is whatever workspace the key has; image names mean the same to everybody.
+      const isMeant = workspace === caller.workspace.name || workspace === caller.workspace.id;
+      return isMeant ? caller : undefined;
     } catch (error) {
       if (error instanceof ApiError && error.code === 'not_found') return undefined;
       throw error;

@@ -12,6 +12,7 @@ export type RegistryErrorKind =
   | 'size_invalid'
   | 'too_large'
   | 'range_invalid'
+  | 'pagination_number_invalid'
   | 'busy'
   | 'disk_full'
   | 'too_many_requests'
