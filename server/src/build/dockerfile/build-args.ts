@@ -56,6 +56,7 @@ function addGlobalArg(
   { buildArgs }: ArgOptions,
   expander: Expander,
 ): void {
+  expander.spend(values.size, instruction);
   const before = new Map(values);
   for (const entry of instruction.entries) {
     const name = expander.word(entry.name, variablesOf(before), instruction);

@@ -1,5 +1,6 @@
 import type { Place } from './instruction.ts';
 import { nearestWord } from './nearest-word.ts';
+import { newStepMeter } from './shell-pattern.ts';
 import { expandShell, ShellSyntaxError } from './shell-lexer.ts';
 import type { Lookup, ShellOptions, ShellResult } from './shell-lexer.ts';
 import type { Finding } from './warning.ts';
@@ -11,14 +12,20 @@ export interface Variables {
   readonly names: () => readonly string[];
 }
 
-/** How much all expansions of a stage may add to what is written. */
-const MAX_GROWTH_CHARS = 32 * 1024 * 1024;
+/**
+ * What expanding a stage may cost, in characters and list entries: enough for any file that people write,
+ * and an end for one that doubles a variable in each line.
+ */
+const MAX_COST = 16 * 1024 * 1024;
+const MAX_FINDINGS = 100;
 const MAX_HEREDOC_CHARS = 4 * 1024 * 1024;
 
 /** Expands the words of a stage's instructions, and gathers the variables that were not set. */
 export class Expander {
   readonly findings: Finding[] = [];
-  #growthChars = 0;
+  readonly #meter = newStepMeter();
+  #cost = 0;
+  #findingCount = 0;
 
   word(word: Word, variables: Variables, place: Place): string {
     return this.#expand(word, { variables, place, escape: place.escape }).text;
@@ -35,17 +42,21 @@ export class Expander {
     return this.#expand({ text, offset: 0 }, { variables, place, ...options }).text;
   }
 
+  /** Counts work that grows with what earlier instructions have set. */
+  spend(cost: number, { line, keyword }: Place): void {
+    this.#cost += cost;
+    if (this.#cost > MAX_COST) throw line.error(keyword.offset, 'the variables of the file become too large');
+  }
+
   #expand(word: Word, context: ShellOptions & { variables: Variables; place: Place }): ShellResult {
-    const result = tryExpand(word, context);
-    this.#growthChars += Math.max(0, result.text.length - word.text.length);
-    if (this.#growthChars > MAX_GROWTH_CHARS) {
-      throw context.place.line.error(word.offset, 'the values of the stage become too long');
-    }
+    const result = tryExpand(word, { ...context, meter: this.#meter });
+    this.spend(Math.max(0, result.text.length - word.text.length), context.place);
     for (const name of result.unset) this.#report(name, word, context);
     return result;
   }
 
   #report(name: string, word: Word, { variables, place }: { variables: Variables; place: Place }): void {
+    if (++this.#findingCount > MAX_FINDINGS) return;
     const nearest = nearestWord(name, variables.names());
     const guess = nearest === undefined ? '' : ` (did you mean $${nearest}?)`;
     const position = place.line.positionOf(word.offset);

@@ -30,7 +30,9 @@ export function undeclaredArgs(dockerfile: Dockerfile, options: ArgOptions): Fin
 }
 
 const unsetNames = (word: Word, globals: ArgValues, escape: string): string[] =>
-  expandShell(word.text, (name) => globals.get(name), { escape }).unset.filter((name) => !globals.has(name));
+  expandShell(word.text, (name) => globals.get(name), { escape })
+    .unset.filter((name) => !globals.has(name))
+    .slice(0, 10);
 
 /** Without any --build-arg, FROM would name no image. */
 export function invalidDefaults(dockerfile: Dockerfile, options: ArgOptions): Finding[] {
@@ -39,7 +41,7 @@ export function invalidDefaults(dockerfile: Dockerfile, options: ArgOptions): Fi
   if (!defaults) return [];
   return dockerfile.stages
     .filter((stage) => stage.from.image.text.includes('$'))
-    .filter((stage) => !hasValidDefault(stage, dockerfile, defaults))
+    .filter((stage) => !hasValidDefault(stage, dockerfile, defaults, expander))
     .map(({ from }) => {
       const message = `Default value for ARG ${from.image.text} results in empty or invalid base image name`;
       return findingAt('InvalidDefaultArgInFrom', message, from, from.image.offset);
@@ -56,9 +58,14 @@ function tryDefaults(dockerfile: Dockerfile, options: ArgOptions, expander: Expa
   }
 }
 
-function hasValidDefault({ from, index }: Stage, { stages }: Dockerfile, defaults: ArgValues): boolean {
+function hasValidDefault(
+  { from, index }: Stage,
+  { stages }: Dockerfile,
+  defaults: ArgValues,
+  expander: Expander,
+): boolean {
   try {
-    const name = new Expander().word(from.image, variablesOf(defaults), from);
+    const name = expander.word(from.image, variablesOf(defaults), from);
     const isStage = stages.slice(0, index).some((stage) => stage.name === name.toLowerCase());
     return isStage || isImageReference(name);
   } catch (error) {

@@ -34,11 +34,15 @@ const checks: readonly Check[] = [
   withoutEffect,
 ];
 
+/** More of them would help nobody. */
+const MAX_WARNINGS = 500;
+
 /** Checks a file against every rule, in the order of its lines. */
 export function lintDockerfile(dockerfile: Dockerfile, options: ArgOptions): Warning[] {
   return checks
     .flatMap((check) => check(dockerfile, options))
     .toSorted((a, b) => a.position.line - b.position.line || a.position.column - b.position.column)
+    .slice(0, MAX_WARNINGS)
     .map((finding) => toWarning(dockerfile.source, finding));
 }
 

@@ -27,9 +27,20 @@ export class LogicalLine {
   }
 
   positionOf(offset: number): Position {
-    const piece = this.#pieces.findLast((candidate) => candidate.offset <= offset) ?? this.#pieces[0];
+    const piece = this.#pieceAt(offset);
     if (!piece) return { line: 1, column: 1 };
     return { line: piece.line, column: piece.column + Math.max(0, offset - piece.offset) };
+  }
+
+  /** The last piece that starts at the offset or before it. */
+  #pieceAt(offset: number): Piece | undefined {
+    let [low, high] = [0, this.#pieces.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((this.#pieces[middle]?.offset ?? Infinity) <= offset) low = middle;
+      else high = middle;
+    }
+    return this.#pieces[low];
   }
 
   get range(): SourceRange {

@@ -9,6 +9,8 @@ export interface MountFlag {
   readonly type: MountType;
   readonly fields: ReadonlyMap<string, string>;
   readonly word: Word;
+  /** How many mounts of its type come before it in the instruction. */
+  readonly number: number;
 }
 
 /** Keys by type, and the one spelling that is used inside for each of their spellings. */
@@ -27,8 +29,18 @@ const keys: Readonly<Record<MountType, Readonly<Record<string, string>>>> = {
 /** Keys that may stand without a value, which then is true. */
 const switches = new Set(['readonly', 'readwrite', 'required']);
 
-/** Reads the value of one `--mount` flag. */
-export function parseMountFlag(word: Word, line: LogicalLine): MountFlag {
+/** Reads the values of an instruction's `--mount` flags. */
+export function parseMountFlags(words: readonly Word[], line: LogicalLine): MountFlag[] {
+  const counts = new Map<MountType, number>();
+  return words.map((word) => {
+    const flag = parseMountFlag(word, line);
+    const number = counts.get(flag.type) ?? 0;
+    counts.set(flag.type, number + 1);
+    return { ...flag, number };
+  });
+}
+
+function parseMountFlag(word: Word, line: LogicalLine): Omit<MountFlag, 'number'> {
   const pairs = splitFields(word, line).map((field) => splitField(field, word, line));
   const type = typeOf(pairs, word, line);
   const fields = new Map<string, string>();

@@ -147,12 +147,7 @@ class MountResolver {
   }
 
   #ssh(): SshMount {
-    const sshMounts = this.#scope.stage.instructions;
-    const mounts = sshMounts.flatMap((one) =>
-      one.kind === 'run' && one.line === this.#place.line ? one.mounts : [],
-    );
-    const number = mounts.filter(({ type }) => type === 'ssh').indexOf(this.#flag);
-    const target = this.#absolute(this.#text('target') ?? `/run/buildkit/ssh_agent.${Math.max(0, number)}`);
+    const target = this.#absolute(this.#text('target') ?? `/run/buildkit/ssh_agent.${this.#flag.number}`);
     const id = this.#text('id') ?? 'default';
     return {
       type: 'ssh',

@@ -2,6 +2,8 @@
 export function nearestWord(word: string, known: readonly string[]): string | undefined {
   if (word.length > MAX_WORD_CHARS) return undefined;
   const [best] = known
+    .slice(0, MAX_CANDIDATES)
+    .filter((candidate) => Math.abs(candidate.length - word.length) <= 3)
     .map((candidate) => ({ candidate, distance: distance(word.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ candidate, distance: edits }) => edits <= allowedEdits(candidate))
     .toSorted((a, b) => a.distance - b.distance);
@@ -9,6 +11,7 @@ export function nearestWord(word: string, known: readonly string[]): string | un
 }
 
 const MAX_WORD_CHARS = 64;
+const MAX_CANDIDATES = 1000;
 
 const allowedEdits = (word: string): number => (word.length <= 2 ? 1 : word.length <= 5 ? 2 : 3);
 

@@ -17,7 +17,9 @@ export function parseFrom(context: ArgumentContext): FromInstruction {
     throw line.error(asKeyword?.offset ?? keyword.offset, 'FROM takes an image, or an image AS a name');
   }
   if (asKeyword.text.toLowerCase() !== 'as') {
-    throw line.error(asKeyword.offset, `FROM has ${asKeyword.text} after the image`, { suggestion: 'AS' });
+    throw line.error(asKeyword.offset, `FROM has ${JSON.stringify(asKeyword.text)} after the image`, {
+      suggestion: 'AS',
+    });
   }
   requireStageName(alias, context);
   return { ...head, image, alias, asKeyword };

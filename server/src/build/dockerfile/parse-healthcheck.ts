@@ -15,7 +15,9 @@ export function parseHealthcheck(context: ArgumentContext): HealthcheckInstructi
   const name = type.text.toUpperCase();
   if (name === 'NONE') return { ...place, timing: requireNothing(command, context) };
   if (name !== 'CMD')
-    throw context.place.line.error(type.offset, `HEALTHCHECK has no ${type.text}`, { suggestion: 'CMD' });
+    throw context.place.line.error(type.offset, `HEALTHCHECK has no form ${JSON.stringify(type.text)}`, {
+      suggestion: 'CMD',
+    });
   if (command.text === '') throw context.place.line.error(type.offset, 'HEALTHCHECK CMD needs a command');
   return { ...place, command: parseCommandForm(command, context), timing: parseTiming(context) };
 }

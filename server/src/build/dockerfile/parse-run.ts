@@ -1,7 +1,7 @@
 import { parseCommandForm, requireText } from './argument.ts';
 import type { ArgumentContext } from './argument.ts';
 import type { RunInstruction } from './instruction.ts';
-import { parseMountFlag } from './mount-flag.ts';
+import { parseMountFlags } from './mount-flag.ts';
 import { nearestWord } from './nearest-word.ts';
 
 const networkModes = ['default', 'none', 'host'] as const;
@@ -19,7 +19,7 @@ export function parseRun(context: ArgumentContext): RunInstruction {
     ...place,
     command,
     heredocs,
-    mounts: flags.list('mount').map((word) => parseMountFlag(word, place.line)),
+    mounts: parseMountFlags(flags.list('mount'), place.line),
     network: parseMode('network', networkModes, context),
     security: parseMode('security', securityModes, context),
   };

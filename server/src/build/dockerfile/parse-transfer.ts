@@ -10,11 +10,6 @@ import type { Word } from './word.ts';
 export function parseCopy(context: ArgumentContext): CopyInstruction {
   const { flags, place } = context;
   const from = flags.text('from');
-  if (from?.text.includes('$')) {
-    throw place.line.error(from.offset, `--from does not expand variables: ${from.text}`, {
-      hint: 'Give the image a stage of its own, FROM … AS a name, and copy from that.',
-    });
-  }
   if (from?.text === '') throw place.line.error(from.offset, '--from is empty');
   const isParents = { keepsParents: flags.boolean('parents') };
   return { kind: 'copy', ...parseTransfer(context), ...isParents, ...(from ? { from } : {}) };

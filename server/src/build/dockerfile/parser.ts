@@ -81,10 +81,11 @@ export function splitCommand(
 function unknownInstruction(line: LogicalLine, keyword: Word): Error {
   const word = keyword.text.length > 40 ? `${keyword.text.slice(0, 40)}…` : keyword.text;
   const suggestion = nearestWord(keyword.text, commandNames);
+  const hint = 'A line that belongs to the one before it needs an escape character at the end of that one.';
   return line.error(
     keyword.offset,
     `unknown instruction ${word}`,
-    suggestion === undefined ? {} : { suggestion },
+    suggestion === undefined ? { hint } : { suggestion },
   );
 }
 

@@ -22,6 +22,10 @@ export function resolveRun(instruction: RunInstruction, state: StageState, scope
   const mounts = instruction.mounts.map((mount) => resolveMount(mount, instruction, state, scope));
   const what = { ...commandOf(instruction, state), mounts, network, security, user, workdir };
   const stableEnv = env.filter(({ name }) => !proxyNames.includes(name));
+  scope.expander.spend(
+    stableEnv.reduce((chars, { name, value }) => chars + name.length + value.length, 0),
+    instruction,
+  );
   const cacheKey = canonicalJson({ kind: 'run', ...what, mounts: mounts.map(keyOfMount), env: stableEnv });
   const createdBy = `RUN ${argPrefix(env, argNames)}${what.argv.join(' ')}`;
   return {
@@ -30,9 +34,11 @@ export function resolveRun(instruction: RunInstruction, state: StageState, scope
   };
 }
 
-/** Where a stage's files come from is known by their content; a cache's content never counts. */
-const keyOfMount = (mount: Mount): object =>
-  mount.type === 'bind' ? { ...mount, from: mount.from.kind } : mount;
+/** Where files come from is known by their content: stages may be renumbered, tags may move. */
+function keyOfMount(mount: Mount): object {
+  if (mount.type === 'bind') return { ...mount, from: mount.from.kind };
+  return mount.type === 'cache' && mount.from ? { ...mount, from: mount.from.kind } : mount;
+}
 
 type Command = Pick<RunStep, 'argv' | 'script'>;
 

@@ -39,6 +39,7 @@ export function resolveStage(plan: BuildPlan, stage: StagePlan, base: StageState
   let state = withConfig(base, { onbuild: [] });
   const warnings: Warning[] = [];
   for (const instruction of stage.instructions) {
+    expander.spend(sizeOf(state), instruction);
     const resolved = resolveInstruction(instruction, state, scope);
     steps.push(resolved.step);
     state = resolved.state;
@@ -52,6 +53,16 @@ export function resolveStage(plan: BuildPlan, stage: StagePlan, base: StageState
     config: labelled(plan, stage, state),
     warnings: withoutSkipped(warnings, plan.skippedRules),
   };
+}
+
+/** Copying an entry costs about as much as this many characters of expanding. */
+const ENTRY_COST = 8;
+
+/** What an instruction may have to copy. */
+function sizeOf({ config, args }: StageState): number {
+  const { env, exposedPorts, volumes, labels } = config;
+  const lists = env.length + args.size + exposedPorts.length + volumes.length;
+  return ENTRY_COST * (lists + Object.keys(labels).length);
 }
 
 function labelled(plan: BuildPlan, stage: StagePlan, { config }: StageState): ImageConfig {

@@ -1,3 +1,4 @@
+import { createPathMatcher, PathPatternError } from '@atoll/protocol';
 import { canonicalJson } from './cache-key.ts';
 import { heredocText } from './heredoc.ts';
 import type { AddInstruction, CopyInstruction } from './instruction.ts';
@@ -68,7 +69,7 @@ function transferFields(instruction: Transfer, state: StageState, scope: Scope):
     ...(chown ? { chown: expand(chown) } : {}),
     ...(mode === undefined ? {} : { chmod: mode }),
     isLink,
-    exclude: exclude.map(expand),
+    exclude: exclude.map((word) => resolvePattern(word, instruction, expand)),
   };
 }
 
@@ -81,6 +82,17 @@ function resolveDestination(instruction: Transfer, state: StageState, expand: Ex
     destination.offset,
     `with several sources the destination is a directory and must end with "/"`,
   );
+}
+
+function resolvePattern(word: Word, { line }: Transfer, expand: Expand): string {
+  const pattern = expand(word);
+  try {
+    createPathMatcher([pattern]);
+    return pattern;
+  } catch (error) {
+    if (error instanceof PathPatternError) throw line.error(word.offset, error.message);
+    throw error;
+  }
 }
 
 function resolveMode(chmod: Word, { line }: Transfer, expand: Expand): string {

@@ -1,3 +1,5 @@
+import { newStepMeter } from './shell-pattern.ts';
+import type { StepMeter } from './shell-pattern.ts';
 import { substitute } from './shell-substitution.ts';
 import { SplitWords } from './split-words.ts';
 
@@ -13,6 +15,8 @@ export interface ShellOptions {
   readonly keepsUnset?: boolean;
   /** How long the result may be. */
   readonly maxChars?: number;
+  /** What matching patterns may cost; shared by expansions that belong together. */
+  readonly meter?: StepMeter;
 }
 
 export type Lookup = (name: string) => string | undefined;
@@ -52,6 +56,7 @@ class ShellLexer {
   readonly #options: ShellOptions;
   readonly #unset = new Set<string>();
   readonly #maxChars: number;
+  readonly #meter: StepMeter;
   #at = 0;
   #depth = 0;
 
@@ -60,6 +65,7 @@ class ShellLexer {
     this.#lookup = lookup;
     this.#options = options;
     this.#maxChars = options.maxChars ?? MAX_EXPANDED_CHARS;
+    this.#meter = options.meter ?? newStepMeter();
   }
 
   run(): ShellResult {
@@ -163,7 +169,7 @@ class ShellLexer {
     if (value === undefined && this.#options.keepsUnset) return this.#text.slice(start, this.#at);
     if (value === undefined && keepsEscapes) this.#unset.add(name);
     try {
-      return substitute({ name, modifier, operand, replacement, value });
+      return substitute({ name, modifier, operand, replacement, value, meter: this.#meter });
     } catch (error) {
       throw error instanceof Error ? new ShellSyntaxError(start, error.message) : error;
     }

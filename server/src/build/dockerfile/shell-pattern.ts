@@ -6,29 +6,38 @@ interface Literal {
   readonly character: string;
 }
 
-/** Steps of matching that one substitution may take, so that no pattern can stall the server. */
-const MAX_STEPS = 20_000_000;
+/** How many steps of matching are still allowed, so that no patterns can stall the server. */
+export interface StepMeter {
+  remaining: number;
+}
+
+/** Enough for every pattern that people write: a step is one state at one character. */
+export const newStepMeter = (): StepMeter => ({ remaining: 2_000_000 });
+
+export interface PatternInput {
+  readonly pattern: string;
+  readonly value: string;
+  readonly meter: StepMeter;
+}
 
 /** How many characters at the start of the value the pattern takes, or undefined when it does not match. */
-export function matchPrefix(pattern: string, value: string, isLongest: boolean): number | undefined {
-  return new Matcher(parsePattern(pattern)).match([...value], 0, isLongest);
+export function matchPrefix({ pattern, value, meter }: PatternInput, isLongest: boolean): number | undefined {
+  return new Matcher(parsePattern(pattern), meter).match([...value], 0, isLongest);
 }
 
 /** The same from the end: both are reversed, so that the shortest match is found there too. */
-export function matchSuffix(pattern: string, value: string, isLongest: boolean): number | undefined {
-  return new Matcher(parsePattern(pattern).toReversed()).match([...value].toReversed(), 0, isLongest);
+export function matchSuffix({ pattern, value, meter }: PatternInput, isLongest: boolean): number | undefined {
+  return new Matcher(parsePattern(pattern).toReversed(), meter).match([...value].toReversed(), 0, isLongest);
 }
 
-export interface Replacement {
-  readonly pattern: string;
+export interface Replacement extends PatternInput {
   readonly replacement: string;
-  readonly value: string;
   readonly isGlobal: boolean;
 }
 
 /** Replaces the first or every longest match. */
-export function replaceMatches({ pattern, replacement, value, isGlobal }: Replacement): string {
-  const matcher = new Matcher(parsePattern(pattern));
+export function replaceMatches({ pattern, replacement, value, meter, isGlobal }: Replacement): string {
+  const matcher = new Matcher(parsePattern(pattern), meter);
   const characters = [...value];
   const output: string[] = [];
   let at = 0;
@@ -66,10 +75,11 @@ function next(characters: readonly string[], index: number): string {
 /** Runs a pattern over a value as a set of states: linear in the value, whatever the pattern. */
 class Matcher {
   readonly #tokens: readonly Token[];
-  #steps = 0;
+  readonly #meter: StepMeter;
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly Token[], meter: StepMeter) {
     this.#tokens = tokens;
+    this.#meter = meter;
   }
 
   /** The length of the shortest or longest match that starts at `start`. */
@@ -85,8 +95,8 @@ class Matcher {
   }
 
   #advance(states: ReadonlySet<number>, character: string): Set<number> {
-    this.#steps += states.size;
-    if (this.#steps > MAX_STEPS) throw new Error('the pattern takes too long to match');
+    this.#meter.remaining -= states.size;
+    if (this.#meter.remaining < 0) throw new Error('the pattern takes too long to match');
     const following = new Set<number>();
     for (const state of states) {
       const token = this.#tokens[state];

@@ -1,4 +1,5 @@
 import { matchPrefix, matchSuffix, replaceMatches } from './shell-pattern.ts';
+import type { StepMeter } from './shell-pattern.ts';
 
 /** `${name<modifier>operand}`, or `${name/operand/replacement}`. */
 export interface Substitution {
@@ -7,21 +8,22 @@ export interface Substitution {
   readonly operand: string;
   readonly replacement: string;
   readonly value: string | undefined;
+  readonly meter: StepMeter;
 }
 
 /** What a substitution stands for. Throws what `${x:?message}` asks for. */
 export function substitute(substitution: Substitution): string {
-  const { modifier, operand, replacement, value = '' } = substitution;
+  const { modifier, operand: pattern, replacement, value = '', meter } = substitution;
   switch (modifier) {
     case '#':
     case '##':
-      return value.slice(matchPrefix(operand, value, modifier === '##') ?? 0);
+      return value.slice(matchPrefix({ pattern, value, meter }, modifier === '##') ?? 0);
     case '%':
     case '%%':
-      return value.slice(0, value.length - (matchSuffix(operand, value, modifier === '%%') ?? 0));
+      return value.slice(0, value.length - (matchSuffix({ pattern, value, meter }, modifier === '%%') ?? 0));
     case '/':
     case '//':
-      return replaceMatches({ pattern: operand, replacement, value, isGlobal: modifier === '//' });
+      return replaceMatches({ pattern, replacement, value, meter, isGlobal: modifier === '//' });
     default:
       return substituteByState(substitution);
   }

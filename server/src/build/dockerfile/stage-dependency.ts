@@ -36,6 +36,11 @@ const dependency = (from: Word, place: Place, stages: readonly Stage[]): Depende
 /** Finds a stage by its number or its name (the last one of that name), else takes the text for an image. */
 export function resolveOrigin(from: Word, place: Place, stages: readonly Stage[]): FileOrigin {
   const { text } = from;
+  if (text.includes('$')) {
+    throw place.line.error(from.offset, `from does not expand variables: ${text}`, {
+      hint: 'Give the image a stage of its own, FROM … AS a name, and take files from that.',
+    });
+  }
   if (/^\d+$/.test(text)) return stageByIndex(from, place, stages);
   const stage = stages.findLast(({ name }) => name === text.toLowerCase());
   if (stage) return { kind: 'stage', index: stage.index };
@@ -47,6 +52,6 @@ export function resolveOrigin(from: Word, place: Place, stages: readonly Stage[]
 function stageByIndex({ text, offset }: Word, place: Place, stages: readonly Stage[]): FileOrigin {
   const index = Number(text);
   if (index < stages.length) return { kind: 'stage', index };
-  const hint = `The file has ${stages.length} stages, counted from 0.`;
+  const hint = `Stages are counted from 0; the last is ${stages.length - 1}.`;
   throw place.line.error(offset, `there is no stage ${text}`, { hint });
 }

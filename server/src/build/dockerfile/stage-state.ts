@@ -44,8 +44,7 @@ export function variablesOfState({ config, args }: StageState): Variables {
 
 /** Replaces values where they stand and appends new names. */
 export function setEnv(env: readonly EnvEntry[], entries: readonly EnvEntry[]): EnvEntry[] {
-  const values = new Map([...env, ...entries].map(({ name, value }) => [name, value]));
-  return [...values].map(([name, value]) => ({ name, value }));
+  return [...new Map([...env, ...entries].map((entry) => [entry.name, entry])).values()];
 }
 
 export const withConfig = (state: StageState, change: Partial<ImageConfig>): StageState => ({
