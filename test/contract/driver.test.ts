@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { tempDir } from '../fixtures/temp-dir.ts';
 import { openDriverStand } from './driver-stand.ts';
@@ -111,6 +112,27 @@ describe.each(kinds.filter(({ needsRoot }) => isRoot || !needsRoot))(
       expect(await agent.isHealthy()).toBe(true);
       await second.remove(slot.id);
       await second.remove(prepared.id);
+      expect(await stand.census()).toEqual([]);
+    });
+
+    test('a frozen sandbox stands still, runs, and goes on where it was', async () => {
+      const { driver } = stand;
+      const { slot, agent } = await stand.newSandbox();
+      await driver.freeze(slot.id);
+      await driver.freeze(slot.id);
+      const before = await driver.stats(slot.id);
+      await sleep(300);
+      expect((await driver.stats(slot.id)).cpuUsageMs).toBe(before.cpuUsageMs);
+      expect(await driver.state(slot.id)).toBe('running');
+      await driver.thaw(slot.id);
+      await driver.thaw(slot.id);
+      expect(await agent.isHealthy()).toBe(true);
+    });
+
+    test('a frozen sandbox can be removed', async () => {
+      const { slot } = await stand.newSandbox();
+      await stand.driver.freeze(slot.id);
+      await stand.driver.remove(slot.id);
       expect(await stand.census()).toEqual([]);
     });
 

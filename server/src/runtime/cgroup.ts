@@ -29,6 +29,9 @@ export interface Cgroups {
   /** Processes of the group and the groups below it; none if it is absent. */
   pids(name: string): Promise<number[]>;
   stats(name: string): Promise<CgroupStats | undefined>;
+  /** Stops every process of the group where it is; resolves when all stand still. */
+  freeze(name: string): Promise<void>;
+  thaw(name: string): Promise<void>;
   /** Kills everything in the group, frozen or not; resolves when nothing is left in it. */
   kill(name: string): Promise<void>;
   /** Kills what is left and removes the group. Idempotent. */
@@ -49,6 +52,7 @@ export interface CgroupsOptions {
 
 const CPU_PERIOD_US = 100_000;
 const KILL_TIMEOUT_MS = 5_000;
+const FREEZE_TIMEOUT_MS = 5_000;
 /** From the first to the last pause between two looks at a group that is being killed. */
 const KILL_PAUSE_MS = [1, 1, 2, 5, 10, 20] as const;
 const V2_CONTROLLERS = ['cpu', 'memory', 'pids'];
@@ -95,6 +99,8 @@ export function createCgroups({ layout, instanceId, base = '' }: CgroupsOptions)
       const usage = await files.usage(join(parent, name)).catch(ignoreAbsent);
       return usage && { ...usage, processCount: (await pids(name)).length };
     },
+    freeze: (name) => freeze(files, join(parent, name)),
+    thaw: (name) => files.thaw(join(parent, name)),
     kill,
     remove: async (name) => {
       await kill(name);
@@ -108,6 +114,15 @@ export function createCgroups({ layout, instanceId, base = '' }: CgroupsOptions)
   };
 }
 
+/** The kernel stops one process after the other; a process in a system call keeps it waiting for a moment. */
+async function freeze(files: CgroupFiles, group: string): Promise<void> {
+  const deadline = Date.now() + FREEZE_TIMEOUT_MS;
+  while (!(await files.freeze(group))) {
+    if (Date.now() > deadline) throw new Error(`the processes of ${group} do not stand still`);
+    await sleep(1);
+  }
+}
+
 type Usage = Omit<CgroupStats, 'processCount'>;
 
 interface CgroupFiles {
@@ -116,6 +131,8 @@ interface CgroupFiles {
   makeUsable(group: string): Promise<void>;
   limit(group: string, limits: CgroupLimits): Promise<void>;
   usage(group: string): Promise<Usage>;
+  /** Asks for the freeze and answers whether all stand still. */
+  freeze(group: string): Promise<boolean>;
   thaw(group: string): Promise<void>;
 }
 
@@ -148,6 +165,10 @@ function v2Files(root: string): CgroupFiles {
         cpuUsageMs: (cpu.get('usage_usec') ?? 0) / 1000,
         memoryBytes: Math.max(0, current - (memory.get('inactive_file') ?? 0)),
       };
+    },
+    freeze: async (group) => {
+      await write(join(root, group), 'cgroup.freeze', '1');
+      return parseFlat(await read(join(root, group), 'cgroup.events')).get('frozen') === 1;
     },
     thaw: async (group) => {
       await write(join(root, group), 'cgroup.freeze', '0').catch(ignoreAbsent);
@@ -194,6 +215,11 @@ function v1Files(mounts: ReadonlyMap<string, string>): CgroupFiles {
         cpuUsageMs: cpuNs / 1e6,
         memoryBytes: Math.max(0, current - (memory.get('total_inactive_file') ?? 0)),
       };
+    },
+    freeze: async (group) => {
+      const dir = join(mountOf('freezer'), group);
+      await write(dir, 'freezer.state', 'FROZEN');
+      return (await read(dir, 'freezer.state')).trim() === 'FROZEN';
     },
     thaw: async (group) => {
       const freezer = mounts.get('freezer');

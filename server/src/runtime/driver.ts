@@ -81,6 +81,13 @@ export interface RuntimeDriver {
   start(slot: Slot, spec: SandboxSpec, signal: AbortSignal): Promise<SlotEndpoint>;
   /** Kills what runs in the slot and frees everything the driver made for it. Idempotent; also of unknown slots. */
   remove(slotId: string): Promise<void>;
+  /**
+   * Stops everything in a running slot where it is, in memory, and resolves when all stands still. Idempotent. A frozen
+   * slot answers nothing: only `thaw`, `remove` and `state` may be asked of it.
+   */
+  freeze(slotId: string): Promise<void>;
+  /** Lets a frozen slot go on. Idempotent. */
+  thaw(slotId: string): Promise<void>;
   state(slotId: string): Promise<SlotState>;
   /** Zeros for a slot that is absent. */
   stats(slotId: string): Promise<SlotStats>;

@@ -41,6 +41,10 @@ export async function createFakeDriver({ runDir, log }: FakeDriverOptions): Prom
       await killAll(dirOf(slotId));
       await rm(dirOf(slotId), { recursive: true, force: true });
     },
+    freeze: async (slotId) => void (await stopAll(dirOf(slotId))),
+    thaw: async (slotId) => {
+      for (const { pid } of await processesOf(dirOf(slotId))) send(pid, 'SIGCONT');
+    },
     state: (slotId) => stateOf(dirOf(slotId)),
     stats: async (slotId) => {
       const rows = await processesOf(dirOf(slotId));
@@ -103,24 +107,28 @@ async function processesOf(dir: string): Promise<ProcessRow[]> {
   return processTree(await readProcessTable(), isAgent);
 }
 
-/**
- * The children of a killed process belong to nobody and would be lost, so all are stopped, until no new ones show up,
- * before the first is killed.
- */
-async function killAll(dir: string): Promise<void> {
-  const deadline = Date.now() + KILL_TIMEOUT_MS;
+/** Stops all, until no new ones show up; answers who stands still. */
+async function stopAll(dir: string): Promise<Set<number>> {
   const stopped = new Set<number>();
   for (;;) {
-    const pids = (await processesOf(dir)).map((row) => row.pid);
-    const fresh = pids.filter((pid) => !stopped.has(pid));
+    const fresh = (await processesOf(dir)).map(({ pid }) => pid).filter((pid) => !stopped.has(pid));
+    if (fresh.length === 0) return stopped;
     for (const pid of fresh) {
       stopped.add(pid);
       send(pid, 'SIGSTOP');
     }
-    if (fresh.length === 0) for (const pid of stopped) send(pid, 'SIGKILL');
-    if (pids.length === 0) return;
+  }
+}
+
+/** The children of a killed process belong to nobody and would be lost, so all are stopped before the first is killed. */
+async function killAll(dir: string): Promise<void> {
+  const deadline = Date.now() + KILL_TIMEOUT_MS;
+  for (;;) {
+    const pids = await stopAll(dir);
+    if (pids.size === 0) return;
+    for (const pid of pids) send(pid, 'SIGKILL');
     if (Date.now() > deadline) throw new Error(`processes of ${dir} do not end`);
-    if (fresh.length === 0) await sleep(KILL_PAUSE_MS);
+    await sleep(KILL_PAUSE_MS);
   }
 }
 

@@ -83,6 +83,8 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       await operations.cancel(slotId);
       await remove(context, slotId);
     },
+    freeze: (slotId) => options.cgroups.freeze(slotId),
+    thaw: (slotId) => options.cgroups.thaw(slotId),
     state: async (slotId) => {
       const { dir, mainState } = slotPaths(paths, slotId);
       if (await isContainerAlive(mainState, mainIdOf(slotId))) return 'running';

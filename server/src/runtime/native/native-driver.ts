@@ -78,6 +78,8 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
       await operations.cancel(slotId);
       await remove(context, slotId);
     },
+    freeze: (slotId) => cgroups.freeze(slotId),
+    thaw: (slotId) => cgroups.thaw(slotId),
     state: async (slotId) => {
       if ((await cgroups.pids(slotId)).length > 0) return 'running';
       return (await exists(nativeSlotPaths(paths, slotId).bundle)) ? 'stopped' : 'absent';
