@@ -1,5 +1,5 @@
-import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { createReadStream, createWriteStream, existsSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ApiError } from '@atoll/protocol';
@@ -18,9 +18,20 @@ export interface BlobStore {
   adopt(digest: string, file: string): Promise<void>;
   /** Holds files on their way in; emptied on opening. */
   readonly tempDir: string;
+  /** Everything that is here. */
+  digests(): string[];
+  sizeBytes(digest: string): number;
+  /** Moves a blob out of sight, in one step. Its bytes stay until the trash is emptied. */
+  discard(digest: string): void;
+  emptyTrash(): Promise<void>;
+  /** Takes back what a power loss made needed again, and empties the trash. */
+  recoverTrash(isNeeded: (digest: string) => boolean): Promise<void>;
   /** Resolves when no copy is in flight. */
   settled(): Promise<void>;
 }
+
+const algorithms = ['sha256', 'sha512'] as const;
+const namesIn = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);
 
 const COPY_TIMEOUT_MS = 30 * 60_000;
 
@@ -29,6 +40,8 @@ export async function openBlobStore(dir: string, closing: AbortSignal): Promise<
   const tempDir = join(dir, 'tmp');
   await rm(tempDir, { recursive: true, force: true });
   await mkdir(tempDir, { recursive: true, mode: 0o700 });
+  const trash = join(dir, 'trash');
+  await mkdir(trash, { recursive: true, mode: 0o700 });
   const flights = createSingleFlight<void>();
   const path = (digest: string): string => join(dir, digestPath(digest));
   const has = (digest: string): boolean => existsSync(path(digest));
@@ -42,6 +55,9 @@ export async function openBlobStore(dir: string, closing: AbortSignal): Promise<
       await rm(temp, { force: true });
     }
   };
+  const emptyTrash = async (): Promise<void> => {
+    for (const name of await readdir(trash)) await rm(join(trash, name), { force: true });
+  };
   return {
     path,
     has,
@@ -52,6 +68,18 @@ export async function openBlobStore(dir: string, closing: AbortSignal): Promise<
     },
     async add(digest, sizeBytes, source, signal) {
       if (!has(digest)) await flights.join(digest, () => copy(digest, sizeBytes, source), signal);
+    },
+    digests: () =>
+      algorithms.flatMap((algorithm) => namesIn(join(dir, algorithm)).map((hex) => `${algorithm}:${hex}`)),
+    sizeBytes: (digest) => statSync(path(digest)).size,
+    discard: (digest) => renameSync(path(digest), join(trash, digest.replace(':', '-'))),
+    emptyTrash,
+    async recoverTrash(isNeeded) {
+      for (const name of await readdir(trash)) {
+        const digest = name.replace('-', ':');
+        if (isNeeded(digest) && !has(digest)) await publish(join(trash, name), path(digest));
+      }
+      await emptyTrash();
     },
     settled: flights.settled,
   };

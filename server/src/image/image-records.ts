@@ -92,6 +92,24 @@ export function createImageRecords(db: Db, now: () => number) {
            (SELECT blob_digest FROM manifest_blobs WHERE manifest_digest = ?)`,
         manifestDigest,
       )?.size ?? 0,
+    /** Of blobs that no other image has. */
+    uniqueBytes: (manifestDigest: string): number =>
+      db.get<{ size: number }>(
+        `SELECT coalesce(sum(size_bytes), 0) AS size FROM blobs WHERE digest IN
+           (SELECT blob_digest FROM manifest_blobs WHERE manifest_digest = ?1)
+           AND digest NOT IN (SELECT blob_digest FROM manifest_blobs WHERE manifest_digest <> ?1 AND blob_digest IN
+             (SELECT blob_digest FROM manifest_blobs WHERE manifest_digest = ?1))`,
+        manifestDigest,
+      )?.size ?? 0,
+    unpackedBytes: (manifestDigest: string): number =>
+      db.get<{ size: number }>(
+        `SELECT coalesce(sum(size_bytes), 0) AS size FROM layers WHERE diff_id IN
+           (SELECT diff_id FROM manifest_blobs WHERE manifest_digest = ?)`,
+        manifestDigest,
+      )?.size ?? 0,
+    tagsOf: (imageId: string): string[] =>
+      db.all<{ tag: string }>('SELECT tag FROM image_tags WHERE image_id = ?', imageId).map(({ tag }) => tag),
+    removeImage: (imageId: string): void => void db.run('DELETE FROM images WHERE id = ?', imageId),
     lease: (leaseId: string, digests: readonly string[]): void =>
       db.transaction(() => {
         for (const digest of digests) {

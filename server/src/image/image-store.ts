@@ -6,7 +6,11 @@ import type { Db } from '../store/db.ts';
 import { openBlobStore } from './blob-store.ts';
 import type { BlobStore } from './blob-store.ts';
 import { readCatalog } from './catalog.ts';
+import { createGarbageCollector } from './garbage/garbage-collector.ts';
+import type { PruneOptions, PruneReport } from './garbage/garbage-collector.ts';
+import { createGarbageRecords } from './garbage/garbage-records.ts';
 import { verifyNewName } from './image-name.ts';
+import { createImageNames } from './image-names.ts';
 import { createImageRecords } from './image-records.ts';
 import type { ImageRecords, ReferenceHolder } from './image-records.ts';
 import type { ImportRequest } from './import-request.ts';
@@ -27,7 +31,7 @@ import type { Rootfs } from './rootfs.ts';
 import { createUnpackAhead } from './unpack-ahead.ts';
 import { createRootfsMounts } from './rootfs-mounts.ts';
 
-export type { ImageDescription, ImportRequest, ResolvedImage, Rootfs };
+export type { ImageDescription, ImportRequest, PruneOptions, PruneReport, ResolvedImage, Rootfs };
 
 export interface ImageStoreOptions {
   db: Db;
@@ -53,6 +57,12 @@ export interface ImageStore {
   resolve(workspaceId: string, ref: string): ResolvedImage;
   describe(workspaceId: string, ref: string): ImageDescription;
   list(workspaceId: string): ImageDescription[];
+  /** Names an image once more. */
+  tag(workspaceId: string, ref: string, name: string): ImageDescription;
+  /** Takes away a name, or by id an image with all its names; its bytes go when nothing else needs them. */
+  remove(workspaceId: string, ref: string): void;
+  /** Frees what nothing reaches, safely beside pushes, imports and sandboxes. */
+  prune(options: PruneOptions): Promise<PruneReport>;
   acquireRootfs(manifestDigest: string, signal?: AbortSignal): Promise<Rootfs>;
   /** Keeps a manifest from garbage collection. Call it in the transaction that writes the holder. */
   addReference(manifestDigest: string, holder: ReferenceHolder): void;
@@ -62,6 +72,9 @@ export interface ImageStore {
   /** Ends unpacking in flight and unmounts every rootfs that nobody holds. */
   closeAll(): Promise<void>;
 }
+
+/** What unfinished pushes and removed images leave goes by itself. */
+const COLLECT_EVERY_MS = 3_600_000;
 
 /** Opens the images of a data directory and removes what an earlier process left half done. */
 export async function openImageStore(options: ImageStoreOptions): Promise<ImageStore> {
@@ -87,10 +100,26 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   records.endAllLeases();
   const uploads = createUploadStore(blobs.tempDir, options.uploadLimits ?? defaultUploadLimits, now);
   const unpackAhead = createUnpackAhead({ rootfs, log, closing: closing.signal });
+  const repositories = createRepositoryRecords(db, now);
+  const names = createImageNames({ records, repositories });
+  const garbageRecords = createGarbageRecords(db);
+  await blobs.recoverTrash(garbageRecords.isKnownBlob);
+  const garbage = createGarbageCollector({
+    records: garbageRecords,
+    blobs,
+    layers,
+    mounts,
+    uploads,
+    pinned: rootfs.pinned,
+    now,
+  });
+  const collectInBackground = (): void =>
+    void garbage.collect({}).catch((error: unknown) => log.warn({ err: error }, 'garbage stays on disk'));
+  const collecting = setInterval(collectInBackground, COLLECT_EVERY_MS).unref();
   const registry = createRegistry({
     blobs,
     records,
-    repositories: createRepositoryRecords(db, now),
+    repositories,
     uploads,
     onImage: (digest) => {
       if (canUnpack) unpackAhead(digest);
@@ -120,12 +149,20 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     resolve: (workspaceId, ref) => resolveImage(records, workspaceId, ref),
     describe: (workspaceId, ref) => describeByName(records, workspaceId, ref),
     list: (workspaceId) => records.list(workspaceId).map((row) => describeImage(records, row)),
+    tag: (workspaceId, ref, name) => describeByName(records, workspaceId, names.tag(workspaceId, ref, name)),
+    remove(workspaceId, ref) {
+      names.remove(workspaceId, ref);
+      collectInBackground();
+    },
+    prune: garbage.collect,
     acquireRootfs: (manifestDigest, signal) => rootfs.acquire(manifestDigest, until(signal)),
     addReference: records.addReference,
     dropReferences: records.dropReferences,
     reconcileMounts: (inUse) => mounts.reconcile(inUse),
     async closeAll() {
       closing.abort();
+      clearInterval(collecting);
+      await garbage.settled();
       await uploads.closeAll();
       await Promise.all([blobs.settled(), layers.settled()]);
       await mounts.reconcile([]);

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { randomId } from '../lib/id.ts';
 import { run } from '../lib/run.ts';
 import { digestPath } from './digest.ts';
 import { makeMountPoints } from '../runtime/mount-point.ts';
@@ -27,6 +28,11 @@ export interface LayerStore {
   readonly baseTree: string;
   /** Unpacks the layer unless it is here; who asks for one that is being unpacked waits for it. */
   ensure(diffId: string, blob: LayerBlob, signal: AbortSignal): Promise<UnpackedLayerRecord>;
+  /** Every layer that is unpacked. */
+  diffIds(): string[];
+  /** Moves a layer out of sight, in one step, and tells its size. It stays on disk until the trash is emptied. */
+  discard(diffId: string): number;
+  emptyTrash(): Promise<void>;
   /** Resolves when nothing is being unpacked. */
   settled(): Promise<void>;
 }
@@ -47,6 +53,8 @@ interface Options {
 }
 
 const TEMP = 'tmp-';
+/** Removed on opening like everything temporary. */
+const TRASH = `${TEMP}trash-`;
 const REMOVE_TIMEOUT_MS = 10 * 60_000;
 const SYNC_TIMEOUT_MS = 10 * 60_000;
 
@@ -94,9 +102,24 @@ export async function openLayerStore({ dir, limits, closing, onUnpacked }: Optio
     treePath: (diffId) => join(layerDir(diffId), 'tree'),
     ensure: async (diffId, blob, signal) =>
       find(diffId) ?? flights.join(diffId, () => unpack(diffId, blob), signal),
+    diffIds: () =>
+      ['sha256', 'sha512'].flatMap((algorithm) =>
+        namesIn(join(dir, algorithm)).map((hex) => `${algorithm}:${hex}`),
+      ),
+    discard: (diffId) => {
+      const sizeBytes = find(diffId)?.sizeBytes ?? 0;
+      renameSync(layerDir(diffId), join(dir, `${TRASH}${diffId.replace(':', '-')}-${randomId(8)}`));
+      return sizeBytes;
+    },
+    async emptyTrash() {
+      const names = (await readdir(dir)).filter((name) => name.startsWith(TRASH));
+      for (const name of names) await removeTree(join(dir, name));
+    },
     settled: flights.settled,
   };
 }
+
+const namesIn = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);
 
 async function removeLeftovers(dir: string): Promise<void> {
   for (const name of await readdir(dir)) {

@@ -41,6 +41,10 @@ export interface ImageDescription extends Provenance {
   digest: string;
   /** Config and layers as they are stored and pushed: compressed. */
   sizeBytes: number;
+  /** What removing the image alone would free of that. */
+  uniqueBytes: number;
+  /** What its unpacked layers take up beside that; 0 before the first use. */
+  unpackedBytes: number;
   layerCount: number;
   isPublic: boolean;
   createdAt: number;
@@ -74,7 +78,8 @@ export function resolveImage(records: ImageRecords, workspaceId: string, ref: st
   };
 }
 
-function findImage(records: ImageRecords, workspaceId: string, ref: string): ImageRow | undefined {
+/** As `resolveImage`, for the row alone. */
+export function findImage(records: ImageRecords, workspaceId: string, ref: string): ImageRow | undefined {
   const reference = tryParseReference(ref);
   if (reference === undefined) return undefined;
   const { workspace, repository, tag } = reference;
@@ -95,7 +100,7 @@ function findById(records: ImageRecords, workspaceId: string, id: string): Image
   return isVisible ? row : undefined;
 }
 
-function imageNotFound(ref: string): ApiError {
+export function imageNotFound(ref: string): ApiError {
   const shown = ref.length > 300 ? `${ref.slice(0, 300)}…` : ref;
   const hint = looksLikeOciReference(ref)
     ? `Sandboxes start from registered images. Register it first: \`atoll sbx image import ${shown}\`, or a Dockerfile with \`FROM ${shown}\`.`
@@ -110,6 +115,8 @@ export function describeImage(records: ImageRecords, row: ImageRow): ImageDescri
     name: nameOf(row),
     digest: row.manifest_digest,
     sizeBytes: records.sizeBytes(row.manifest_digest),
+    uniqueBytes: records.uniqueBytes(row.manifest_digest),
+    unpackedBytes: records.unpackedBytes(row.manifest_digest),
     layerCount: records.layers(row.manifest_digest).length,
     isPublic: row.is_public === 1,
     createdAt: row.created_at,

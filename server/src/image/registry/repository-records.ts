@@ -102,6 +102,14 @@ export function createRepositoryRecords(db: Db, now: () => number) {
     /** Tags something that no sandbox can start from. */
     tagArtifact: (at: Repository, tag: string, digest: string): void =>
       moveTag(db, { ...at, tag, digest }, now()),
+    isTagged: (at: Repository, digest: string): boolean =>
+      db.get(
+        `SELECT 1 FROM image_tags t LEFT JOIN images i ON i.id = t.image_id
+           WHERE t.workspace_id = ?1 AND t.repository = ?2 AND (t.digest = ?3 OR i.manifest_digest = ?3)`,
+        at.workspaceId,
+        at.repository,
+        digest,
+      ) !== undefined,
     removeTag: (at: Repository, tag: string): boolean =>
       db.transaction(() => {
         const remove = 'DELETE FROM image_tags WHERE workspace_id = ? AND repository = ? AND tag = ?';

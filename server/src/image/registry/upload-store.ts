@@ -124,6 +124,8 @@ export function createUploadStore(dir: string, limits: UploadLimits, now: () => 
       await exclusively(session, () => drop(session));
     },
     expire,
+    /** Who has an upload in flight. */
+    owners: (): string[] => [...new Set([...sessions.values()].map(({ owner }) => owner))],
     closeAll: async (): Promise<void> => {
       await Promise.all([...sessions.values()].map(drop));
     },
