@@ -1,4 +1,5 @@
 import { DockerfileError } from './dockerfile-error.ts';
+import type { DockerfileFault } from './dockerfile-error.ts';
 import type { EscapeCharacter } from './line-reader.ts';
 import { withoutLineEnd } from './source-file.ts';
 import type { SourceFile } from './source-file.ts';
@@ -20,41 +21,55 @@ export interface CheckDirective {
 
 type DirectiveName = 'syntax' | 'escape' | 'check';
 
-const pattern = /^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/;
+interface Line {
+  readonly name: DirectiveName;
+  readonly value: string;
+  readonly at: Omit<DockerfileFault, 'reason'>;
+}
 
 /** Reads `# name=value` lines until the first line that is anything else. */
 export function readDirectives(source: SourceFile): Directives {
   const values = new Map<DirectiveName, string>();
-  let lineCount = 0;
   for (const raw of source.lines) {
-    const line = withoutLineEnd(raw);
-    const name = pattern.exec(line)?.[1]?.toLowerCase();
-    if (!isDirectiveName(name)) break;
-    const at = { file: source.name, line: lineCount + 1, column: 1, quote: line };
-    if (values.has(name))
-      throw new DockerfileError({ ...at, reason: `only one ${name} directive is allowed` });
-    const value = pattern.exec(line)?.[2] ?? '';
-    if (name === 'escape' && !isEscape(value)) {
-      const column = line.lastIndexOf(value) + 1;
-      throw new DockerfileError({
-        ...at,
-        column,
-        reason: `the escape character must be \\ or \`, not ${value}`,
-      });
+    const line = parseLine(withoutLineEnd(raw), source.name, values.size + 1);
+    if (!line) break;
+    if (values.has(line.name)) {
+      throw new DockerfileError({ ...line.at, reason: `only one ${line.name} directive is allowed` });
     }
-    values.set(name, value);
-    lineCount++;
+    requireKnown(line);
+    values.set(line.name, line.value);
   }
-  return toDirectives(values, lineCount);
+  return toDirectives(values);
 }
 
-function toDirectives(values: ReadonlyMap<DirectiveName, string>, lineCount: number): Directives {
+function parseLine(quote: string, file: string, line: number): Line | undefined {
+  const [, name, text = ''] = /^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=(.*)$/.exec(quote) ?? [];
+  const [key, value] = [name?.toLowerCase(), text.trim()];
+  if (!isDirectiveName(key) || value === '') return undefined;
+  return { name: key, value, at: { file, line, column: quote.lastIndexOf(value) + 1, quote } };
+}
+
+function requireKnown({ name, value, at }: Line): void {
+  if (name === 'escape' && value !== '\\' && value !== '`') {
+    throw new DockerfileError({ ...at, reason: `the escape character must be \\ or \`, not ${value}` });
+  }
+  if (name === 'syntax' && !isDockerfileSyntax(value)) {
+    const hint = 'This builder reads the language of docker/dockerfile.';
+    throw new DockerfileError({ ...at, reason: `the file is written for another front end, ${value}`, hint });
+  }
+}
+
+/** Docker's own front end, from Docker Hub or from a mirror of it. */
+const isDockerfileSyntax = (reference: string): boolean =>
+  /^(?:[^/@]+\/)*dockerfile(?:-upstream)?(?:[:@].*)?$/.test(reference);
+
+function toDirectives(values: ReadonlyMap<DirectiveName, string>): Directives {
   const syntax = values.get('syntax');
   return {
     ...(syntax === undefined ? {} : { syntax }),
     escape: values.get('escape') === '`' ? '`' : '\\',
     check: parseCheck(values.get('check') ?? ''),
-    lineCount,
+    lineCount: values.size,
   };
 }
 
@@ -72,5 +87,3 @@ export function parseCheck(value: string): CheckDirective {
 
 const isDirectiveName = (name: string | undefined): name is DirectiveName =>
   name === 'syntax' || name === 'escape' || name === 'check';
-
-const isEscape = (value: string): value is EscapeCharacter => value === '\\' || value === '`';

@@ -131,7 +131,7 @@ test.each([
   ['many ports', `FROM scratch\n${'EXPOSE 1-65535\n'.repeat(2000)}`, 'too large'],
   [
     'many labels',
-    `FROM scratch\n${`LABEL ${Array.from({ length: 6000 }, (_, i) => `a${i}=`).join(' ')}\n`.repeat(15)}${'RUN x\n'.repeat(4000)}`,
+    `FROM scratch\n${`LABEL ${Array.from({ length: 6000 }, (_, i) => `a${i}=`).join(' ')}\n`.repeat(15)}${'LABEL x=y\n'.repeat(4000)}`,
     'too large',
   ],
 ])('%s ends with an error', (_, content, reason) => {
@@ -141,6 +141,17 @@ test.each([
 test('a long continued instruction is read in linear time', () => {
   const content = `FROM scratch\nRUN x ${'\\\n  && y '.repeat(100_000)}\n`;
   expect(faultOf(content)).toBeUndefined();
+});
+
+test.each([
+  ['carriage returns', `FROM scratch\n${`RUN ${'\r'.repeat(60_000)}x\n`.repeat(16)}`],
+  ['spaces in a directive', `# check=${' '.repeat(60_000)}\nFROM scratch\n`],
+  ['escape characters', `FROM scratch\n${`RUN ${'\\ '.repeat(30_000)}x\n`.repeat(16)}`],
+  ['slashes in a port', `FROM scratch\nEXPOSE ${'/'.repeat(60_000)}`],
+  ['quotes', `FROM scratch\n${`ENV A=${"''".repeat(20_000)}\n`.repeat(10)}`],
+  ['heredoc marks', `FROM scratch\nRUN ${'<<a '.repeat(15_000)}\n${'a\n'.repeat(15_000)}`],
+])('many %s are read in time', { timeout: 5000 }, (_, content) => {
+  faultOf(content);
 });
 
 test('a stage chain of any length is planned', () => {

@@ -38,7 +38,7 @@ export const exposeFormat = (dockerfile: Dockerfile): Finding[] =>
 export const exposeProtocolCasing = (dockerfile: Dockerfile): Finding[] =>
   portsOf(
     dockerfile,
-    ({ text }) => /\/.*[A-Z]/.test(text) && !text.includes('$'),
+    ({ text }) => /[A-Z]/.test(text.slice(text.lastIndexOf('/'))) && !text.includes('$'),
     'ExposeProtoCasing',
     (port) => `Defined protocol '${port}' in EXPOSE instruction should be lowercase`,
   );

@@ -39,7 +39,7 @@ export function resolveStage(plan: BuildPlan, stage: StagePlan, base: StageState
   let state = withConfig(base, { onbuild: [] });
   const warnings: Warning[] = [];
   for (const instruction of stage.instructions) {
-    expander.spend(sizeOf(state), instruction);
+    expander.spend(costOf(instruction, state), instruction);
     const resolved = resolveInstruction(instruction, state, scope);
     steps.push(resolved.step);
     state = resolved.state;
@@ -55,14 +55,17 @@ export function resolveStage(plan: BuildPlan, stage: StagePlan, base: StageState
   };
 }
 
-/** Copying an entry costs about as much as this many characters of expanding. */
-const ENTRY_COST = 8;
+/** Copying an entry of a list costs about as much as expanding this many characters. */
+const ENTRY_COST = 32;
 
-/** What an instruction may have to copy. */
-function sizeOf({ config, args }: StageState): number {
+/** What an instruction has to copy of what was set before it. */
+function costOf({ kind }: StageInstruction, { config, args }: StageState): number {
   const { env, exposedPorts, volumes, labels } = config;
-  const lists = env.length + args.size + exposedPorts.length + volumes.length;
-  return ENTRY_COST * (lists + Object.keys(labels).length);
+  if (kind === 'expose') return ENTRY_COST * (env.length + exposedPorts.length);
+  if (kind === 'volume') return ENTRY_COST * (env.length + volumes.length);
+  if (kind === 'label') return ENTRY_COST * (env.length + Object.keys(labels).length);
+  if (kind === 'arg' || kind === 'run') return ENTRY_COST * (env.length + args.size);
+  return ENTRY_COST * env.length;
 }
 
 function labelled(plan: BuildPlan, stage: StagePlan, { config }: StageState): ImageConfig {

@@ -38,7 +38,11 @@ export function readSource(content: string | Uint8Array, name: string): SourceFi
 }
 
 /** The text of a line as the parser sees it: without its end. */
-export const withoutLineEnd = (line: string): string => line.replace(/[\r\n]+$/, '');
+export function withoutLineEnd(line: string): string {
+  let end = line.length;
+  while (line[end - 1] === '\n' || line[end - 1] === '\r') end--;
+  return line.slice(0, end);
+}
 
 const isUtf16 = (bytes: Buffer): boolean =>
   (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
