@@ -7,7 +7,9 @@ import { testFiles } from './tensorlake-npm/file.ts';
 import { testLifecycle } from './tensorlake-npm/lifecycle.ts';
 import { testOutput } from './tensorlake-npm/output.ts';
 import { testProcesses } from './tensorlake-npm/process.ts';
+import { testPty } from './tensorlake-npm/pty.ts';
 import { testRun } from './tensorlake-npm/run.ts';
+import { testTunnels } from './tensorlake-npm/tunnel.ts';
 
 describeOnEachDriver('npm tensorlake 0.5.89', (server) => {
   describe('lifecycle', () => testLifecycle(server));
@@ -15,6 +17,8 @@ describeOnEachDriver('npm tensorlake 0.5.89', (server) => {
   describe('processes', () => inOneSandbox(server, testProcesses));
   describe('output', () => inOneSandbox(server, testOutput));
   describe('files', () => inOneSandbox(server, testFiles));
+  describe('terminals', () => inOneSandbox(server, testPty));
+  describe('tunnels', () => inOneSandbox(server, testTunnels));
 });
 
 /** The tests of a group share a sandbox: what they do in it does not meet. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { ApiError } from '@atoll/protocol';
 import type { Log } from '../lib/log.ts';
 import type { Sandboxes } from '../sandbox/sandboxes.ts';
@@ -8,6 +9,7 @@ import { namesBoth } from './address.ts';
 import { corsHeaders } from './headers.ts';
 import { proxy } from './proxy.ts';
 import { guardRequest } from './request-guard.ts';
+import { answerOn, upgrade } from './upgrade.ts';
 import { createUpstreams } from './upstream.ts';
 
 export interface GatewayOptions {
@@ -53,7 +55,40 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
     }
   };
 
+  const join = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    socket: Socket,
+    head: Buffer,
+    identifier: string,
+  ): Promise<void> => {
+    guardRequest(request);
+    const { record, endpoint, token } = reach(request, identifier);
+    const letGo = sandboxes.hold(record.id);
+    const attach = (cut: () => void) => upstreams.attach(record, cut);
+    try {
+      await upgrade(request, response, socket, head, { endpoint, token, attach });
+    } finally {
+      letGo();
+    }
+  };
+
   return {
+    /** Joins a client's WebSocket with one in a sandbox. Never rejects. */
+    upgrade: async (
+      request: IncomingMessage,
+      socket: Socket,
+      head: Buffer,
+      identifier: string,
+    ): Promise<void> => {
+      socket.on('error', () => socket.destroy());
+      const response = answerOn(request, socket);
+      try {
+        await join(request, response, socket, head, identifier);
+      } catch (error) {
+        replyError(request, response, error, log);
+      }
+    },
     /** Answers a request that is addressed to a sandbox. Never rejects. */
     handle: async (request: IncomingMessage, response: ServerResponse, identifier: string): Promise<void> => {
       if (request.method === 'OPTIONS') return void response.writeHead(204, corsHeaders).end();

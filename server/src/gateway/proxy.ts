@@ -56,7 +56,8 @@ export function proxy(request: IncomingMessage, response: ServerResponse, upstre
   });
 }
 
-function watchConnect(call: ClientRequest): void {
+/** Ends a call whose connection is not accepted in time. */
+export function watchConnect(call: ClientRequest): void {
   call.once('socket', (socket) => {
     if (!socket.connecting) return;
     const timer = setTimeout(() => call.destroy(new ConnectTimeout()), CONNECT_TIMEOUT_MS);
@@ -68,13 +69,18 @@ function watchConnect(call: ClientRequest): void {
 /** More of these before an answer is a flood; agents send one at most. */
 const MAX_INTERIM_ANSWERS = 8;
 
-/** Ends a call whose interim answers never come to an end, or that becomes another protocol. */
-function refuseDetours(call: ClientRequest, fail: (error: Error) => void): void {
+/** Ends a call whose interim answers never come to an end. */
+export function limitInterimAnswers(call: ClientRequest): void {
   let interim = 0;
   call.on('information', () => {
     interim += 1;
     if (interim > MAX_INTERIM_ANSWERS) call.destroy(new Error('too many interim answers'));
   });
+}
+
+/** Ends a call that makes a detour to its answer, or becomes another protocol. */
+function refuseDetours(call: ClientRequest, fail: (error: Error) => void): void {
+  limitInterimAnswers(call);
   // The connection is the listener's from here on, and the call tells no more.
   call.once('upgrade', (_answer, socket) => {
     socket.destroy();
@@ -86,7 +92,7 @@ function refuseDetours(call: ClientRequest, fail: (error: Error) => void): void 
  * An answer as an agent gives it. Root in a sandbox can answer in the agent's place: a redirect would make clients
  * repeat the request, with their key, wherever the sandbox says, and a status below 200 is no answer at all.
  */
-function isPlainAnswer({ statusCode = 0 }: IncomingMessage): boolean {
+export function isPlainAnswer({ statusCode = 0 }: IncomingMessage): boolean {
   const isRedirect = statusCode >= 300 && statusCode < 400 && statusCode !== 304;
   return statusCode >= 200 && statusCode < 600 && !isRedirect;
 }
@@ -101,7 +107,8 @@ const codes: Record<string, ErrorCode> = {
   ETIMEDOUT: 'upstream_timeout',
 };
 
-function explain(error: Error): ApiError {
+/** What a client is told about a call that failed. */
+export function explain(error: Error): ApiError {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   const apiCode = codes[code] ?? 'proxy_error';
   return new ApiError(apiCode, `the sandbox does not answer (${code || 'connection closed'})`, {

@@ -8,6 +8,8 @@ const KEEP_ALIVE_MS = 60_000;
  */
 export function createUpstreams() {
   const agents = new Map<string, Agent>();
+  /** Connections that have become WebSockets, which an agent no longer knows. */
+  const attached = new Map<string, Set<() => void>>();
   const keyOf = ({ id, incarnation }: { id: string; incarnation: number }) => `${id}/${incarnation}`;
   return {
     of: (record: { id: string; incarnation: number }): Agent => {
@@ -23,14 +25,26 @@ export function createUpstreams() {
       agents.set(key, agent);
       return agent;
     },
+    /** Remembers a connection of an incarnation by how it is cut, until the returned function is called. */
+    attach: (record: { id: string; incarnation: number }, cut: () => void): (() => void) => {
+      const key = keyOf(record);
+      const cuts = attached.get(key) ?? new Set();
+      attached.set(key, cuts.add(cut));
+      return () => {
+        if (cuts.delete(cut) && cuts.size === 0 && attached.get(key) === cuts) attached.delete(key);
+      };
+    },
     /** Cuts every connection to an incarnation, also those in use. */
     cut: (record: { id: string; incarnation: number }): void => {
-      agents.get(keyOf(record))?.destroy();
-      agents.delete(keyOf(record));
+      const key = keyOf(record);
+      agents.get(key)?.destroy();
+      agents.delete(key);
+      for (const cut of attached.get(key) ?? []) cut();
     },
     cutAll: (): void => {
       for (const agent of agents.values()) agent.destroy();
       agents.clear();
+      for (const cuts of [...attached.values()]) for (const cut of cuts) cut();
     },
   };
 }

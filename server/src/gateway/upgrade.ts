@@ -1,0 +1,160 @@
+import { request as httpRequest, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { ApiError } from '@atoll/protocol';
+import type { SlotEndpoint } from '../runtime/driver.ts';
+import { corsHeaders, requestHeaders, responseHeaders } from './headers.ts';
+import { explain, isPlainAnswer, limitInterimAnswers, watchConnect } from './proxy.ts';
+
+/** The agent connects to a port of the sandbox before it answers; that takes 10 s at most. */
+const ANSWER_TIMEOUT_MS = 20_000;
+/** Clients lose what comes in the segment of the 101 (tensorlake wire 0.2.8): what the sandbox says first waits. */
+const FIRST_BYTES_DELAY_MS = 25;
+/** A peer that says nothing for this long is asked by the kernel whether it is still there. */
+const KEEP_ALIVE_MS = 30_000;
+/** How long one side may take to end once the other has. */
+const END_GRACE_MS = 5_000;
+
+export interface UpgradeUpstream {
+  endpoint: SlotEndpoint;
+  token: string;
+  /** Told how to cut the connection; returns what is to be called once it has ended. */
+  attach: (cut: () => void) => () => void;
+}
+
+/** Whether a request begins a WebSocket. Other upgrades are not taken up: the request is answered as it is. */
+export const isWebSocket = ({ method, headers }: IncomingMessage): boolean =>
+  method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
+
+/** An answer on a connection that Node has let go of for an upgrade that may be refused. */
+export function answerOn(request: IncomingMessage, socket: Socket): ServerResponse {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.once('finish', () => socket.end());
+  return response;
+}
+
+/**
+ * Opens a WebSocket in the sandbox and joins it with the client's, byte for byte, with back-pressure both ways.
+ * Resolves when both have ended; rejects with what the client can still be told.
+ */
+export function upgrade(
+  request: IncomingMessage,
+  response: ServerResponse,
+  client: Socket,
+  head: Buffer,
+  upstream: UpgradeUpstream,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const call = callAgent(request, upstream);
+    const detach = upstream.attach(() => call.destroy(new Error('the sandbox has ended')));
+    const timer = setTimeout(() => call.destroy(new AnswerTimeout()), ANSWER_TIMEOUT_MS);
+    const settle = (error?: Error): void => {
+      clearTimeout(timer);
+      detach();
+      if (error === undefined || client.destroyed) resolve();
+      else if (response.headersSent) client.destroy();
+      else reject(explain(error));
+    };
+    const leave = (): void => void call.destroy();
+    client.once('close', leave);
+    call.on('error', settle);
+    call.once('response', (answer) => {
+      if (!isPlainAnswer(answer))
+        return void call.destroy(new Error(`the answer has status ${answer.statusCode}`));
+      refuse(response, answer, settle);
+    });
+    call.once('upgrade', (answer, agent, first) => {
+      clearTimeout(timer);
+      client.off('close', leave);
+      detach();
+      const detachJoined = upstream.attach(() => agent.destroy());
+      client.write(switchingHead(answer.headers));
+      agent.write(head);
+      join({ client, agent: agent as Socket, first }, () => {
+        detachJoined();
+        resolve();
+      });
+    });
+    call.end();
+  });
+}
+
+function callAgent(request: IncomingMessage, { endpoint, token }: UpgradeUpstream): ClientRequest {
+  if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined)
+    throw new ApiError('invalid_request', 'a WebSocket handshake has no body');
+  const call = httpRequest({
+    host: endpoint.host,
+    port: endpoint.port,
+    agent: false,
+    path: request.url ?? '/',
+    headers: { ...requestHeaders(request.headers, token), connection: 'Upgrade', upgrade: 'websocket' },
+    setHost: false,
+  });
+  watchConnect(call);
+  limitInterimAnswers(call);
+  return call;
+}
+
+/** Passes on why the agent does not open a WebSocket. */
+function refuse(response: ServerResponse, answer: IncomingMessage, settle: (error?: Error) => void): void {
+  response.writeHead(answer.statusCode ?? 502, { ...responseHeaders(answer.headers), ...corsHeaders });
+  answer.on('error', settle);
+  response.once('close', () => settle());
+  answer.pipe(response);
+}
+
+/** Only what the handshake itself needs: the rest of what a sandbox says here is for nobody. */
+function switchingHead(headers: IncomingHttpHeaders): string {
+  const passed = ['sec-websocket-accept', 'sec-websocket-protocol', 'sec-websocket-extensions'];
+  const lines = passed.flatMap((name) =>
+    headers[name] === undefined ? [] : [`${name}: ${String(headers[name])}`],
+  );
+  return [
+    'HTTP/1.1 101 Switching Protocols',
+    'connection: Upgrade',
+    'upgrade: websocket',
+    ...lines,
+    '',
+    '',
+  ].join('\r\n');
+}
+
+interface Joined {
+  client: Socket;
+  agent: Socket;
+  /** What the agent sent with its answer. */
+  first: Buffer;
+}
+
+function join({ client, agent, first }: Joined, onEnd: () => void): void {
+  const sides = [client, agent];
+  for (const side of sides) {
+    side.setTimeout(0);
+    side.setNoDelay(true);
+    side.setKeepAlive(true, KEEP_ALIVE_MS);
+    side.on('error', () => sides.forEach((each) => each.destroy()));
+    side.once('close', () => {
+      if (sides.every((each) => each.destroyed)) onEnd();
+      else if (side.readableEnded) endSoon(sides);
+      else sides.forEach((each) => each.destroy());
+    });
+    side.once('end', () => endSoon(sides));
+  }
+  client.pipe(agent);
+  setTimeout(() => {
+    if (agent.destroyed || client.destroyed) return;
+    client.write(first);
+    agent.pipe(client);
+  }, FIRST_BYTES_DELAY_MS);
+}
+
+/** What is on its way may still arrive; a side that does not end then is cut. */
+function endSoon(sides: readonly Socket[]): void {
+  setTimeout(() => sides.forEach((side) => side.destroy()), END_GRACE_MS).unref();
+}
+
+class AnswerTimeout extends Error {
+  readonly code = 'ETIMEDOUT';
+}
