@@ -3,6 +3,7 @@ import type { DockerfileFault } from './dockerfile-error.ts';
 import type { EscapeCharacter } from './line-reader.ts';
 import { withoutLineEnd } from './source-file.ts';
 import type { SourceFile } from './source-file.ts';
+import type { CheckDirective } from './warning.ts';
 
 /** The comments at the top of a file that speak to the builder. */
 export interface Directives {
@@ -11,12 +12,6 @@ export interface Directives {
   readonly check: CheckDirective;
   /** How many lines of the file they take. */
   readonly lineCount: number;
-}
-
-export interface CheckDirective {
-  /** Names of lint rules, or `all`. */
-  readonly skip: readonly string[];
-  readonly isError: boolean;
 }
 
 type DirectiveName = 'syntax' | 'escape' | 'check';

@@ -14,8 +14,8 @@ import { stageGraph } from './stage-graph.ts';
 import type { StagePlan } from './stage-graph.ts';
 import { parseTriggers } from './trigger.ts';
 import { unusedBuildArgs } from './unused-build-args.ts';
-import { withoutSkipped } from './warning.ts';
-import type { Warning } from './warning.ts';
+import { applyCheck } from './warning.ts';
+import type { CheckDirective, Warning } from './warning.ts';
 
 export interface PlanOptions {
   /** Name or number of the stage to build; the last one by default. */
@@ -43,8 +43,7 @@ export interface BuildPlan {
   /** Seconds since 1970 that every time stamp of the image is set to. */
   readonly sourceDateEpoch?: number;
   readonly warnings: readonly Warning[];
-  /** Lint rules that the file does not want to hear of. */
-  readonly skippedRules: readonly string[];
+  readonly check: CheckDirective;
 }
 
 /** Plans a build. Throws DockerfileError for what cannot be built whatever the base images are. */
@@ -111,24 +110,12 @@ function sourceDateEpoch({ source }: Dockerfile, buildArgs: ReadonlyMap<string, 
   throw new DockerfileError({ file: source.name, line: 1, column: 1, quote: '', reason });
 }
 
-/** Lints the file; `# check=error=true` makes an error of what is found. */
-function checkWarnings(
-  dockerfile: Dockerfile,
-  options: ArgOptions,
-): Pick<BuildPlan, 'warnings' | 'skippedRules'> {
+function checkWarnings(dockerfile: Dockerfile, options: ArgOptions): Pick<BuildPlan, 'warnings' | 'check'> {
   const given = options.buildArgs.get('BUILDKIT_DOCKERFILE_CHECK');
   const check = given === undefined ? dockerfile.directives.check : parseCheck(given);
   const found = [
     ...lintDockerfile(dockerfile, options),
     ...unusedBuildArgs(dockerfile, options.buildArgs, proxyArgs),
   ];
-  const warnings = withoutSkipped(found, check.skip);
-  const worst = warnings.find(({ rule }) => rule !== 'NoEffectOnSandboxes' && rule !== 'UnusedBuildArg');
-  if (!check.isError || !worst) return { warnings, skippedRules: check.skip };
-  const { rule, message, ...place } = worst;
-  throw new DockerfileError({
-    ...place,
-    reason: `${rule}: ${message}`,
-    hint: 'The file asks for errors with # check=error=true.',
-  });
+  return { warnings: applyCheck(found, check), check };
 }

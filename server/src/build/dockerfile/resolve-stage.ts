@@ -17,7 +17,7 @@ import type { StagePlan } from './stage-graph.ts';
 import { configStep, withConfig } from './stage-state.ts';
 import type { Resolved, Scope, StageState } from './stage-state.ts';
 import type { Step } from './step.ts';
-import { toWarning, withoutSkipped } from './warning.ts';
+import { applyCheck, toWarning } from './warning.ts';
 import type { Warning } from './warning.ts';
 
 export interface ResolvedStage {
@@ -51,7 +51,7 @@ export function resolveStage(plan: BuildPlan, stage: StagePlan, base: StageState
     steps,
     state,
     config: labelled(plan, stage, state),
-    warnings: withoutSkipped(warnings, plan.skippedRules),
+    warnings: applyCheck(warnings, plan.check),
   };
 }
 

@@ -1,3 +1,4 @@
+import { DockerfileError } from './dockerfile-error.ts';
 import type { Position, SourceFile } from './source-file.ts';
 import { withoutLineEnd } from './source-file.ts';
 
@@ -53,9 +54,24 @@ export const toWarning = (source: SourceFile, { rule, message, position }: Findi
   quote: withoutLineEnd(source.lines[position.line - 1] ?? ''),
 });
 
-/** Leaves out what `# check=skip=` names. */
-export function withoutSkipped(warnings: readonly Warning[], skip: readonly string[]): readonly Warning[] {
-  const skipped = new Set(skip.map((rule) => rule.toLowerCase()));
+/** What the file says about its own lint: rules not to hear of, and whether the others are errors. */
+export interface CheckDirective {
+  /** Names of lint rules, or `all`. */
+  readonly skip: readonly string[];
+  readonly isError: boolean;
+}
+
+/** Rules that are about this platform or this call, not about the file. */
+const neverErrors: readonly LintRule[] = ['NoEffectOnSandboxes', 'UnusedBuildArg'];
+
+/** Leaves out what `# check=skip=` names; with `error=true` the first of the rest is thrown. */
+export function applyCheck(warnings: readonly Warning[], check: CheckDirective): readonly Warning[] {
+  const skipped = new Set(check.skip.map((rule) => rule.toLowerCase()));
   if (skipped.has('all')) return [];
-  return warnings.filter(({ rule }) => !skipped.has(rule.toLowerCase()));
+  const kept = warnings.filter(({ rule }) => !skipped.has(rule.toLowerCase()));
+  const worst = check.isError && kept.find(({ rule }) => !neverErrors.includes(rule));
+  if (!worst) return kept;
+  const { rule, message, ...place } = worst;
+  const hint = 'The file asks for errors with # check=error=true.';
+  throw new DockerfileError({ ...place, reason: `${rule}: ${message}`, hint });
 }
