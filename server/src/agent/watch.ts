@@ -8,7 +8,7 @@ const agentEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('hello'), incarnation: z.number(), generation: z.number() }),
   z.object({ event: z.literal('alive') }),
   z.object({ event: z.literal('exit'), pid: z.number(), oomKilled: z.boolean().optional() }),
-  z.object({ event: z.literal('oom'), pid: z.number().optional(), reason: z.string() }),
+  z.object({ event: z.literal('oom'), pid: z.number().optional(), reason: z.string().max(64) }),
 ]);
 export type AgentEvent = z.output<typeof agentEvent>;
 
@@ -36,12 +36,15 @@ export function followAgent(
       signal,
     });
     call.once('timeout', () => call.destroy());
-    call.once('error', () => resolve());
+    call.on('error', () => resolve());
+    // An agent answers at once and as HTTP: whatever does otherwise is none.
+    call.once('information', () => call.destroy());
+    call.once('upgrade', (_response, socket) => (socket.destroy(), resolve()));
     call.once('response', (response) => {
       response.once('close', resolve);
       response.on('error', () => {});
       if (response.statusCode === 200) readEvents(response, onEvent);
-      else response.resume();
+      else response.destroy();
     });
     call.end();
   });
@@ -49,19 +52,36 @@ export function followAgent(
 
 /** Longer lines than any event of ours are noise, and would be memory. */
 const MAX_LINE_CHARS = 64 * 1024;
+/** What is read is worth this much waiting, so that no sandbox takes more than a few percent of the server. */
+const WAIT_PER_LINE_MS = 0.2;
+const WAIT_PER_KB_MS = 0.5;
 
-/** The sandbox's user can be root and so may speak in the agent's name: anything can come here. */
+/** The sandbox's user can be root and so may speak in the agent's name: anything can come here, without end. */
 function readEvents(response: IncomingMessage, onEvent: (event: AgentEvent) => void): void {
   let rest = '';
   response.setEncoding('utf8').on('data', (chunk: string) => {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
-    if (rest.length > MAX_LINE_CHARS) return void response.destroy();
-    for (const line of lines) {
-      const parsed = agentEvent.safeParse(parseJson(line));
-      if (parsed.success) onEvent(parsed.data);
-    }
+    if (rest.length > MAX_LINE_CHARS || !readLines(lines, onEvent)) return void response.destroy();
+    slowDown(response, lines.length * WAIT_PER_LINE_MS + (chunk.length / 1024) * WAIT_PER_KB_MS);
   });
+}
+
+/** False once a line is no JSON: an agent writes nothing else. */
+function readLines(lines: readonly string[], onEvent: (event: AgentEvent) => void): boolean {
+  for (const line of lines) {
+    const message = parseJson(line);
+    if (message === undefined) return false;
+    const parsed = agentEvent.safeParse(message);
+    if (parsed.success) onEvent(parsed.data);
+  }
+  return true;
+}
+
+function slowDown(response: IncomingMessage, ms: number): void {
+  if (ms < 1) return;
+  response.pause();
+  setTimeout(() => response.resume(), ms).unref();
 }
 
 function parseJson(line: string): unknown {

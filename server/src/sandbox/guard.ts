@@ -16,7 +16,7 @@ const CALM_AFTER_MS = 10_000;
 const REPORT_EVERY_MS = 5_000;
 
 /**
- * Watches over a running incarnation. The agent's event stream is its sign of life: when it breaks, one look at
+ * Watches over a sandbox from the moment it runs, and starts its idle clock. The agent's event stream is its sign of life: when it breaks, one look at
  * the runtime decides between a new stream and the end of the sandbox.
  */
 export function guard(context: SandboxContext, record: SandboxRecord, rootfs: Rootfs): void {
@@ -25,6 +25,7 @@ export function guard(context: SandboxContext, record: SandboxRecord, rootfs: Ro
   const unwatched = new AbortController();
   const { incarnation } = record;
   context.live.set(record.id, { incarnation, rootfs, unwatch: () => unwatched.abort() });
+  context.activity.restart(record.id);
   void watch(context, record, endpoint, slotId, unwatched.signal).then(() => {
     if (!unwatched.signal.aborted) context.onAgentLost(record);
   });
