@@ -72,7 +72,7 @@ async function openSandboxes(
 const terminate = (
   { sandboxes, workspaceId }: Pick<Awaited<ReturnType<typeof openSandboxes>>, 'sandboxes' | 'workspaceId'>,
   identifier: string,
-) => sandboxes.terminate(sandboxes.get(workspaceId, identifier));
+) => sandboxes.terminate(sandboxes.getToTerminate(workspaceId, identifier));
 
 /** Every sandbox that a test made ends with it. */
 async function opened(wrap?: (driver: RuntimeDriver) => RuntimeDriver) {
@@ -123,7 +123,8 @@ test('a terminate by name can be repeated', async () => {
   const { record } = await sandboxes.create(workspaceId, { ...request, name: 'twice' }, 10_000);
   await terminate({ sandboxes, workspaceId }, 'twice');
   await terminate({ sandboxes, workspaceId }, 'twice');
-  expect(sandboxes.get(workspaceId, 'twice')).toMatchObject({ id: record.id, state: 'terminated' });
+  expect(sandboxes.get(workspaceId, record.id).state).toBe('terminated');
+  expect(() => sandboxes.get(workspaceId, 'twice')).toThrow('no sandbox');
 });
 
 test('a name is free as soon as its sandbox has ended', async () => {

@@ -80,14 +80,13 @@ export function createSandboxes(options: SandboxesOptions) {
 
   const endedSince = (): number => clock.now() - options.listEndedForMs;
 
-  /** By name or id. A name that is free again means its last holder, so that a terminate can be repeated. */
+  const notFound = (identifier: string): ApiError =>
+    new ApiError('sandbox_not_found', `no sandbox ${JSON.stringify(identifier.slice(0, 80))}`);
+
+  /** Living ones by name or id; ended ones by id, because their name is free. */
   const find = (workspaceId: string, identifier: string): SandboxRecord => {
-    const record =
-      store.byName(workspaceId, identifier) ??
-      store.byId(workspaceId, identifier) ??
-      store.lastEndedByName(workspaceId, identifier, endedSince());
-    if (!record)
-      throw new ApiError('sandbox_not_found', `no sandbox ${JSON.stringify(identifier.slice(0, 80))}`);
+    const record = store.byName(workspaceId, identifier) ?? store.byId(workspaceId, identifier);
+    if (!record) throw notFound(identifier);
     return record;
   };
 
@@ -138,6 +137,13 @@ export function createSandboxes(options: SandboxesOptions) {
       return result.timedOut ? { kind: 'timeout', record } : { kind: 'running', record: result.value };
     },
     get: find,
+    /** Also by a name that is free again: its last holder is meant, so that a terminate can be repeated. */
+    getToTerminate: (workspaceId: string, identifier: string): SandboxRecord => {
+      const living = store.byName(workspaceId, identifier) ?? store.byId(workspaceId, identifier);
+      const record = living ?? store.lastEndedByName(workspaceId, identifier, endedSince());
+      if (!record) throw notFound(identifier);
+      return record;
+    },
     list: (workspaceId: string, page?: Page) => store.list(workspaceId, endedSince(), page),
     listEnded: store.listEnded,
     getEnded: (workspaceId: string, id: string): SandboxRecord => {

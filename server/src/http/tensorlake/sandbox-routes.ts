@@ -54,7 +54,7 @@ export function sandboxRoutes({ sandboxes }: { sandboxes: Sandboxes }): Binding[
       return show(body.name === undefined ? record : sandboxes.rename(id, record.id, body.name), context);
     }),
     bind(routes.deleteSandbox, ({ params }, context) => {
-      const record = sandboxes.get(context.caller.workspace.id, params.id);
+      const record = sandboxes.getToTerminate(context.caller.workspace.id, params.id);
       context.target(record.id);
       return sandboxes.terminate(record);
     }),
