@@ -23,6 +23,7 @@ import (
 	"atoll.dev/agent/internal/memory"
 	"atoll.dev/agent/internal/process"
 	"atoll.dev/agent/internal/reap"
+	"atoll.dev/agent/internal/supervise"
 )
 
 const (
@@ -34,12 +35,13 @@ const (
 
 // agent is what run wires together.
 type agent struct {
-	config   *boot.Config
-	identity *boot.Identity
-	accounts *account.Directory
-	table    *process.Table
-	events   *event.Hub
-	reaper   *reap.Reaper
+	config     *boot.Config
+	identity   *boot.Identity
+	accounts   *account.Directory
+	table      *process.Table
+	supervisor *supervise.Supervisor
+	events     *event.Hub
+	reaper     *reap.Reaper
 	// kernelKills is nil unless the kernel is the memory guard.
 	kernelKills *memory.KernelKills
 }
@@ -57,14 +59,17 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 	if err != nil {
 		return err
 	}
+	a.supervisor = supervise.New(a.table)
 	server := api.NewServer(api.Options{
-		Identity: a.identity, Accounts: a.accounts, Table: a.table, Events: a.events, StartedAt: startedAt,
+		Supervisor: a.supervisor,
+		Identity:   a.identity, Accounts: a.accounts, Table: a.table, Events: a.events, StartedAt: startedAt,
 		Files: file.NewSystem(config.Root, config.WorkingDir),
 	})
 	go serve(server, api.Guard(listener, a.identity))
 	fmt.Printf("{\"event\":\"ready\",\"port\":%d}\n", listener.Addr().(*net.TCPAddr).Port)
 	a.startEntrypoint()
 	<-ctx.Done()
+	a.supervisor.Close()
 	a.shutDown()
 	return server.Close()
 }

@@ -21,6 +21,7 @@ import (
 	"atoll.dev/agent/internal/file"
 	"atoll.dev/agent/internal/process"
 	"atoll.dev/agent/internal/reap"
+	"atoll.dev/agent/internal/supervise"
 )
 
 const testToken = "0123456789abcdef"
@@ -76,8 +77,11 @@ func startAgent(t *testing.T) *agent {
 }
 
 func (a *agent) serve(identity *boot.Identity) {
+	supervisor := supervise.New(a.table)
+	a.t.Cleanup(supervisor.Close)
 	server := NewServer(Options{
-		Identity: identity, Accounts: account.NewDirectory(a.root, "root"), Table: a.table,
+		Supervisor: supervisor,
+		Identity:   identity, Accounts: account.NewDirectory(a.root, "root"), Table: a.table,
 		Files: file.NewSystem(a.root, "/work"), Events: a.events, StartedAt: time.Now(),
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -19,9 +19,10 @@ type processInfo struct {
 	Args          []string       `json:"args"`
 	StartedAt     int64          `json:"started_at"`
 	EndedAt       *int64         `json:"ended_at"`
+	Managed       *managedInfo   `json:"managed,omitempty"`
 }
 
-func infoOf(entry *process.Process) processInfo {
+func (p *processRoutes) infoOf(entry *process.Process) processInfo {
 	state := entry.Snapshot()
 	args := entry.Args
 	if args == nil {
@@ -32,6 +33,7 @@ func infoOf(entry *process.Process) processInfo {
 		ExitCode: state.ExitCode, Signal: state.Signal, OomKilled: state.OomKilled,
 		StdinWritable: state.StdinWritable, Command: entry.Command, Args: args,
 		StartedAt: entry.StartedAt.UnixMilli(), EndedAt: milliseconds(state.EndedAt),
+		Managed: managedInfoOf(p.supervisor.Of(entry)),
 	}
 }
 

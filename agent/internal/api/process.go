@@ -8,36 +8,53 @@ import (
 
 	"atoll.dev/agent/internal/account"
 	"atoll.dev/agent/internal/process"
+	"atoll.dev/agent/internal/supervise"
 )
 
 const maxSignal = 64
 
 type processRoutes struct {
-	table    *process.Table
-	accounts *account.Directory
+	table      *process.Table
+	supervisor *supervise.Supervisor
+	accounts   *account.Directory
 }
 
 func (p *processRoutes) list(w http.ResponseWriter, _ *http.Request) error {
 	infos := []processInfo{}
 	for _, entry := range p.table.List() {
-		infos = append(infos, infoOf(entry))
+		infos = append(infos, p.infoOf(entry))
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"processes": infos})
 	return nil
 }
 
 func (p *processRoutes) start(w http.ResponseWriter, r *http.Request) error {
-	spec, err := p.readSpec(w, r)
+	var body struct {
+		processBody
+		managedBody
+	}
+	if err := readJSON(w, r, &body); err != nil {
+		return err
+	}
+	spec, err := body.spec(p.accounts)
 	if err != nil {
 		return err
 	}
 	spec.Timeout = 0
-	entry, _, err := p.table.Start(spec, false)
+	entry, err := p.startAs(spec, &body.managedBody)
 	if err != nil {
 		return spawnFailure(err)
 	}
-	writeJSON(w, http.StatusCreated, infoOf(entry))
+	writeJSON(w, http.StatusCreated, p.infoOf(entry))
 	return nil
+}
+
+func (p *processRoutes) startAs(spec process.Spec, body *managedBody) (*process.Process, error) {
+	if !body.isManaged() {
+		entry, _, err := p.table.Start(spec, false)
+		return entry, err
+	}
+	return p.startManaged(spec, body)
 }
 
 func (p *processRoutes) readSpec(w http.ResponseWriter, r *http.Request) (process.Spec, error) {
@@ -61,17 +78,19 @@ func (p *processRoutes) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, infoOf(entry))
+	writeJSON(w, http.StatusOK, p.infoOf(entry))
 	return nil
 }
 
-// find reads {process}, which is a pid.
+// find reads {process}, which is a pid, or the name of a managed process.
 func (p *processRoutes) find(r *http.Request) (*process.Process, error) {
 	name := r.PathValue("process")
 	if pid, err := strconv.Atoi(name); err == nil {
 		if entry := p.table.Find(pid); entry != nil {
 			return entry, nil
 		}
+	} else if managed := p.supervisor.Find(name); managed != nil {
+		return managed.Current(), nil
 	}
 	return nil, &failure{http.StatusNotFound, "NOT_FOUND", "Process " + name + " not found"}
 }
@@ -81,7 +100,11 @@ func (p *processRoutes) kill(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	entry.Kill()
+	if managed := p.supervisor.Of(entry); managed != nil {
+		_ = managed.Stop()
+	} else {
+		entry.Kill()
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"atoll.dev/agent/internal/event"
 	"atoll.dev/agent/internal/file"
 	"atoll.dev/agent/internal/process"
+	"atoll.dev/agent/internal/supervise"
 	"atoll.dev/agent/internal/terminal"
 )
 
@@ -31,12 +32,13 @@ const (
 
 // Options is what the surface serves.
 type Options struct {
-	Identity  *boot.Identity
-	Accounts  *account.Directory
-	Table     *process.Table
-	Files     *file.System
-	Events    *event.Hub
-	StartedAt time.Time
+	Identity   *boot.Identity
+	Accounts   *account.Directory
+	Table      *process.Table
+	Supervisor *supervise.Supervisor
+	Files      *file.System
+	Events     *event.Hub
+	StartedAt  time.Time
 }
 
 // NewServer makes the HTTP server. There is no write timeout: streams last as long as processes do.
@@ -53,7 +55,9 @@ func NewServer(options Options) *http.Server {
 
 func routes(options Options) http.Handler {
 	mux := http.NewServeMux()
-	processes := &processRoutes{table: options.Table, accounts: options.Accounts}
+	processes := &processRoutes{
+		table: options.Table, supervisor: options.Supervisor, accounts: options.Accounts,
+	}
 	files := &fileRoutes{files: options.Files, accounts: options.Accounts}
 	status := &statusRoutes{table: options.Table, startedAt: options.StartedAt}
 	events := &eventRoutes{events: options.Events, identity: options.Identity}
@@ -67,6 +71,7 @@ func routes(options Options) http.Handler {
 		"GET /api/v1/processes/{process}":                 processes.get,
 		"DELETE /api/v1/processes/{process}":              processes.kill,
 		"POST /api/v1/processes/{process}/signal":         processes.signal,
+		"POST /api/v1/processes/{process}/restart":        processes.restart,
 		"POST /api/v1/processes/{process}/stdin":          processes.writeStdin,
 		"POST /api/v1/processes/{process}/stdin/close":    processes.closeStdin,
 		"GET /api/v1/processes/{process}/{stream}":        processes.output,

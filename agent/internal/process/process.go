@@ -19,6 +19,8 @@ type Process struct {
 
 	// unlisted processes are shown elsewhere.
 	unlisted bool
+	// sharesLog tells that other runs write to the log too.
+	sharesLog bool
 
 	marker string
 	gate   ForkGate

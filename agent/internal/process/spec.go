@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"atoll.dev/agent/internal/account"
+	"atoll.dev/agent/internal/ring"
 )
 
 // Spec is what a process is started from.
@@ -18,8 +19,10 @@ type Spec struct {
 	// DefaultEnv is what applies where neither the image nor the request says otherwise.
 	DefaultEnv map[string]string
 	// WorkingDir may be relative to the image's, which "" stands for.
-	WorkingDir    string
-	Credential    account.Credential
+	WorkingDir string
+	Credential account.Credential
+	// Log takes the output of several runs, one after the other; who gave it closes it. nil is one of its own.
+	Log           *ring.Log
 	StdinPipe     bool
 	DiscardStdout bool
 	DiscardStderr bool

@@ -24,8 +24,11 @@ func (t *Table) Start(spec Spec, follow bool) (*Process, *ring.Reader, error) {
 	}
 	defer pipes.closeChildEnds()
 	process := &Process{
-		Handle: handle, Command: spec.Command, Args: spec.Args, Log: ring.NewLog(t.logLimit()),
+		Handle: handle, Command: spec.Command, Args: spec.Args, Log: spec.Log, sharesLog: spec.Log != nil,
 		marker: marker, gate: t.options.Gate, done: make(chan struct{}), status: StatusRunning,
+	}
+	if !process.sharesLog {
+		process.Log = t.NewLog()
 	}
 	t.connect(process, pipes)
 	var reader *ring.Reader

@@ -142,6 +142,17 @@ func (t *Table) logLimit() int {
 	return min(maxLogBytes, max(minLogBytes, 2*t.options.LogBudgetBytes/(running+1)))
 }
 
+// NewLog makes a log of the size that fits the number of processes.
+func (t *Table) NewLog() *ring.Log { return ring.NewLog(t.logLimit()) }
+
+// Forget takes an ended process off the list.
+func (t *Table) Forget(process *Process) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forgetLocked(process)
+	t.entries = slices.DeleteFunc(t.entries, func(entry *Process) bool { return entry == process })
+}
+
 func (t *Table) register(process *Process) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -172,9 +183,11 @@ func (t *Table) trim() {
 			continue
 		}
 		ended++
-		logBytes += entry.Log.SizeBytes()
-		if logBytes > t.options.LogBudgetBytes || ended > maxEnded {
-			entry.Log.Drop()
+		if !entry.sharesLog {
+			logBytes += entry.Log.SizeBytes()
+			if logBytes > t.options.LogBudgetBytes || ended > maxEnded {
+				entry.Log.Drop()
+			}
 		}
 		if ended > maxEnded {
 			t.forgetLocked(entry)
@@ -225,7 +238,9 @@ func (t *Table) exited(process *Process, status syscall.WaitStatus) {
 // finish owns the end of a process: collect its output, end its followers, make room.
 func (t *Table) finish(process *Process) {
 	drain(process.pumps, time.Now())
-	process.Log.Close()
+	if !process.sharesLog {
+		process.Log.Close()
+	}
 	close(process.done)
 	t.trim()
 }

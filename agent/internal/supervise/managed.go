@@ -1,0 +1,274 @@
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"atoll.dev/agent/internal/process"
+)
+
+// Status is where a managed process is.
+type Status string
+
+// Health is what its health check says.
+type Health string
+
+// The statuses that the wire knows.
+const (
+	Starting   Status = "starting"
+	Running    Status = "running"
+	BackingOff Status = "backing_off"
+	Stopped    Status = "stopped"
+
+	HealthDisabled Health = "disabled"
+	HealthStarting Health = "starting"
+	Healthy        Health = "healthy"
+	Unhealthy      Health = "unhealthy"
+)
+
+// State is a managed process at one moment.
+type State struct {
+	Status         Status
+	RestartCount   int
+	Health         Health
+	HealthFailures int
+	LastExit       *process.Snapshot
+	LastError      string
+	NextRestartAt  *time.Time
+}
+
+// Managed is one process that is started again as its policy says. Its runs follow each other: one entry in
+// the list of processes, one output.
+type Managed struct {
+	ID      string
+	Name    string
+	Restart Restart
+	Check   *Check
+
+	table    *process.Table
+	spec     process.Spec
+	commands chan command
+	closed   <-chan struct{}
+	// retired is closed when another process takes the name.
+	retired chan struct{}
+
+	mu      sync.Mutex
+	current *process.Process
+	state   State
+	// restarts counts those since somebody last asked for one, failuresInRow those that set the back-off.
+	restarts      int
+	failuresInRow int
+	endWatch      context.CancelFunc
+}
+
+// command is a request to the goroutine that owns the runs.
+type command struct {
+	restart bool
+	reply   chan error
+}
+
+// Current is the run that is going on, or the last one.
+func (m *Managed) Current() *process.Process {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.current
+}
+
+// State reads the state consistently.
+func (m *Managed) State() State {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state
+}
+
+// Stop ends the process for good, with all that it started.
+func (m *Managed) Stop() error { return m.ask(command{}) }
+
+// RestartNow ends the process, if it runs, and starts it again at once.
+func (m *Managed) RestartNow() error { return m.ask(command{restart: true}) }
+
+func (m *Managed) ask(c command) error {
+	c.reply = make(chan error, 1)
+	select {
+	case m.commands <- c:
+		return <-c.reply
+	case <-m.closed:
+		return process.ErrNotRunning
+	case <-m.retired:
+		return process.ErrNotRunning
+	}
+}
+
+// own reacts to ends, pauses and requests until the supervisor closes.
+func (m *Managed) own() {
+	pause := time.NewTimer(time.Hour)
+	pause.Stop()
+	ended := m.Current().Done()
+	for {
+		select {
+		case <-m.closed:
+			m.unwatch()
+			return
+		case <-m.retired:
+			return
+		case <-ended:
+			ended = m.afterExit(pause)
+		case <-pause.C:
+			ended = m.startAgain(pause)
+		case c := <-m.commands:
+			pause.Stop()
+			ended = m.obey(c, pause)
+		}
+	}
+}
+
+// begin starts a run. Its output continues that of the run before.
+func (m *Managed) begin() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.spec.Log == nil {
+		m.spec.Log = m.table.NewLog()
+	}
+	next, _, err := m.table.Start(m.spec, false)
+	if err != nil {
+		return err
+	}
+	if m.current != nil {
+		m.table.Forget(m.current)
+	}
+	m.current = next
+	m.state.Status, m.state.Health, m.state.HealthFailures, m.state.NextRestartAt = Running, HealthDisabled, 0, nil
+	if m.Check != nil {
+		m.state.Status, m.state.Health = Starting, HealthStarting
+		ctx, cancel := context.WithCancel(context.Background())
+		m.endWatch = cancel
+		go m.Check.watch(ctx, func(err error) bool { return m.judge(next, err) })
+	}
+	return nil
+}
+
+func (m *Managed) unwatch() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.endWatch != nil {
+		m.endWatch()
+		m.endWatch = nil
+	}
+}
+
+// judge notes one result of the health check. A process that is unhealthy is ended where the policy will
+// start it again.
+func (m *Managed) judge(run *process.Process, err error) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.current != run || !run.Running() {
+		return false
+	}
+	if err == nil {
+		m.state.Status, m.state.Health, m.state.HealthFailures = Running, Healthy, 0
+		return true
+	}
+	m.state.HealthFailures++
+	if m.state.HealthFailures < m.Check.FailureThreshold {
+		return true
+	}
+	m.state.Health, m.state.LastError = Unhealthy, fmt.Sprintf("health check failed: %v", err)
+	if !m.Restart.wants(true, m.restarts) {
+		return true
+	}
+	go run.KillTree()
+	return false
+}
+
+// afterExit decides what follows the end of a run; the result is the end to wait for next.
+func (m *Managed) afterExit(pause *time.Timer) <-chan struct{} {
+	m.unwatch()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	exit := m.current.Snapshot()
+	m.state.LastExit = &exit
+	if exit.EndedAt.Sub(m.current.StartedAt) >= steadyAfter {
+		m.failuresInRow = 0
+	}
+	m.backOffLocked(exit.ExitCode == nil || *exit.ExitCode != 0, pause)
+	return nil
+}
+
+func (m *Managed) backOffLocked(failed bool, pause *time.Timer) {
+	if !m.Restart.wants(failed, m.restarts) {
+		m.stopLocked()
+		return
+	}
+	wait := m.Restart.backoff(m.failuresInRow)
+	m.failuresInRow++
+	at := time.Now().Add(wait)
+	m.state.Status, m.state.NextRestartAt = BackingOff, &at
+	pause.Reset(wait)
+}
+
+// stopLocked ends the followers of the output too.
+func (m *Managed) stopLocked() {
+	m.state.Status, m.state.NextRestartAt = Stopped, nil
+	if m.spec.Log != nil {
+		m.spec.Log.Close()
+		m.spec.Log = nil
+	}
+}
+
+func (m *Managed) startAgain(pause *time.Timer) <-chan struct{} {
+	m.mu.Lock()
+	m.restarts++
+	m.state.RestartCount++
+	m.mu.Unlock()
+	return m.tryBegin(pause)
+}
+
+// tryBegin treats a start that fails as a run that does.
+func (m *Managed) tryBegin(pause *time.Timer) <-chan struct{} {
+	if err := m.begin(); err != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.state.LastError = err.Error()
+		m.backOffLocked(true, pause)
+		return nil
+	}
+	return m.Current().Done()
+}
+
+func (m *Managed) obey(c command, pause *time.Timer) <-chan struct{} {
+	m.unwatch()
+	m.end()
+	if !c.restart {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.stopLocked()
+		c.reply <- nil
+		return nil
+	}
+	m.mu.Lock()
+	m.restarts, m.failuresInRow = 0, 0
+	m.state.RestartCount++
+	m.mu.Unlock()
+	ended := m.tryBegin(pause)
+	if ended == nil {
+		c.reply <- &process.SpawnError{Subject: "restart", Cause: fmt.Errorf("%s", m.State().LastError)}
+	} else {
+		c.reply <- nil
+	}
+	return ended
+}
+
+// end kills the run and notes how it ended.
+func (m *Managed) end() {
+	current := m.Current()
+	if current.Running() {
+		current.KillTree()
+	}
+	<-current.Done()
+	exit := current.Snapshot()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.state.LastExit = &exit
+}
