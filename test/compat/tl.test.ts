@@ -126,6 +126,7 @@ describeOnEachDriver('tl of npm tensorlake 0.5.33', (server) => {
     expect(exit).toBe(0);
     expect(stdout).toMatch(/^Status: {10}terminated$/m);
     expect(await sbx('describe', 'ended')).toEqual(failed("Error: sandbox 'ended' not found"));
+    expect(await sbx('describe', 'nobody')).toEqual(failed("Error: sandbox 'nobody' not found"));
   });
 
   test('create without internet says so', async () => {

@@ -65,8 +65,12 @@ class Lifecycle(unittest.TestCase):
     def test_get_or_create_makes_one_sandbox_for_a_name(self):
         first = Sandbox.get_or_create("py-one", memory_mb=128)
         second = Sandbox.get_or_create("py-one", memory_mb=128)
-        self.addCleanup(self.client.delete, first.sandbox_id)
+        self.client.delete(first.sandbox_id)
+        third = Sandbox.get_or_create("py-one", memory_mb=128)
+        self.addCleanup(self.client.delete, third.sandbox_id)
         self.assertEqual(first.sandbox_id, second.sandbox_id)
+        self.assertNotEqual(first.sandbox_id, third.sandbox_id)
+        self.assertEqual(third.run("echo", ["hi"]).stdout, "hi")
 
     def test_create_without_waiting_is_ready_later(self):
         pending = Sandbox.create(memory_mb=128, wait=False)
