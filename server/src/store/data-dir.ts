@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { randomBytes } from 'node:crypto';
@@ -23,7 +32,10 @@ export function openDataDir(path: string): DataDir {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   // Layers hold setuid files and device nodes: no other user of the host may come near them.
   chmodSync(path, 0o700);
-  const unlock = lock(join(path, 'lock'));
+  const databasePath = join(path, 'atoll.db');
+  const lockPath = join(path, 'lock');
+  for (const file of [databasePath, lockPath]) touchPrivate(file);
+  const unlock = lock(lockPath);
   return {
     path,
     instanceId: once(join(path, 'instance-id'), () => randomId(4)),
@@ -31,11 +43,17 @@ export function openDataDir(path: string): DataDir {
       once(join(path, 'server-key'), () => randomBytes(32).toString('hex')),
       'hex',
     ),
-    databasePath: join(path, 'atoll.db'),
+    databasePath,
     adminKeyPath: join(path, 'admin-key'),
     serverFilePath: join(path, 'server.json'),
     unlock,
   };
+}
+
+/** SQLite gives its further files the mode of the database, so that one has to be there before it with ours. */
+function touchPrivate(file: string): void {
+  closeSync(openSync(file, 'a', 0o600));
+  chmodSync(file, 0o600);
 }
 
 /**
