@@ -4,13 +4,18 @@ import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
 import type { Settings } from './settings.ts';
 import type { WaitOptions } from './call-options.ts';
+import { readDockerCredentials } from './docker-config.ts';
+import type { DockerCredentials } from './docker-config.ts';
+import { readImport } from './image-import.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
 export type {
   Account,
   AuditEntry,
   ImageDetail,
+  ImageImportEvent,
   ImageInfo,
+  ImagePruneReport,
   Key,
   Member,
   Role,
@@ -34,6 +39,16 @@ export interface CreateKeyOptions extends WaitOptions {
   role?: protocol.Role;
   /** Whose key it is; only admins make keys for others. */
   memberId?: string;
+}
+
+export interface ImportImageOptions extends WaitOptions {
+  /** `repository[:tag]`; by default the last part of the reference with its tag. */
+  name?: string | undefined;
+  /** Whether other workspaces may use it. */
+  public?: boolean | undefined;
+  /** For this import alone; by default what docker would use (`readDockerCredentials`). */
+  credentials?: DockerCredentials | undefined;
+  onProgress?: ((event: protocol.ImageImportEvent) => void) | undefined;
 }
 
 /** A device login that waits for its approval. */
@@ -166,6 +181,34 @@ export class AdminClient {
   /** One image with its layers and configuration. */
   describeImage(name: string, options: WaitOptions = {}): Promise<protocol.ImageDetail> {
     return this.#call(protocol.describeImage, { params: { name } }, options);
+  }
+
+  /** Brings in an image of another registry. */
+  async importImage(reference: string, options: ImportImageOptions = {}): Promise<protocol.ImageInfo> {
+    const { name, signal } = options;
+    const credentials = options.credentials ?? (await readDockerCredentials(reference, { signal }));
+    const input = { reference, name, public: options.public, dockerConfigJson: credentials };
+    const transport = await this.#connection.server();
+    const body = withoutUndefined(input);
+    const response = await transport.stream(protocol.importImage, { body }, { signal, repeatable: false });
+    return readImport(response, options.onProgress);
+  }
+
+  /** Gives an image one more name, `repository[:tag]`. */
+  tagImage(image: string, name: string, options: WaitOptions = {}): Promise<protocol.ImageInfo> {
+    return this.#call(protocol.tagImage, { params: { name: image }, body: { name } }, options);
+  }
+
+  /** Takes away a name, or by id an image with all its names. */
+  async removeImage(image: string, options: WaitOptions = {}): Promise<void> {
+    await this.#call(protocol.removeImage, { params: { name: image } }, options);
+  }
+
+  /** Frees what nothing needs, and images that lost their last name longer ago than `olderThanMs`. */
+  pruneImages(
+    { signal, ...body }: WaitOptions & { olderThanMs?: number; dryRun?: boolean } = {},
+  ): Promise<protocol.ImagePruneReport> {
+    return this.#call(protocol.pruneImages, { body }, withoutUndefined({ signal }));
   }
 
   /** Begins a device login; needs no key. */

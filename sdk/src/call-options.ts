@@ -3,3 +3,11 @@ export interface WaitOptions {
   /** Ends the call; it then throws the reason of the signal. */
   signal?: AbortSignal;
 }
+
+/** What a suspend or a resume takes. */
+export interface SettleOptions extends WaitOptions {
+  /** Whether to wait until it is done (default: true). */
+  wait?: boolean;
+  /** How long to wait, in seconds (default: 300). */
+  timeout?: number;
+}

@@ -24,7 +24,14 @@ export interface Connection {
   server(): Promise<Transport>;
   /** The agent in a sandbox, behind the gateway at `sandboxUrl` (default: the server's own address). */
   sandbox(sandboxId: string, sandboxUrl: string | undefined): Promise<Transport>;
+  /** Where WebSockets of a sandbox are opened, and with which headers. */
+  sandboxAddress(sandboxId: string, sandboxUrl: string | undefined): Promise<SandboxAddress>;
   close(): void;
+}
+
+export interface SandboxAddress {
+  baseUrl: string;
+  headers: Record<string, string>;
 }
 
 export function createConnection(options: ClientOptions): Connection {
@@ -38,22 +45,29 @@ export function createConnection(options: ClientOptions): Connection {
       resolved = undefined;
       throw error;
     }));
-  const transport = async (baseUrl: string | undefined, headers: Record<string, string>) => {
+  const locate = async (baseUrl: string | undefined, headers: Record<string, string>) => {
     if (closed) throw new SandboxError('the client is closed');
     const found = await settings();
-    return createTransport({
+    return {
       baseUrl: baseUrl === undefined ? found.apiUrl : new URL(baseUrl).origin,
       apiKey: found.apiKey,
       headers: { ...scopeHeaders(found), ...headers, 'user-agent': userAgent(options) },
-      requestTimeoutMs,
-      onRequest: options.onRequest,
-    });
+    };
   };
+  const transport = async (baseUrl: string | undefined, headers: Record<string, string>) =>
+    createTransport({ ...(await locate(baseUrl, headers)), requestTimeoutMs, onRequest: options.onRequest });
   return {
     requestTimeoutMs,
     settings,
     server: () => transport(undefined, {}),
     sandbox: (sandboxId, sandboxUrl) => transport(sandboxUrl, { 'x-tensorlake-sandbox-id': sandboxId }),
+    sandboxAddress: async (sandboxId, sandboxUrl) => {
+      const { baseUrl, apiKey, headers } = await locate(sandboxUrl, { 'x-tensorlake-sandbox-id': sandboxId });
+      return {
+        baseUrl,
+        headers: { ...headers, ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) },
+      };
+    },
     close: () => {
       closed = true;
     },

@@ -1,5 +1,7 @@
 export * from './admin-client.ts';
 export type { ClientOptions } from './connection.ts';
+export { readDockerCredentials } from './docker-config.ts';
+export type { DockerAuth, DockerConfigSource, DockerCredentials } from './docker-config.ts';
 export { RemoteAPIError, SandboxConnectionError, SandboxError, SandboxNotFoundError } from './errors.ts';
 export type { DirectoryEntry, DirectoryListing, FileContent } from './file-content.ts';
 export { OutputMode, ProcessStatus, StdinMode } from './process-info.ts';
@@ -13,9 +15,20 @@ export type {
   RunOptions,
   StartProcessOptions,
 } from './process-info.ts';
+export type {
+  ManagedProcessInfo,
+  ProcessHealthCheck,
+  RestartPolicy,
+  RestartPolicyConfig,
+} from './managed-process.ts';
+export type { CreatePtyOptions, PtySessionInfo } from './pty-session.ts';
+export { Pty } from './pty.ts';
+export type { PtyConnectionOptions } from './pty.ts';
+export { TcpTunnel } from './tunnel.ts';
+export type { CreateTunnelOptions, TunnelAddress } from './tunnel.ts';
 export { Sandbox } from './sandbox.ts';
 export type { ConnectOptions, DaemonInfo } from './sandbox.ts';
-export type { WaitOptions } from './call-options.ts';
+export type { SettleOptions, WaitOptions } from './call-options.ts';
 export type { CreateAndConnectOptions } from './lifecycle.ts';
 export { SandboxClient } from './sandbox-client.ts';
 export type { ArchivedPage, ListArchivedOptions, ListOptions } from './sandbox-client.ts';

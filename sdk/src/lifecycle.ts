@@ -3,10 +3,12 @@ import {
   createSandboxAnswer,
   deleteSandbox,
   getSandbox,
+  resumeSandbox,
+  suspendSandbox,
   updateSandbox,
 } from '@atoll/protocol';
 import type { Route, RouteAnswer, RouteCall } from '@atoll/protocol';
-import type { WaitOptions } from './call-options.ts';
+import type { SettleOptions, WaitOptions } from './call-options.ts';
 import type { Connection } from './connection.ts';
 import { RemoteAPIError, SandboxError, SandboxNotFoundError } from './errors.ts';
 import { sleep } from './retry.ts';
@@ -37,6 +39,7 @@ export interface RunningSandbox {
 }
 
 const pollPauseMs = 500;
+const DEFAULT_SETTLE_SECS = 300;
 
 /** Calls on one sandbox, shared by the client and its handles. */
 export class Lifecycle {
@@ -82,6 +85,21 @@ export class Lifecycle {
 
   async delete(identifier: string, options: WaitOptions = {}): Promise<void> {
     await this.one(deleteSandbox, identifier, {}, options);
+  }
+
+  /** Asks for a suspend or a resume and waits until the sandbox is there. */
+  async settle(to: 'suspended' | 'running', id: string, options: SettleOptions = {}): Promise<void> {
+    await this.one(to === 'suspended' ? suspendSandbox : resumeSandbox, id, {}, options);
+    if (options.wait === false) return;
+    const deadline = Date.now() + (options.timeout ?? DEFAULT_SETTLE_SECS) * 1000;
+    for (;;) {
+      const { status } = await this.get(id, options);
+      if (status === to) return;
+      if (status === SandboxStatus.TERMINATED)
+        throw new SandboxError(`Sandbox ${id} terminated before it was ${to}`);
+      if (Date.now() >= deadline) throw new SandboxError(`Sandbox ${id} is ${status}, not ${to}, in time`);
+      await sleep(pollPauseMs, options.signal);
+    }
   }
 
   /** Calls a route whose parameters are the workspace and a sandbox. */

@@ -3,6 +3,8 @@ import type {
   ProcessBody,
   ProcessInfo as WireProcessInfo,
 } from '@atoll/protocol';
+import { toHealthCheckBody, toManagedProcessInfo, toRestartBody } from './managed-process.ts';
+import type { ManagedProcessInfo, Supervision } from './managed-process.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
 /** How a process stands, as the API spells it. */
@@ -34,7 +36,8 @@ interface CommandOptions {
   user?: ProcessUser;
 }
 
-export interface StartProcessOptions extends CommandOptions {
+/** A name, a restart policy or a health check makes it a managed process. */
+export interface StartProcessOptions extends CommandOptions, Supervision {
   /** Default `closed`. */
   stdinMode?: StdinMode;
   /** Default `capture`. */
@@ -67,6 +70,8 @@ export interface ProcessInfo {
   args: string[];
   startedAt: Date;
   endedAt?: Date;
+  /** Present for managed processes. */
+  managed?: ManagedProcessInfo;
 }
 
 /** What a command that has ended leaves. */
@@ -112,6 +117,9 @@ export function toProcessBody(command: string, options: StartProcessOptions & Ru
     stdout_mode: options.stdoutMode,
     stderr_mode: options.stderrMode,
     timeout: options.timeout ?? options.timeoutSecs,
+    name: options.name,
+    restart: options.restart && toRestartBody(options.restart),
+    health_check: options.healthCheck && toHealthCheckBody(options.healthCheck),
   });
 }
 
@@ -128,6 +136,7 @@ export function toProcessInfo(wire: WireProcessInfo): ProcessInfo {
     args: wire.args,
     startedAt: new Date(wire.started_at),
     endedAt: wire.ended_at === null ? undefined : new Date(wire.ended_at),
+    managed: wire.managed && toManagedProcessInfo(wire.managed),
   });
 }
 

@@ -1,5 +1,5 @@
 import { getArchivedSandbox, listArchivedSandboxes, listSandboxes } from '@atoll/protocol';
-import type { WaitOptions } from './call-options.ts';
+import type { SettleOptions, WaitOptions } from './call-options.ts';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -108,6 +108,19 @@ export class SandboxClient {
   /** Changes name, ports or network of a sandbox. */
   update(identifier: string, changes: UpdateSandboxOptions, options: WaitOptions = {}): Promise<SandboxInfo> {
     return this.#lifecycle.update(identifier, changes, options);
+  }
+
+  /**
+   * Suspends a named sandbox: it stands still with its memory, files and processes, and any request wakes it. One that
+   * is suspended already is no error. Throws RemoteAPIError (400) for a sandbox without a name. (seed 003)
+   */
+  suspend(identifier: string, options: SettleOptions = {}): Promise<void> {
+    return this.#lifecycle.settle('suspended', identifier, options);
+  }
+
+  /** Lets a suspended sandbox go on where it was; one that runs already is no error. (seed 003) */
+  resume(identifier: string, options: SettleOptions = {}): Promise<void> {
+    return this.#lifecycle.settle('running', identifier, options);
   }
 
   /** Terminates a sandbox for good; one that has ended already is no error. */

@@ -1,6 +1,6 @@
-import { dataPlane } from '@atoll/protocol';
+import { dataPlane, terminalRoutes } from '@atoll/protocol';
 import type { Route, RouteAnswer, RouteCall } from '@atoll/protocol';
-import type { WaitOptions } from './call-options.ts';
+import type { SettleOptions, WaitOptions } from './call-options.ts';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
 import { SandboxError, toSandboxError } from './errors.ts';
@@ -16,6 +16,13 @@ import type {
   RunOptions,
   StartProcessOptions,
 } from './process-info.ts';
+import { toPtyBody, toPtySessionInfo } from './pty-session.ts';
+import type { CreatePtyOptions, PtySessionInfo } from './pty-session.ts';
+import { Pty } from './pty.ts';
+import type { PtyConnectionOptions } from './pty.ts';
+import { socketUrl } from './sandbox-socket.ts';
+import { TcpTunnel } from './tunnel.ts';
+import type { CreateTunnelOptions } from './tunnel.ts';
 import { readFollow, readRun } from './process-stream.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { CreateAndConnectOptions, RunningSandbox } from './lifecycle.ts';
@@ -105,6 +112,16 @@ export class Sandbox implements AsyncDisposable {
     return info;
   }
 
+  /** Lets the sandbox stand still with its memory, files and processes; any request wakes it. It needs a name. */
+  suspend(options: SettleOptions = {}): Promise<void> {
+    return this.#parts.lifecycle.settle('suspended', this.sandboxId, options);
+  }
+
+  /** Lets a suspended sandbox go on where it was. */
+  resume(options: SettleOptions = {}): Promise<void> {
+    return this.#parts.lifecycle.settle('running', this.sandboxId, options);
+  }
+
   /** Ends the sandbox for good; one that has ended already is no error. The handle is closed then. */
   async terminate(options: WaitOptions = {}): Promise<void> {
     await this.#parts.lifecycle.delete(this.sandboxId, options);
@@ -181,6 +198,11 @@ export class Sandbox implements AsyncDisposable {
   /** SIGKILL for a process and its group. */
   async killProcess(process: number | string, options: WaitOptions = {}): Promise<void> {
     await this.#call(dataPlane.killProcess, pidParams(process), options);
+  }
+
+  /** Ends a managed process, if it runs, and starts it again. */
+  async restartProcess(process: number | string, options: WaitOptions = {}): Promise<ProcessInfo> {
+    return toProcessInfo(await this.#call(dataPlane.restartProcess, pidParams(process), options));
   }
 
   /** Sends a signal by number, e.g. 15 for SIGTERM. */
@@ -272,6 +294,39 @@ export class Sandbox implements AsyncDisposable {
     return toListing(await this.#call(dataPlane.listDirectory, { query: { path } }, options));
   }
 
+  /** Starts a process on a terminal and attaches to it. */
+  async createPty(options: CreatePtyOptions & WaitOptions): Promise<Pty> {
+    const made = await this.#call(terminalRoutes.createPty, { body: toPtyBody(options) }, options);
+    return this.connectPty(made.session_id, made.token, options);
+  }
+
+  /** Attaches to a terminal session; what it printed last comes first. */
+  async connectPty(
+    sessionId: string,
+    token: string,
+    options: PtyConnectionOptions & WaitOptions = {},
+  ): Promise<Pty> {
+    const at = await this.#address();
+    const websocketUrl = socketUrl(at, `/api/v1/pty/${encodeURIComponent(sessionId)}/ws?token=${token}`);
+    const kill = () => this.killPty(sessionId);
+    return Pty.attach({ sessionId, token, websocketUrl, headers: at.headers, kill }, options);
+  }
+
+  /** Terminal sessions, those that ended within the last minute included. */
+  async listPtys(options: WaitOptions = {}): Promise<PtySessionInfo[]> {
+    return (await this.#call(terminalRoutes.listPtys, {}, options)).sessions.map(toPtySessionInfo);
+  }
+
+  /** Ends a terminal session and its process. */
+  async killPty(sessionId: string, options: WaitOptions = {}): Promise<void> {
+    await this.#call(terminalRoutes.killPty, { params: { session_id: sessionId } }, options);
+  }
+
+  /** Opens a local port whose connections end at a port on the loopback of the sandbox. */
+  async createTunnel(remotePort: number, options: CreateTunnelOptions = {}): Promise<TcpTunnel> {
+    return TcpTunnel.listen(() => this.#address(), remotePort, options);
+  }
+
   /** Whether the agent in the sandbox answers. */
   async health(options: WaitOptions = {}): Promise<{ healthy: boolean }> {
     return this.#call(dataPlane.agentHealth, {}, options);
@@ -324,8 +379,17 @@ export class Sandbox implements AsyncDisposable {
     return response;
   }
 
-  #agent() {
+  #address() {
+    this.#requireOpen();
+    return this.#parts.connection.sandboxAddress(this.sandboxId, this.#parts.sandboxUrl);
+  }
+
+  #requireOpen(): void {
     if (this.#closed) throw new SandboxError(`the handle of sandbox ${this.sandboxId} is closed`);
+  }
+
+  #agent() {
+    this.#requireOpen();
     return this.#parts.connection.sandbox(this.sandboxId, this.#parts.sandboxUrl);
   }
 }

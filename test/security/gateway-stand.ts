@@ -51,9 +51,13 @@ function oneSandbox(port: number): GatewayOptions['sandboxes'] {
   const record = { id: 'box', incarnation: 1 } as ReturnType<GatewayOptions['sandboxes']['get']>; // all it reads
   return {
     get: () => record,
-    reach: () => ({ record, endpoint: { host: '127.0.0.1', port }, token: AGENT_TOKEN }),
-    hold: () => () => {},
-    onEnd: () => {},
+    attach: async () => ({
+      record,
+      endpoint: { host: '127.0.0.1', port },
+      token: AGENT_TOKEN,
+      release: () => {},
+    }),
+    onCut: () => {},
   };
 }
 

@@ -202,6 +202,30 @@ export const deleteSandbox = defineRoute({
   errors: ['sandbox_not_found'],
 });
 
+export const suspendSandbox = defineRoute({
+  id: 'suspendSandbox',
+  method: 'POST',
+  paths: both('/sandboxes/{id}/suspend'),
+  summary: 'Let a named sandbox stand still with its memory and processes; 200 when it does already',
+  tag,
+  access: 'member',
+  params: sandboxParams,
+  status: 202,
+  errors: ['sandbox_not_found', 'invalid_state', 'conflict'],
+});
+
+export const resumeSandbox = defineRoute({
+  id: 'resumeSandbox',
+  method: 'POST',
+  paths: both('/sandboxes/{id}/resume'),
+  summary: 'Let a suspended sandbox go on where it was; 200 when it runs already',
+  tag,
+  access: 'member',
+  params: sandboxParams,
+  status: 202,
+  errors: ['sandbox_not_found', 'invalid_state', 'conflict'],
+});
+
 export const listArchivedSandboxes = defineRoute({
   id: 'listArchivedSandboxes',
   method: 'GET',

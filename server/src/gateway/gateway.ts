@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ApiError } from '@atoll/protocol';
 import type { Log } from '../lib/log.ts';
-import type { Sandboxes } from '../sandbox/sandboxes.ts';
+import type { Reach, Sandboxes } from '../sandbox/sandboxes.ts';
 import { requireRole } from '../tenancy/caller.ts';
 import type { Caller } from '../tenancy/caller.ts';
 import { namesBoth } from './address.ts';
@@ -13,7 +13,7 @@ import { answerOn, upgrade } from './upgrade.ts';
 import { createUpstreams } from './upstream.ts';
 
 export interface GatewayOptions {
-  sandboxes: Pick<Sandboxes, 'get' | 'reach' | 'hold' | 'onEnd'>;
+  sandboxes: Pick<Sandboxes, 'attach' | 'get' | 'onCut'>;
   /** Who makes the request; throws `unauthenticated`. */
   authenticate: (request: IncomingMessage) => Caller;
   log: Log;
@@ -24,20 +24,20 @@ export type Gateway = ReturnType<typeof createGateway>;
 /** The data plane: authenticates, finds the sandbox, and passes bytes through. It never looks into them. */
 export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) {
   const upstreams = createUpstreams();
-  sandboxes.onEnd((record) => upstreams.cut(record));
+  sandboxes.onCut((record) => upstreams.cut(record));
 
-  const reach = (request: IncomingMessage, identifier: string) => {
+  const reach = async (request: IncomingMessage, identifier: string): Promise<Reach> => {
     const caller = authenticate(request);
     requireRole(caller, 'member');
-    const reached = sandboxes.reach(caller.workspace.id, identifier);
     const other = namesBoth(request, identifier);
-    if (other !== undefined && sandboxes.get(caller.workspace.id, other).id !== reached.record.id) {
+    const { id } = sandboxes.get(caller.workspace.id, identifier);
+    if (other !== undefined && sandboxes.get(caller.workspace.id, other).id !== id) {
       throw new ApiError(
         'conflicting_sandbox_ids',
         `the host names ${identifier}, X-Tensorlake-Sandbox-Id names ${other}`,
       );
     }
-    return reached;
+    return sandboxes.attach(caller.workspace.id, id);
   };
 
   const forward = async (
@@ -46,12 +46,13 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
     identifier: string,
   ): Promise<void> => {
     guardRequest(request);
-    const { record, endpoint, token } = reach(request, identifier);
-    const letGo = sandboxes.hold(record.id);
+    const { record, endpoint, token, release } = await reach(request, identifier);
     try {
+      // The client may have gone while the sandbox woke.
+      if (response.destroyed) return;
       await proxy(request, response, { endpoint, token, agent: upstreams.of(record) });
     } finally {
-      letGo();
+      release();
     }
   };
 
@@ -63,13 +64,13 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
     identifier: string,
   ): Promise<void> => {
     guardRequest(request);
-    const { record, endpoint, token } = reach(request, identifier);
-    const letGo = sandboxes.hold(record.id);
+    const { record, endpoint, token, release } = await reach(request, identifier);
     const attach = (cut: () => void) => upstreams.attach(record, cut);
     try {
+      if (socket.destroyed) return;
       await upgrade(request, response, socket, head, { endpoint, token, attach });
     } finally {
-      letGo();
+      release();
     }
   };
 

@@ -6,10 +6,11 @@ import type { Log } from '../lib/log.ts';
 import type { SandboxNetwork } from '../network/network.ts';
 import type { RuntimeDriver } from '../runtime/driver.ts';
 import type { SandboxRecord, SandboxStore } from '../store/sandbox-store.ts';
+import type { Activity } from './activity.ts';
 import type { createFlights } from './flight.ts';
 import type { SlotPool } from './slot-pool.ts';
 
-/** What this process holds for a sandbox that runs. */
+/** What this process holds for a sandbox that runs or is frozen. */
 export interface Live {
   incarnation: number;
   /** Ends the watch over its agent. */
@@ -30,10 +31,11 @@ export interface SandboxContext {
   serverKey: Buffer;
   clock: Clock;
   log: Log;
+  activity: Activity;
   flights: ReturnType<typeof createFlights>;
   live: Map<string, Live>;
-  /** Told as soon as an incarnation answers no more requests. */
-  onEnd: (record: SandboxRecord) => void;
+  /** Told as soon as a sandbox answers no more requests: it ends, or stands still. */
+  onCut: (record: SandboxRecord) => void;
   /** Ends a sandbox whose runtime has ended by itself. */
   onAgentLost: (record: SandboxRecord) => void;
 }

@@ -13,6 +13,8 @@ interface Transition {
 /** Every operation on a sandbox. A new one is a new line here, and nowhere else. */
 export const operations = {
   create: { from: ['pending'], to: 'running', onError: 'failed', preempts: false },
+  suspend: { from: ['running'], to: 'suspended', onError: 'running', preempts: false },
+  resume: { from: ['suspended'], to: 'running', onError: 'suspended', preempts: false },
   terminate: { from: ['pending', 'running', 'suspended', 'failed'], to: 'terminated', preempts: true },
 } as const satisfies Record<SandboxOperation, Transition>;
 

@@ -1,35 +1,28 @@
 import type { SandboxRecord } from '../store/sandbox-store.ts';
-import type { createActivity } from './activity.ts';
 import type { SandboxContext } from './context.ts';
+import { suspendSandbox } from './suspend.ts';
 import { terminateSandbox } from './terminate.ts';
 
 const SWEEP_EVERY_MS = 500;
 
 /**
- * Ends unnamed sandboxes whose timeout has passed without data-plane traffic (wire 1.4.2). One sweep looks at all
- * of them, so that requests set no timers.
+ * Looks after sandboxes whose timeout has passed without data-plane traffic (wire 1.4.2). One sweep looks at all of
+ * them, so that requests set no timers.
  */
-export function createReaper({
-  context,
-  activity,
-}: {
-  context: SandboxContext;
-  activity: ReturnType<typeof createActivity>;
-}) {
+export function createReaper(context: SandboxContext) {
   let timer: NodeJS.Timeout | undefined;
 
   const hasExpired = (record: SandboxRecord): boolean => {
-    if (!record.timeoutSecs || record.name !== undefined || record.operation !== undefined) return false;
-    const idleSince = activity.idleSince(record.id, record.createdAt);
+    if (!record.timeoutSecs || record.operation !== undefined) return false;
+    const idleSince = context.activity.idleSince(record.id);
     return idleSince !== undefined && context.clock.now() - idleSince >= record.timeoutSecs * 1000;
   };
 
   const sweep = (): void => {
     for (const record of context.store.runningWithTimeout()) {
       if (!hasExpired(record)) continue;
-      const ending = { reason: 'timeout', outcome: 'Success(Timeout)' };
-      terminateSandbox(context, record, ending).catch((err: unknown) =>
-        context.log.error({ sandboxId: record.id, err }, 'cannot end a sandbox whose timeout has passed'),
+      expire(context, record).catch((err: unknown) =>
+        context.log.error({ sandboxId: record.id, err }, 'a sandbox whose timeout has passed goes on'),
       );
     }
   };
@@ -41,3 +34,9 @@ export function createReaper({
     stop: (): void => clearInterval(timer),
   };
 }
+
+/** A named sandbox can be found again, so it sleeps; an unnamed one ends. */
+const expire = (context: SandboxContext, record: SandboxRecord): Promise<void> =>
+  record.name === undefined
+    ? terminateSandbox(context, record, { reason: 'timeout', outcome: 'Success(Timeout)' })
+    : suspendSandbox(context, record);

@@ -33,25 +33,40 @@ export async function reconcile(context: SandboxContext): Promise<Reconciled> {
 }
 
 async function settle(context: SandboxContext, record: SandboxRecord): Promise<'adopted' | 'ended'> {
-  if (record.operation === undefined && record.state === 'running' && (await adopt(context, record)))
-    return 'adopted';
-  if (isEnded(record.state) && record.operation === undefined) await freeSlotOf(context, record);
-  else if (record.operation === 'terminate')
+  if (record.operation === 'terminate') {
     await carryOutTerminate(context, record, { reason: 'terminated' });
-  else await end(context, record);
+    return 'ended';
+  }
+  const settled = await settleStandstill(context, record);
+  if (await adopt(context, settled)) return 'adopted';
+  if (isEnded(settled.state)) await freeSlotOf(context, settled);
+  else await end(context, settled);
   return 'ended';
 }
 
+/** A suspend that was cut is undone, a resume is finished: either way the sandbox goes on. */
+async function settleStandstill(context: SandboxContext, record: SandboxRecord): Promise<SandboxRecord> {
+  const { operation, ...settled } = record;
+  if ((operation !== 'suspend' && operation !== 'resume') || record.slotId === undefined) return record;
+  await context.driver.thaw(record.slotId);
+  context.store.change(record, operation, { state: 'running', operation: null });
+  return { ...settled, state: 'running' };
+}
+
+/** Takes over a sandbox that an earlier process left running or frozen. */
 async function adopt(context: SandboxContext, record: SandboxRecord): Promise<boolean> {
-  const { slotId, endpoint } = record;
-  if (slotId === undefined || endpoint === undefined) return false;
+  const { slotId, endpoint, state } = record;
+  const isAlive = record.operation === undefined && (state === 'running' || state === 'suspended');
+  if (!isAlive || slotId === undefined || endpoint === undefined) return false;
   if ((await context.driver.state(slotId)) !== 'running') return false;
   try {
     await context.network.adopt(slotId, endpoint, record.internet);
-    guard(context, record, await acquireRootfs(context, record));
+    const rootfs = await acquireRootfs(context, record);
+    if (state === 'running') guard(context, record, rootfs);
+    else context.live.set(record.id, { incarnation: record.incarnation, rootfs, unwatch: () => {} });
     return true;
   } catch (error) {
-    context.log.error({ sandboxId: record.id, err: error }, 'cannot adopt a running sandbox');
+    context.log.error({ sandboxId: record.id, err: error }, 'cannot adopt a sandbox that runs');
     return false;
   }
 }

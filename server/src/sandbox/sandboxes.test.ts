@@ -68,6 +68,8 @@ async function openSandboxes(
   return { sandboxes, driver, workspaceId, reconciled, abandon };
 }
 
+type Opened = Pick<Awaited<ReturnType<typeof openSandboxes>>, 'sandboxes' | 'workspaceId'>;
+
 /** Terminates as the API does: by id or name. */
 const terminate = (
   { sandboxes, workspaceId }: Pick<Awaited<ReturnType<typeof openSandboxes>>, 'sandboxes' | 'workspaceId'>,
@@ -90,7 +92,7 @@ test('a create ends with a sandbox that answers', async () => {
   const { sandboxes, workspaceId } = await opened();
   const created = await sandboxes.create(workspaceId, { ...request, name: 'one' }, 10_000);
   expect(created.kind).toBe('running');
-  const { endpoint, token } = sandboxes.reach(workspaceId, 'one');
+  const { endpoint, token } = await sandboxes.attach(workspaceId, 'one');
   const answer = await fetch(`http://${endpoint.host}:${endpoint.port}/api/v1/health`, {
     headers: { 'x-atoll-token': token },
   });
@@ -100,7 +102,7 @@ test('a create ends with a sandbox that answers', async () => {
 test('an agent refuses who has another token', async () => {
   const { sandboxes, workspaceId } = await opened();
   const { record } = await sandboxes.create(workspaceId, request, 10_000);
-  const { endpoint } = sandboxes.reach(workspaceId, record.id);
+  const { endpoint } = await sandboxes.attach(workspaceId, record.id);
   const answer = await fetch(`http://${endpoint.host}:${endpoint.port}/api/v1/health`, {
     headers: { 'x-atoll-token': 'no' },
   });
@@ -154,7 +156,8 @@ test('terminate wins over a create in flight', async () => {
   const [record] = sandboxes.list(workspaceId);
   expect(record).toMatchObject({ state: 'terminated', terminationReason: 'terminated_by_user' });
   expect(record?.slotId).toBeUndefined();
-  expect((await driver.list()).length).toBe(sandboxes.countReady());
+  // Slots are made ahead of time all the while.
+  await expect.poll(async () => (await driver.list()).length - sandboxes.countReady()).toBe(0);
 });
 
 test('a create that waits for its turn can be terminated', async () => {
@@ -234,7 +237,8 @@ test('a start that fails leaves a failed record and nothing on the host', async 
     state: 'failed',
     terminationReason: 'start_failed',
   });
-  expect((await driver.list()).length).toBe(sandboxes.countReady());
+  // Slots are made ahead of time all the while.
+  await expect.poll(async () => (await driver.list()).length - sandboxes.countReady()).toBe(0);
 });
 
 test('a create outlasts the patience of its caller', async () => {
@@ -255,7 +259,7 @@ test('a create outlasts the patience of its caller', async () => {
 test('a sandbox whose agent is killed ends with the reason', async () => {
   const { sandboxes, workspaceId } = await opened();
   const { record } = await sandboxes.create(workspaceId, request, 10_000);
-  const { endpoint, token } = sandboxes.reach(workspaceId, record.id);
+  const { endpoint, token } = await sandboxes.attach(workspaceId, record.id);
   await fetch(`http://${endpoint.host}:${endpoint.port}/api/v1/processes/run`, {
     method: 'POST',
     headers: { 'x-atoll-token': token },
@@ -277,7 +281,7 @@ test('the next process adopts what runs and frees what no record owns', async ()
   const second = await openSandboxes(dir);
   expect(second.reconciled).toMatchObject({ adopted: 1 });
   expect(second.reconciled.freedSlots).toBeGreaterThanOrEqual(1);
-  expect(second.sandboxes.reach(second.workspaceId, record.id).endpoint.port).toBeGreaterThan(0);
+  expect((await second.sandboxes.attach(second.workspaceId, record.id)).endpoint.port).toBeGreaterThan(0);
   await terminate(second, record.id);
   await second.abandon();
 });
@@ -285,10 +289,10 @@ test('the next process adopts what runs and frees what no record owns', async ()
 test('an unnamed sandbox ends when its timeout has passed without traffic', async () => {
   const { sandboxes, workspaceId } = await opened();
   const { record } = await sandboxes.create(workspaceId, { ...request, timeoutSecs: 1 }, 10_000);
-  const letGo = sandboxes.hold(record.id);
+  const { release } = await sandboxes.attach(workspaceId, record.id);
   await sleep(1_800);
   expect(sandboxes.get(workspaceId, record.id).state).toBe('running');
-  letGo();
+  release();
   await expect.poll(() => sandboxes.get(workspaceId, record.id).state, { timeout: 3_000 }).toBe('terminated');
   expect(sandboxes.get(workspaceId, record.id).outcome).toBe('Success(Timeout)');
 });
@@ -299,4 +303,107 @@ test('sandboxes of another workspace are not there', async () => {
   expect(() => sandboxes.get('project_other', record.id)).toThrow(
     expect.objectContaining({ code: 'sandbox_not_found' }),
   );
+});
+
+/** Asks the agent for its processes; answers the HTTP status. */
+async function ask({ sandboxes, workspaceId }: Opened, identifier: string): Promise<number> {
+  const { endpoint, token, release } = await sandboxes.attach(workspaceId, identifier);
+  const url = `http://${endpoint.host}:${endpoint.port}/api/v1/processes`;
+  const answer = await fetch(url, { headers: { 'x-atoll-token': token } }).finally(release);
+  return answer.status;
+}
+
+test('a suspended sandbox is woken by requests, once for all of them', async () => {
+  let thaws = 0;
+  const server = await opened((real) => ({
+    ...real,
+    thaw: async (slotId) => {
+      thaws += 1;
+      await sleep(50);
+      await real.thaw(slotId);
+    },
+  }));
+  const { sandboxes, workspaceId } = server;
+  const { record } = await sandboxes.create(workspaceId, { ...request, name: 'sleeper' }, 10_000);
+  await sandboxes.suspend(sandboxes.get(workspaceId, record.id));
+  expect(sandboxes.get(workspaceId, 'sleeper').state).toBe('suspended');
+  const statuses = await Promise.all(Array.from({ length: 10 }, () => ask(server, 'sleeper')));
+  expect([statuses, thaws]).toEqual([Array(10).fill(200), 1]);
+  expect(sandboxes.get(workspaceId, 'sleeper')).toMatchObject({ state: 'running', incarnation: 1 });
+});
+
+test('suspend and resume are idempotent, and an unnamed sandbox is not suspended', async () => {
+  const { sandboxes, workspaceId } = await opened();
+  const { record } = await sandboxes.create(workspaceId, request, 10_000);
+  const current = () => sandboxes.get(workspaceId, record.id);
+  await expect(sandboxes.suspend(current())).rejects.toMatchObject({ code: 'invalid_state', status: 400 });
+  sandboxes.rename(workspaceId, record.id, 'named');
+  await Promise.all([sandboxes.suspend(current()), sandboxes.suspend(current())]);
+  await sandboxes.suspend(current());
+  expect(current().state).toBe('suspended');
+  await Promise.all([sandboxes.resume(current()), sandboxes.resume(current())]);
+  await sandboxes.resume(current());
+  expect(current().state).toBe('running');
+});
+
+test('a suspended sandbox can be terminated', async () => {
+  const { sandboxes, workspaceId } = await opened();
+  const { record } = await sandboxes.create(workspaceId, { ...request, name: 'frozen' }, 10_000);
+  await sandboxes.suspend(sandboxes.get(workspaceId, 'frozen'));
+  await terminate({ sandboxes, workspaceId }, 'frozen');
+  expect(sandboxes.get(workspaceId, record.id).state).toBe('terminated');
+  await expect(sandboxes.resume(sandboxes.get(workspaceId, record.id))).rejects.toMatchObject({
+    code: 'invalid_state',
+  });
+});
+
+test('terminate wins over a suspend in flight', async () => {
+  const frozen = Promise.withResolvers<void>();
+  const { sandboxes, workspaceId } = await opened((real) => ({
+    ...real,
+    freeze: async (slotId) => {
+      frozen.resolve();
+      await sleep(100);
+      await real.freeze(slotId);
+    },
+  }));
+  const { record } = await sandboxes.create(workspaceId, { ...request, name: 'both' }, 10_000);
+  const suspending = sandboxes.suspend(sandboxes.get(workspaceId, 'both'));
+  await frozen.promise;
+  await Promise.all([suspending, terminate({ sandboxes, workspaceId }, 'both')]);
+  expect(sandboxes.get(workspaceId, record.id).state).toBe('terminated');
+});
+
+test('a freeze that fails leaves the sandbox running', async () => {
+  const server = await opened((real) => ({ ...real, freeze: () => Promise.reject(new Error('stuck')) }));
+  const { sandboxes, workspaceId } = server;
+  await sandboxes.create(workspaceId, { ...request, name: 'awake' }, 10_000);
+  await expect(sandboxes.suspend(sandboxes.get(workspaceId, 'awake'))).rejects.toThrow('stuck');
+  expect(sandboxes.get(workspaceId, 'awake').operation).toBeUndefined();
+  expect(await ask(server, 'awake')).toBe(200);
+});
+
+test('a named sandbox sleeps when its timeout has passed, and its clock starts anew when it wakes', async () => {
+  const server = await opened();
+  const { sandboxes, workspaceId } = server;
+  await sandboxes.create(workspaceId, { ...request, name: 'napper', timeoutSecs: 1 }, 10_000);
+  const state = () => sandboxes.get(workspaceId, 'napper').state;
+  await expect.poll(state, { timeout: 3_000 }).toBe('suspended');
+  expect(await ask(server, 'napper')).toBe(200);
+  expect(state()).toBe('running');
+  await expect.poll(state, { timeout: 3_000 }).toBe('suspended');
+});
+
+test('the next process adopts a suspended sandbox and can wake it', async () => {
+  const dir = await tempDir();
+  const first = await openSandboxes(dir);
+  await first.sandboxes.create(first.workspaceId, { ...request, name: 'asleep' }, 10_000);
+  await first.sandboxes.suspend(first.sandboxes.get(first.workspaceId, 'asleep'));
+  await first.abandon();
+  const second = await openSandboxes(dir);
+  expect(second.reconciled).toMatchObject({ adopted: 1 });
+  expect(second.sandboxes.get(second.workspaceId, 'asleep').state).toBe('suspended');
+  expect(await ask(second, 'asleep')).toBe(200);
+  await terminate(second, 'asleep');
+  await second.abandon();
 });

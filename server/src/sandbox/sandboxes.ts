@@ -1,9 +1,8 @@
 import { ApiError, defaultImage } from '@atoll/protocol';
-import { agentToken } from '../agent/token.ts';
 import { newSandboxId } from '../lib/id.ts';
 import { waitAtMost } from '../lib/deadline.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
-import type { ResourceLimits, SlotEndpoint, SlotStats } from '../runtime/driver.ts';
+import type { ResourceLimits, SlotStats } from '../runtime/driver.ts';
 import type { Page, SandboxRecord } from '../store/sandbox-store.ts';
 import { createActivity } from './activity.ts';
 import { checkHost, checkLimits } from './admission.ts';
@@ -11,12 +10,14 @@ import type { AdmissionSettings } from './admission.ts';
 import type { SandboxContext } from './context.ts';
 import { imageHolder } from './ending.ts';
 import { createFlights } from './flight.ts';
-import { isEnded } from './lifecycle.ts';
 import { checkName } from './name.ts';
 import { createReaper } from './reaper.ts';
 import { reconcile } from './reconcile.ts';
 import { startSandbox } from './start.ts';
+import { resumeSandbox, suspendSandbox } from './suspend.ts';
 import { terminateSandbox } from './terminate.ts';
+import { wake } from './wake.ts';
+import type { Awake } from './wake.ts';
 
 /** What a create asks for, in the domain's words. Absent means the usual. */
 export interface SandboxRequest {
@@ -32,13 +33,15 @@ export interface SandboxRequest {
 export type Created = { kind: 'running'; record: SandboxRecord } | { kind: 'timeout'; record: SandboxRecord };
 
 /** Where requests for a sandbox go. */
-export interface Reach {
-  record: SandboxRecord;
-  endpoint: SlotEndpoint;
-  token: string;
+export interface Reach extends Awake {
+  /** Lets the idle clock go on. */
+  release: () => void;
 }
 
-export interface SandboxesOptions extends Omit<SandboxContext, 'flights' | 'live' | 'onEnd' | 'onAgentLost'> {
+export interface SandboxesOptions extends Omit<
+  SandboxContext,
+  'flights' | 'live' | 'activity' | 'onCut' | 'onAgentLost'
+> {
   dataDir: string;
   admission: AdmissionSettings;
   /** How many sandboxes start at once; more wait. */
@@ -54,16 +57,14 @@ export type Sandboxes = ReturnType<typeof createSandboxes>;
 /** The sandboxes of this server: every dialect and the gateway go through here. */
 export function createSandboxes(options: SandboxesOptions) {
   const { store, clock, log } = options;
-  const endListeners: ((record: SandboxRecord) => void)[] = [];
+  const cutListeners: ((record: SandboxRecord) => void)[] = [];
   const activity = createActivity(clock.now);
   const context: SandboxContext = {
     ...options,
     flights: createFlights(),
     live: new Map(),
-    onEnd: (record) => {
-      activity.forget(record.id);
-      endListeners.forEach((listen) => listen(record));
-    },
+    activity,
+    onCut: (record) => cutListeners.forEach((listen) => listen(record)),
     onAgentLost: (record) => {
       const ending = { reason: 'agent_exited', error: 'the agent in the sandbox has ended' };
       terminateSandbox(context, record, ending).catch((err: unknown) =>
@@ -76,7 +77,7 @@ export function createSandboxes(options: SandboxesOptions) {
     options.maxWaiting,
     () => new ApiError('too_busy', 'too many sandboxes wait for their start'),
   );
-  const reaper = createReaper({ context, activity });
+  const reaper = createReaper(context);
 
   const endedSince = (): number => clock.now() - options.listEndedForMs;
 
@@ -164,21 +165,22 @@ export function createSandboxes(options: SandboxesOptions) {
     },
     terminate: (record: SandboxRecord): Promise<void> =>
       terminateSandbox(context, record, { reason: 'terminated_by_user' }),
-    /** The agent of a running sandbox. Throws `sandbox_not_found` or `sandbox_not_running`. */
-    reach: (workspaceId: string, identifier: string): Reach => {
-      const record = find(workspaceId, identifier);
-      if (isEnded(record.state)) throw new ApiError('sandbox_ended', `sandbox ${identifier} has ended`);
-      if (record.state !== 'running' || record.operation !== undefined || record.endpoint === undefined) {
-        throw new ApiError(
-          'sandbox_not_running',
-          `sandbox ${identifier} is ${record.operation ?? record.state}`,
-        );
+    suspend: (record: SandboxRecord): Promise<void> => suspendSandbox(context, record),
+    resume: (record: SandboxRecord): Promise<void> => resumeSandbox(context, record),
+    /**
+     * The agent of a sandbox, for one request: a suspended one is woken first, once for all who ask. The idle clock
+     * stands still until `release`. Throws `sandbox_not_found`, `sandbox_ended` or `sandbox_not_running`.
+     */
+    attach: async (workspaceId: string, identifier: string): Promise<Reach> => {
+      const { id } = find(workspaceId, identifier);
+      const release = activity.hold(id);
+      try {
+        return { ...(await wake(context, find(workspaceId, id))), release };
+      } catch (error) {
+        release();
+        throw error;
       }
-      const token = agentToken(context.serverKey, record.id, record.incarnation);
-      return { record, endpoint: record.endpoint, token };
     },
-    /** Holds a sandbox's idle clock until the returned function is called. */
-    hold: activity.hold,
     stats: (record: SandboxRecord): Promise<SlotStats> => {
       if (record.slotId === undefined)
         throw new ApiError('sandbox_not_running', `sandbox ${record.id} does not run`);
@@ -186,8 +188,8 @@ export function createSandboxes(options: SandboxesOptions) {
     },
     countLive: store.countLive,
     countReady: () => context.pool.readyCount(),
-    /** Told when an incarnation ends, before its address can be given to another. */
-    onEnd: (listen: (record: SandboxRecord) => void): void => void endListeners.push(listen),
+    /** Told when a sandbox ends or stands still, before its address can be given to another. */
+    onCut: (listen: (record: SandboxRecord) => void): void => void cutListeners.push(listen),
     /** Settles what an earlier process left, then begins to keep slots ready. */
     open: async () => {
       const reconciled = await reconcile(context);

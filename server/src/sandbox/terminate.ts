@@ -47,7 +47,8 @@ export async function carryOutTerminate(
 function cutOff(context: SandboxContext, record: SandboxRecord): Live | undefined {
   const live = context.live.get(record.id);
   context.live.delete(record.id);
-  context.onEnd(record);
+  context.activity.forget(record.id);
+  context.onCut(record);
   live?.unwatch();
   return live;
 }

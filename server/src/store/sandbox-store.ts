@@ -2,7 +2,7 @@ import type { ResourceLimits, SlotEndpoint } from '../runtime/driver.ts';
 import type { Db } from './db.ts';
 
 export type SandboxState = 'pending' | 'running' | 'suspended' | 'terminated' | 'failed';
-export type SandboxOperation = 'create' | 'terminate';
+export type SandboxOperation = 'create' | 'suspend' | 'resume' | 'terminate';
 
 /** A sandbox as the server knows it. Times are epoch milliseconds. */
 export interface SandboxRecord {

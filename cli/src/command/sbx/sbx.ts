@@ -8,12 +8,14 @@ import { kill } from './kill.ts';
 import { ls } from './ls.ts';
 import { name } from './name.ts';
 import { ps } from './ps.ts';
+import { resume } from './resume.ts';
 import { run } from './run.ts';
+import { suspend } from './suspend.ts';
 import { terminate } from './terminate.ts';
 
 export const sbx = group({
   name: 'sbx',
   aliases: ['sandbox'],
   summary: 'create sandboxes and work in them',
-  commands: [create, ls, describe, exec, run, cp, ps, kill, name, terminate, image],
+  commands: [create, ls, describe, exec, run, cp, ps, kill, name, suspend, resume, terminate, image],
 });

@@ -16,6 +16,13 @@ export function sandboxRoutes({ sandboxes }: { sandboxes: Sandboxes }): Binding[
   const showEnded = (record: SandboxRecord, context: RequestContext) =>
     toArchivedInfo(record, context.caller.workspace.name, context.baseUrl);
 
+  /** The sandbox that a change is about; the audit record names it by id. */
+  const named = (identifier: string, context: RequestContext): SandboxRecord => {
+    const record = sandboxes.get(context.caller.workspace.id, identifier);
+    context.target(record.id);
+    return record;
+  };
+
   return [
     bind(routes.createSandbox, async ({ body }, context) => {
       const created = await sandboxes.create(
@@ -48,15 +55,24 @@ export function sandboxRoutes({ sandboxes }: { sandboxes: Sandboxes }): Binding[
     ),
     bind(routes.updateSandbox, ({ params, body }, context) => {
       requireSupportedUpdate(body);
+      const record = named(params.id, context);
       const { id } = context.caller.workspace;
-      const record = sandboxes.get(id, params.id);
-      context.target(record.id);
       return show(body.name === undefined ? record : sandboxes.rename(id, record.id, body.name), context);
     }),
     bind(routes.deleteSandbox, ({ params }, context) => {
       const record = sandboxes.getToTerminate(context.caller.workspace.id, params.id);
       context.target(record.id);
       return sandboxes.terminate(record);
+    }),
+    bind(routes.suspendSandbox, async ({ params }, context) => {
+      const record = named(params.id, context);
+      if (record.state === 'suspended') context.status(200);
+      await sandboxes.suspend(record);
+    }),
+    bind(routes.resumeSandbox, async ({ params }, context) => {
+      const record = named(params.id, context);
+      if (record.state === 'running') context.status(200);
+      await sandboxes.resume(record);
     }),
     bind(routes.listArchivedSandboxes, ({ query }, context) => {
       const { limit, direction } = query;

@@ -4,6 +4,7 @@ import type { SandboxRecord } from '../../store/sandbox-store.ts';
 
 /** The wire's status: the state, unless an operation in flight has a word of its own. */
 function statusOf(record: SandboxRecord): SandboxStatus {
+  if (record.operation === 'suspend') return 'suspending';
   return record.state === 'failed' ? 'terminated' : record.state;
 }
 

@@ -1,0 +1,31 @@
+import { ApiError } from '@atoll/protocol';
+import { agentToken } from '../agent/token.ts';
+import type { SlotEndpoint } from '../runtime/driver.ts';
+import type { SandboxRecord } from '../store/sandbox-store.ts';
+import type { SandboxContext } from './context.ts';
+import { isEnded } from './lifecycle.ts';
+import { resumeSandbox } from './suspend.ts';
+
+/** A sandbox that can be asked now. */
+export interface Awake {
+  record: SandboxRecord;
+  endpoint: SlotEndpoint;
+  token: string;
+}
+
+/** Brings a sandbox to where it answers: one that is falling asleep is let fall, then woken. */
+export async function wake(context: SandboxContext, record: SandboxRecord): Promise<Awake> {
+  const current = (): SandboxRecord => context.store.byId(record.workspaceId, record.id) ?? record;
+  await context.flights.join(record.id, 'suspend')?.catch(() => {});
+  if (current().state === 'suspended') await resumeSandbox(context, current());
+  return requireRunning(context, current());
+}
+
+function requireRunning(context: SandboxContext, record: SandboxRecord): Awake {
+  if (isEnded(record.state)) throw new ApiError('sandbox_ended', `sandbox ${record.id} has ended`);
+  const { endpoint } = record;
+  if (record.state !== 'running' || record.operation !== undefined || endpoint === undefined) {
+    throw new ApiError('sandbox_not_running', `sandbox ${record.id} is ${record.operation ?? record.state}`);
+  }
+  return { record, endpoint, token: agentToken(context.serverKey, record.id, record.incarnation) };
+}
