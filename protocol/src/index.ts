@@ -9,6 +9,8 @@ export * from './routes.ts';
 export * from './tensorlake/sandbox.ts';
 export * from './tensorlake/platform.ts';
 export * from './tensorlake/data-plane.ts';
+export * from './tensorlake/managed-process.ts';
+export * from './tensorlake/terminal.ts';
 export * from './atoll/tenancy.ts';
 export * from './atoll/image.ts';
 export * from './atoll/server.ts';

@@ -5,6 +5,7 @@ import type { Route } from './route.ts';
 import { dataPlane } from './tensorlake/data-plane.ts';
 import * as platform from './tensorlake/platform.ts';
 import * as sandbox from './tensorlake/sandbox.ts';
+import { terminalRoutes } from './tensorlake/terminal.ts';
 
 const isRoute = (value: unknown): value is Route =>
   typeof value === 'object' && value !== null && 'paths' in value && 'access' in value;
@@ -15,4 +16,7 @@ export const controlRoutes: readonly Route[] = [server, platform, sandbox, tenan
 );
 
 /** Routes that the gateway passes to the agent of the addressed sandbox. */
-export const dataPlaneRoutes: readonly Route[] = Object.values(dataPlane);
+export const dataPlaneRoutes: readonly Route[] = [
+  ...Object.values(dataPlane),
+  ...Object.values(terminalRoutes),
+];

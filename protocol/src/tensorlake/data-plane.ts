@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
+import { managedProcess, supervision } from './managed-process.ts';
 
 /** A name, `uid`, `uid:gid`, or numbers. `tl-user` where the image has none means the image's own user. */
 const user = z.union([z.string(), z.object({ uid: z.number().int(), gid: z.number().int().optional() })]);
@@ -33,6 +34,7 @@ export const processInfo = z.object({
   args: z.array(z.string()),
   started_at: z.number(),
   ended_at: z.number().nullable(),
+  managed: managedProcess.optional(),
 });
 export type ProcessInfo = z.output<typeof processInfo>;
 
@@ -115,8 +117,9 @@ export const dataPlane = {
     id: 'startProcess',
     method: 'POST',
     paths: ['/api/v1/processes'],
-    summary: 'Start a process in the background',
-    body: processBody,
+    summary:
+      'Start a process in the background; with a name, a restart policy or a health check it is supervised',
+    body: processBody.extend(supervision.shape),
     response: processInfo,
     status: 201,
     errors: gone,
@@ -150,6 +153,17 @@ export const dataPlane = {
     summary: 'SIGKILL a process and its group',
     params: pid,
     status: 204,
+    errors: gone,
+  }),
+  restartProcess: defineRoute({
+    ...processes,
+    id: 'restartProcess',
+    method: 'POST',
+    paths: ['/api/v1/processes/{pid}/restart'],
+    summary: 'Start a managed process again, ended or not',
+    params: pid,
+    response: processInfo,
+    status: 200,
     errors: gone,
   }),
   signalProcess: defineRoute({
