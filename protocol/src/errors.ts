@@ -45,6 +45,11 @@ const table = {
     hint: 'Terminate what you no longer use, or raise the quota of the workspace.',
   },
   internal: { status: 500, hint: 'The server log has the cause under this request id.' },
+  registry_denied: {
+    status: 403,
+    hint: 'Log in to that registry with `docker login`, and check the name of the image.',
+  },
+  registry_failed: { status: 502, hint: 'Try again later, or look at the state of that registry.' },
   connection_refused: { status: 502 },
   proxy_error: { status: 502 },
   sandbox_not_running: { status: 503 },

@@ -47,7 +47,7 @@ export interface RouteInput<R extends Route> {
 export type RouteResult<R extends Route> = R['response'] extends z.ZodType
   ? z.input<R['response']>
   : R['responseKind'] extends 'stream'
-    ? string
+    ? string | AsyncIterable<string>
     : void;
 
 /** What a client gets. */

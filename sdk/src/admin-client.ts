@@ -205,9 +205,10 @@ export class AdminClient {
   }
 
   /** Frees what nothing needs, and images that lost their last name longer ago than `olderThanMs`. */
-  pruneImages(
-    { signal, ...body }: WaitOptions & { olderThanMs?: number; dryRun?: boolean } = {},
-  ): Promise<protocol.ImagePruneReport> {
+  pruneImages({
+    signal,
+    ...body
+  }: WaitOptions & { olderThanMs?: number; dryRun?: boolean } = {}): Promise<protocol.ImagePruneReport> {
     return this.#call(protocol.pruneImages, { body }, withoutUndefined({ signal }));
   }
 

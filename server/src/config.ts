@@ -19,6 +19,8 @@ export interface ServerConfig {
   extraCaFile?: string;
   readySlots: number;
   admission: AdmissionSettings;
+  /** Registries beyond this machine that may be talked to without encryption. */
+  insecureRegistries: readonly string[];
   agentBinary: string;
   idmapBinary: string;
   logLevel: string;
@@ -43,6 +45,10 @@ export const serverFlags = {
   'unsafe-native': { type: 'boolean', default: false, description: 'allow native without user namespaces' },
   'base-domain': { type: 'string', description: 'DNS name below which sandboxes are addressed' },
   'trust-proxy': { type: 'boolean', default: false, description: 'believe X-Forwarded-* of a reverse proxy' },
+  'insecure-registry': {
+    type: 'string',
+    description: 'registries that may be talked to over plain HTTP, HOST[:PORT],…',
+  },
   'extra-ca': { type: 'string', description: 'PEM file put into the trust store of every sandbox' },
   slots: { type: 'string', default: '2', description: 'sandboxes kept ready ahead of time' },
   'max-cpus': { type: 'string', description: 'largest cpus of a sandbox' },
@@ -82,6 +88,7 @@ export function readConfig(
         maxDiskMb: parseCount('--max-disk-mb', flags['max-disk-mb'], 16, 2 ** 30),
       }),
     },
+    insecureRegistries: flags['insecure-registry']?.split(',') ?? [],
     agentBinary: env['ATOLL_AGENT_BINARY'] ?? `${projectRoot}/.build/atoll-agent`,
     idmapBinary: env['ATOLL_IDMAP_BINARY'] ?? `${projectRoot}/.build/atoll-idmap`,
     logLevel: flags['log-level'],

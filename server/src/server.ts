@@ -57,7 +57,13 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
   const runDir = join(config.runDir, dataDir.instanceId);
   const agents = await openAgentBinaries({ source: config.agentBinary, dataDir: dataDir.path });
   const host = await openHost({ config, dataDir, runDir, pauseBinary: agents.current.path, log });
-  const images = await openImageStore({ db, dataDir: dataDir.path, runDir, log });
+  const images = await openImageStore({
+    db,
+    dataDir: dataDir.path,
+    runDir,
+    log,
+    insecureRegistries: config.insecureRegistries,
+  });
   await images.importCatalog(config.cacheDir);
   const pool = createSlotPool({
     ...host,

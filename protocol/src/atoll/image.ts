@@ -1,4 +1,4 @@
-/** Images as the server's own API shows them. Building, pushing and pulling are not here. */
+/** Images as the server's own API shows them. Pushing and pulling is the OCI distribution API, at `/v2/`. */
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
 
@@ -9,6 +9,10 @@ export const image = z.object({
   digest: z.string(),
   /** Config and layers as they are stored: compressed. */
   sizeBytes: z.number(),
+  /** What removing this image alone would free of that. */
+  uniqueBytes: z.number().optional(),
+  /** What its unpacked layers take up beside that; 0 before the first use. */
+  unpackedBytes: z.number().optional(),
   layerCount: z.number(),
   public: z.boolean(),
   /** What the image was made from, e.g. `Debian 13 (trixie)`. */
@@ -55,4 +59,119 @@ export const describeImage = defineRoute({
   response: imageDetail,
   status: 200,
   errors: ['image_not_found'],
+});
+
+export const removeImage = defineRoute({
+  id: 'removeImage',
+  method: 'DELETE',
+  paths: ['/v1/images/{name}'],
+  summary: 'Take away a name, or by id an image with all its names',
+  tag,
+  access: 'member',
+  params: z.object({ name: z.string() }),
+  status: 204,
+  errors: ['image_not_found', 'forbidden'],
+});
+
+export const tagImage = defineRoute({
+  id: 'tagImage',
+  method: 'POST',
+  paths: ['/v1/images/{name}/tags'],
+  summary: 'Give an image one more name',
+  tag,
+  access: 'member',
+  params: z.object({ name: z.string() }),
+  /** `repository[:tag]`. */
+  body: z.object({ name: z.string() }),
+  response: image,
+  status: 201,
+  errors: ['image_not_found', 'invalid_request', 'conflict'],
+});
+
+export const pruneReport = z.object({
+  /** Images whose name has moved on. */
+  images: z.array(z.object({ id: z.string(), repository: z.string(), digest: z.string() })),
+  blobCount: z.number(),
+  blobBytes: z.number(),
+  layerCount: z.number(),
+  layerBytes: z.number(),
+});
+export type ImagePruneReport = z.output<typeof pruneReport>;
+
+export const pruneImages = defineRoute({
+  id: 'pruneImages',
+  method: 'POST',
+  paths: ['/v1/images/prune'],
+  summary: 'Free the disk of images that have no name any more and of what nothing needs',
+  tag,
+  access: 'member',
+  body: z.object({
+    /** Images of the workspace that lost their last name longer ago than this go too. */
+    olderThanMs: z.number().nonnegative().optional(),
+    /** Tells what would go and leaves it. */
+    dryRun: z.boolean().optional(),
+  }),
+  response: pruneReport,
+  status: 200,
+  errors: [],
+});
+
+/** One line of the answer to an import. The last is `done` or `failed`. */
+export const importEvent = z.discriminatedUnion('status', [
+  z.object({
+    status: z.literal('resolved'),
+    digest: z.string(),
+    sizeBytes: z.number(),
+    layerCount: z.number(),
+  }),
+  z.object({
+    status: z.literal('downloading'),
+    digest: z.string(),
+    receivedBytes: z.number(),
+    sizeBytes: z.number(),
+  }),
+  z.object({ status: z.literal('unpacking') }),
+  z.object({ status: z.literal('done'), image }),
+  z.object({
+    status: z.literal('failed'),
+    error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }),
+  }),
+]);
+export type ImageImportEvent = z.output<typeof importEvent>;
+
+/** Entries of a docker configuration, for the registries that need them. They are used for this import alone. */
+export const dockerConfigJson = z.object({
+  auths: z
+    .record(
+      z.string(),
+      z.object({
+        auth: z.string().optional(),
+        username: z.string().optional(),
+        password: z.string().optional(),
+        identitytoken: z.string().optional(),
+        registrytoken: z.string().optional(),
+      }),
+    )
+    .default({}),
+});
+export type DockerConfigJson = z.input<typeof dockerConfigJson>;
+
+export const importImage = defineRoute({
+  id: 'importImage',
+  method: 'POST',
+  paths: ['/v1/images/import'],
+  summary: 'Import an image of another registry; answers with lines of JSON as it goes on',
+  tag,
+  access: 'member',
+  body: z.object({
+    /** `python:3.13`, `ghcr.io/org/app:1.0`, `localhost:5000/app@sha256:…`. */
+    reference: z.string().min(1).max(1024),
+    /** `repository[:tag]`; by default the last part of the reference with its tag. */
+    name: z.string().optional(),
+    public: z.boolean().optional(),
+    dockerConfigJson: dockerConfigJson.optional(),
+  }),
+  responseKind: 'stream',
+  status: 200,
+  errors: ['invalid_request', 'conflict'],
 });

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { ApiError } from '@atoll/protocol';
 import type { Route } from '@atoll/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -59,7 +60,7 @@ async function answer(
     reply.code(route.status);
     const context = requestContext(options, request, reply, caller, event);
     const body = await binding.answer(raw, context);
-    return reply.send(body);
+    return reply.send(isStream(body) ? Readable.from(body) : body);
   } catch (error) {
     event.result = publicError(error).code;
     throw error;
@@ -67,6 +68,18 @@ async function answer(
     stopTimer(event.result);
     if (route.method !== 'GET' && route.id !== 'introspectKey') options.audit.record(event);
   }
+}
+
+const isStream = (body: unknown): body is AsyncIterable<string> =>
+  typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+
+/** Aborts when the client goes away before it has its answer. */
+function signalOf(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort(new ApiError('invalid_request', 'the client went away'));
+  });
+  return gone.signal;
 }
 
 /** Authenticates in the workspace that the path names and checks the role. */
@@ -119,6 +132,7 @@ function requestContext(
     },
     baseUrl: options.baseUrlOf(request.raw),
     timeoutMs: timeoutOf(request),
+    signal: signalOf(reply),
     status: (code) => void reply.code(code),
     contentType: (type) => void reply.type(type),
     target: (id) => {

@@ -8,6 +8,8 @@ export interface RequestContext {
   readonly baseUrl: string;
   /** How long the client is willing to wait (X-Tensorlake-Request-Timeout-Ms). */
   readonly timeoutMs: number;
+  /** Aborts when the client goes away before it has its answer. */
+  readonly signal: AbortSignal;
   /** Answers with another status than the route's. */
   status(code: number): void;
   /** Answers with something else than JSON. */

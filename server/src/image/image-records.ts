@@ -92,6 +92,8 @@ export function createImageRecords(db: Db, now: () => number) {
            (SELECT blob_digest FROM manifest_blobs WHERE manifest_digest = ?)`,
         manifestDigest,
       )?.size ?? 0,
+    /** Throws when a public name is another workspace's. */
+    verifyOwner: (registration: Registration): void => verifyOwner(db, registration),
     /** Of blobs that no other image has. */
     uniqueBytes: (manifestDigest: string): number =>
       db.get<{ size: number }>(

@@ -24,6 +24,12 @@ import type { Registry } from './registry/registry.ts';
 import { createRepositoryRecords } from './registry/repository-records.ts';
 import { createUploadStore, defaultUploadLimits } from './registry/upload-store.ts';
 import type { UploadLimits } from './registry/upload-store.ts';
+import { createRemoteImporter } from './remote/import-remote.ts';
+import type { RemoteImporter } from './remote/import-remote.ts';
+import { createPuller } from './remote/pull-image.ts';
+import { createRemoteHttp, defaultRemoteLimits } from './remote/remote-http.ts';
+import type { RemoteLimits } from './remote/remote-http.ts';
+import { createPlainHosts } from './remote/plain-hosts.ts';
 import { describeByName, describeImage, resolveImage } from './resolve.ts';
 import type { ImageDescription, ResolvedImage } from './resolve.ts';
 import { createRootfsSource } from './rootfs.ts';
@@ -42,6 +48,9 @@ export interface ImageStoreOptions {
   log: Log;
   limits?: LayerLimits;
   uploadLimits?: UploadLimits;
+  remoteLimits?: RemoteLimits;
+  /** Registries beyond this machine that may be talked to without encryption. */
+  insecureRegistries?: readonly string[];
   /** Unpacking takes root. Without it images can be registered and described, and are unpacked on first use. */
   canUnpack?: boolean;
   now?: () => number;
@@ -50,6 +59,8 @@ export interface ImageStoreOptions {
 export interface ImageStore {
   /** The same images as repositories of a registry. */
   readonly registry: Registry;
+  /** Images of other registries. */
+  readonly remote: RemoteImporter;
   /** Takes an image in from an OCI layout and names it. Does no work for what is already here. */
   importLayout(request: ImportRequest, signal?: AbortSignal): Promise<ImageDescription>;
   /** Imports the base images that set-up left in `<cacheDir>/images`. */
@@ -125,6 +136,14 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       if (canUnpack) unpackAhead(digest);
     },
   });
+  const mayBePlain = createPlainHosts(options.insecureRegistries ?? []);
+  const http = createRemoteHttp(options.remoteLimits ?? defaultRemoteLimits, mayBePlain);
+  const remote = createRemoteImporter({
+    pull: createPuller({ http, blobs, records, mayBePlain, closing: closing.signal }),
+    records,
+    repositories,
+    ...(canUnpack && { unpack: (digest, signal) => rootfs.unpack(digest, until(signal)) }),
+  });
   if (canUnpack) await mounts.share();
 
   const importLayout = async (request: ImportRequest, signal?: AbortSignal): Promise<ImageDescription> => {
@@ -140,6 +159,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   };
   return {
     registry,
+    remote,
     importLayout,
     async importCatalog(cacheDir, signal) {
       const imported: ImageDescription[] = [];

@@ -29,11 +29,11 @@ export async function readLayout(dir: string): Promise<LayoutImage> {
     verifier.verify();
     return text;
   };
-  let index = parse(indexSchema, await readJson(join(dir, 'index.json')), 'index.json');
+  let index = parseJson(indexSchema, await readJson(join(dir, 'index.json')), 'index.json');
   for (let depth = 0; depth < MAX_INDEX_DEPTH; depth++) {
     const descriptor = choosePlatform(index.manifests, dir);
     if (!isIndexType(descriptor.mediaType)) return readImage(descriptor, readBlob, blobPath);
-    index = parse(indexSchema, await readBlob(descriptor), `index ${descriptor.digest}`);
+    index = parseJson(indexSchema, await readBlob(descriptor), `index ${descriptor.digest}`);
   }
   throw new ApiError(
     'invalid_request',
@@ -46,9 +46,9 @@ async function readImage(
   readBlob: (descriptor: Descriptor) => Promise<string>,
   blobPath: (digest: string) => string,
 ): Promise<LayoutImage> {
-  const manifest = parse(manifestSchema, await readBlob(descriptor), `manifest ${descriptor.digest}`);
+  const manifest = parseJson(manifestSchema, await readBlob(descriptor), `manifest ${descriptor.digest}`);
   const configJson = await readBlob(manifest.config);
-  const config = parse(configSchema, configJson, `config ${manifest.config.digest}`);
+  const config = parseJson(configSchema, configJson, `config ${manifest.config.digest}`);
   if (config.rootfs.diff_ids.length !== manifest.layers.length) {
     throw new ApiError(
       'invalid_request',
@@ -70,8 +70,9 @@ async function readJson(path: string): Promise<string> {
   throw new ApiError('invalid_request', `${path} has ${size} bytes, more than ${MAX_JSON_BYTES}`);
 }
 
-function parse<T extends z.ZodType>(schema: T, text: string, what: string): z.infer<T> {
-  const result = schema.safeParse(tryJson(text));
+/** JSON of a form; throws what is wrong with it. */
+export function parseJson<T extends z.ZodType>(schema: T, text: string | Buffer, what: string): z.infer<T> {
+  const result = schema.safeParse(tryJson(text.toString()));
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new ApiError('invalid_request', `${what} is invalid: ${issue?.path.join('.')}: ${issue?.message}`);

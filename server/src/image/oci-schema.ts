@@ -3,11 +3,11 @@ import { tryParseDigest } from './digest.ts';
 
 /** OCI image spec 1.1 and Docker image manifest version 2, schema 2: what the store reads of them. */
 
-const manifestTypes = [
+export const manifestTypes = [
   'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.v2+json',
 ] as const;
-const indexTypes = [
+export const indexTypes = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ] as const;

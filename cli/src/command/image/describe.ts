@@ -24,6 +24,8 @@ function fieldsOf(image: ImageDetail): (readonly [string, string | undefined])[]
     ['ID', image.id],
     ['Digest', image.digest],
     ['Size', formatBytes(image.sizeBytes)],
+    ['Unique', image.uniqueBytes === undefined ? undefined : formatBytes(image.uniqueBytes)],
+    ['Unpacked', image.unpackedBytes === undefined ? undefined : formatBytes(image.unpackedBytes)],
     ['Layers', String(image.layerCount)],
     ['Visible', image.public ? 'public' : 'workspace'],
     ['Base', image.base],

@@ -1,8 +1,10 @@
 import * as routes from '@atoll/protocol';
 import type { ImageInfo } from '@atoll/protocol';
 import type { ImageDescription, ImageStore } from '../../image/image-store.ts';
+import { withoutUndefined } from '../../lib/without-undefined.ts';
 import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
+import { importLines } from './import-lines.ts';
 
 /** The images of a workspace and the public ones. */
 export function imageRoutes({ images }: { images: ImageStore }): Binding[] {
@@ -15,6 +17,28 @@ export function imageRoutes({ images }: { images: ImageStore }): Binding[] {
       const { entrypoint, cmd, labels } = config;
       const info = toInfo(images.describe(caller.workspace.id, params.name));
       return { ...info, env, entrypoint, cmd, labels, user: runtimeUser, workingDir: runtimeWorkdir };
+    }),
+    bind(routes.removeImage, ({ params }, { caller }) => images.remove(caller.workspace.id, params.name)),
+    bind(routes.tagImage, ({ params, body }, { caller }) =>
+      toInfo(images.tag(caller.workspace.id, params.name, body.name)),
+    ),
+    bind(routes.pruneImages, async ({ body }, { caller }) => {
+      const scope = { workspaceId: caller.workspace.id, ...withoutUndefined(body) };
+      const { images: removed, ...freed } = await images.prune(scope);
+      const own = removed.filter(({ workspaceId }) => workspaceId === caller.workspace.id);
+      return {
+        ...freed,
+        images: own.map(({ id, repository, manifestDigest }) => ({ id, repository, digest: manifestDigest })),
+      };
+    }),
+    bind(routes.importImage, ({ body }, context) => {
+      const workspaceId = context.caller.workspace.id;
+      const { dockerConfigJson: dockerConfig, public: isPublic, ...wanted } = body;
+      const request = withoutUndefined({ ...wanted, workspaceId, dockerConfig, isPublic });
+      const start = images.remote.prepare(request);
+      context.target(body.reference);
+      context.contentType('application/x-ndjson');
+      return importLines(start, (id) => toInfo(images.describe(workspaceId, id)), context.signal);
     }),
   ];
 }

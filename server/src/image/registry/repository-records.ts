@@ -1,3 +1,4 @@
+import { reservedWorkspaces } from '@atoll/protocol';
 import type { Db } from '../../store/db.ts';
 import { moveTag, noteUntagged } from '../image-records.ts';
 import type { ManifestDocument } from './manifest-document.ts';
@@ -59,6 +60,15 @@ export function createRepositoryRecords(db: Db, now: () => number) {
         at.repository,
         digest,
       )?.size,
+    /** Whether some repository of the workspace, or a base image, has the blob. */
+    isVisible: (workspaceId: string, digest: string): boolean =>
+      db.get(
+        `SELECT 1 FROM registry_edges e JOIN repository_manifests r ON r.digest = e.manifest_digest
+           WHERE e.target_digest = ? AND r.workspace_id IN (?, ?, ?)`,
+        digest,
+        workspaceId,
+        ...reservedWorkspaces,
+      ) !== undefined,
     addBlob: (at: Repository, digest: string, sizeBytes: number): void =>
       db.transaction(() => {
         db.run('INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)', digest, sizeBytes, now());

@@ -1,0 +1,91 @@
+import type { ImageRecords } from '../image-records.ts';
+import { parseName } from '../image-names.ts';
+import type { RepositoryRecords } from '../registry/repository-records.ts';
+import type { createPuller, PullEvent } from './pull-image.ts';
+import { findCredentials } from './registry-credentials.ts';
+import type { DockerConfig } from './registry-credentials.ts';
+import { parseRemoteReference, showReference } from './remote-reference.ts';
+import type { RemoteReference } from './remote-reference.ts';
+
+/** An image of another registry, and the name that it gets here. */
+export interface RemoteImport {
+  workspaceId: string;
+  reference: string;
+  /** By default the last part of the reference's name, with its tag. */
+  name?: string;
+  isPublic?: boolean;
+  dockerConfig?: DockerConfig;
+}
+
+export type ImportEvent = PullEvent | { status: 'unpacking' };
+
+export interface ImportHooks {
+  signal: AbortSignal;
+  onProgress?: (event: ImportEvent) => void;
+}
+
+interface Options {
+  pull: ReturnType<typeof createPuller>;
+  records: ImageRecords;
+  repositories: RepositoryRecords;
+  /** Absent where layers are unpacked on first use. */
+  unpack?: (manifestDigest: string, signal: AbortSignal) => Promise<void>;
+}
+
+export type RemoteImporter = ReturnType<typeof createRemoteImporter>;
+
+/** Brings in images of other registries. */
+export function createRemoteImporter({ pull, records, repositories, unpack }: Options) {
+  const sourceOf = (workspaceId: string, reference: RemoteReference, config: DockerConfig | undefined) => {
+    const credentials = config && findCredentials(config, reference);
+    return {
+      reference,
+      ...(credentials && { credentials }),
+      isKnown: (digest: string) => repositories.isVisible(workspaceId, digest),
+    };
+  };
+  return {
+    /** Fetches an image for a build or the like; `use` has to give it to somebody, for nothing else holds it then. */
+    pullImage: <T>(
+      workspaceId: string,
+      reference: string,
+      hooks: ImportHooks & { dockerConfig?: DockerConfig },
+      use: (manifestDigest: string) => Promise<T> | T,
+    ): Promise<T> => {
+      const source = sourceOf(workspaceId, parseRemoteReference(reference), hooks.dockerConfig);
+      const { signal, onProgress = () => {} } = hooks;
+      return pull({ ...source, signal, onProgress }, async (image) => {
+        records.addManifest(image);
+        return use(image.descriptor.digest);
+      });
+    },
+    /** Checks what can be checked before anything is fetched, and returns the work. */
+    prepare: (request: RemoteImport): ((hooks: ImportHooks) => Promise<string>) => {
+      const { workspaceId } = request;
+      const reference = parseRemoteReference(request.reference);
+      const name = parseName(workspaceId, request.name ?? defaultName(request.reference));
+      const at = { workspaceId, ...name };
+      const isPublic = request.isPublic ?? repositories.isPublic(at) ?? false;
+      const registration = { ...at, isPublic, base: showReference(reference) };
+      records.verifyOwner(registration);
+      return ({ signal, onProgress = () => {} }) =>
+        pull(
+          { ...sourceOf(workspaceId, reference, request.dockerConfig), signal, onProgress },
+          async (image) => {
+            const { digest } = image.descriptor;
+            records.addManifest(image);
+            onProgress({ status: 'unpacking' });
+            await unpack?.(digest, signal);
+            signal.throwIfAborted();
+            return records.register(registration, digest);
+          },
+        );
+    },
+  };
+}
+
+/** `ghcr.io/org/app:1.0@sha256:…` becomes `app:1.0`. */
+function defaultName(reference: string): string {
+  const [name = ''] = reference.split('@', 1);
+  return name.slice(name.lastIndexOf('/') + 1);
+}
