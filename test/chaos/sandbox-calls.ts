@@ -8,7 +8,7 @@ export interface Outcome {
 }
 
 const SANDBOXES = '/v1/namespaces/default/sandboxes';
-const CALL_TIMEOUT_MS = 60_000;
+const CALL_TIMEOUT_MS = 120_000;
 
 /** The calls of the chaos clients, as plain HTTP: no library repeats them behind the test's back. */
 export function createCalls(server: TestServer, signal?: AbortSignal) {

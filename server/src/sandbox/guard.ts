@@ -14,6 +14,7 @@ const MAX_RETRY_MS = 5_000;
 /** A stream that stood this long ended for a reason of its own. */
 const CALM_AFTER_MS = 10_000;
 const REPORT_EVERY_MS = 5_000;
+const LOOK_EVERY_MS = 2_000;
 
 /**
  * Watches over a sandbox from the moment it runs, and starts its idle clock. The agent's event stream is its sign of life: when it breaks, one look at
@@ -26,9 +27,26 @@ export function guard(context: SandboxContext, record: SandboxRecord, rootfs: Ro
   const { incarnation } = record;
   context.live.set(record.id, { incarnation, rootfs, unwatch: () => unwatched.abort() });
   context.activity.restart(record.id);
-  void watch(context, record, endpoint, slotId, unwatched.signal).then(() => {
-    if (!unwatched.signal.aborted) context.onAgentLost(record);
+  const { signal } = unwatched;
+  const ends = [watch(context, record, endpoint, slotId, signal), untilRuntimeEnds(context, slotId, signal)];
+  void Promise.race(ends).then(() => {
+    if (signal.aborted) return;
+    unwatched.abort();
+    context.onAgentLost(record);
   });
+}
+
+/**
+ * A sandbox that is killed from outside, by the host's OOM killer for one, says no goodbye: its network stack dies
+ * with it and the stream to its agent only falls silent. So the runtime is looked at as well; twice, because a look
+ * can meet its records half-written.
+ */
+async function untilRuntimeEnds(context: SandboxContext, slotId: string, signal: AbortSignal): Promise<void> {
+  for (let missed = 0; missed < 2 && !signal.aborted;) {
+    await pause(LOOK_EVERY_MS, signal);
+    const state = await context.driver.state(slotId).catch(() => 'running' as const);
+    missed = state === 'running' ? 0 : missed + 1;
+  }
 }
 
 async function watch(
