@@ -278,6 +278,16 @@ func TestAClientThatIsNeverReadyIsLeftWithTheFirstMebibyte(t *testing.T) {
 	}
 }
 
+func TestNothingIsLostBeforeTheFirstClientIsReady(t *testing.T) {
+	session := startAgent(t).openPty(`{"command":"sh","args":["-c","stty -opost; head -c 3000000 /dev/zero | tr '\\0' x"]}`)
+	client := session.attach()
+	time.Sleep(500 * time.Millisecond)
+	client.Send(wstest.Binary, []byte{2})
+	if output, _, code, _ := readToExit(t, client); len(output) != 3_000_000 || code != 1000 {
+		t.Errorf("got %d bytes, %d", len(output), code)
+	}
+}
+
 func TestNoMoreThan64SessionsLive(t *testing.T) {
 	a := startAgent(t)
 	var all sync.WaitGroup

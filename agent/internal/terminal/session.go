@@ -40,6 +40,9 @@ type Session struct {
 	ended        *process.Snapshot
 	isTerminated bool
 	ticks        int
+	ageTicks     int
+	// opening makes the process wait for its first client, who is on the way, instead of losing output.
+	opening *ring.Reader
 }
 
 func newSession(terminal *process.Terminal, size process.Size) *Session {
@@ -47,9 +50,29 @@ func newSession(terminal *process.Terminal, size process.Size) *Session {
 		ID: newID(), Token: newToken(), CreatedAt: terminal.StartedAt, terminal: terminal,
 		output: ring.NewLog(replayBytes), input: make(chan []byte), size: size, viewers: map[*viewer]struct{}{},
 	}
+	s.opening = s.output.NewReader()
 	go s.pump()
 	go s.typeInput()
 	return s
+}
+
+// takeOpening is the reader of the first client that is ready, else a new one.
+func (s *Session) takeOpening() *ring.Reader {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reader := s.opening
+	s.opening = nil
+	if reader == nil {
+		reader = s.output.NewReader()
+	}
+	return reader
+}
+
+func (s *Session) dropOpeningLocked() {
+	if s.opening != nil {
+		s.opening.Close()
+		s.opening = nil
+	}
 }
 
 // Info is a session at one moment.
@@ -99,6 +122,7 @@ func (s *Session) Terminate() {
 		return
 	}
 	s.isTerminated = true
+	s.dropOpeningLocked()
 	for viewer := range s.viewers {
 		viewer.end(&websocket.CloseError{Code: websocket.GoingAway, Reason: "session terminated"})
 	}
@@ -135,6 +159,10 @@ func (s *Session) terminated() bool {
 func (s *Session) age() bool {
 	s.mu.Lock()
 	s.ticks++
+	s.ageTicks++
+	if s.ageTicks > openingTicks {
+		s.dropOpeningLocked()
+	}
 	if len(s.viewers) > 0 {
 		s.ticks = 0
 	}

@@ -20,7 +20,9 @@ const (
 	// lonelyTicks is how long a session without clients lives, keptTicks how long an ended one can be read.
 	lonelyTicks = 300
 	keptTicks   = 60
-	tick        = time.Second
+	// openingTicks is how long a process waits for its first client rather than losing output.
+	openingTicks = 5
+	tick         = time.Second
 
 	idChars  = 21
 	alphabet = "0123456789abcdefghijklmnopqrstuvwxyz"

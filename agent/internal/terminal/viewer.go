@@ -208,7 +208,10 @@ func (v *viewer) write() {
 }
 
 func (v *viewer) copyOutput() *websocket.CloseError {
-	reader := v.session.output.NewReader()
+	if v.context.Err() != nil {
+		return v.farewell()
+	}
+	reader := v.session.takeOpening()
 	defer reader.Close()
 	for {
 		if v.context.Err() != nil {
