@@ -19,6 +19,7 @@ check: ## types, lint, format and generated files
 	npm run check
 
 test: setup ## everything that CI runs (≤ 20 minutes)
+	@scripts/setup.sh test-tools
 	npm test
 	cd agent && go vet ./... && go test ./...
 	vitest run --project contract --project e2e --project compat --project security --project chaos

@@ -15,6 +15,9 @@ Without a STEP all of them run, in this order:
   runsc      finds, downloads or builds gVisor
   images     builds the base images
 
+Only when named:
+  test-tools  brings skopeo and crane, which tests push and pull with
+
 --refresh-images  builds the base images again, with the current packages of the distribution
 
 Without root, `scripts/setup.sh npm agent` prepares work on the SDK, the CLI and the fake runtime.
@@ -37,7 +40,7 @@ for argument in "$@"; do
   case $argument in
     --help | -h) usage && exit 0 ;;
     --refresh-images) refresh_images=yes ;;
-    machine | packages | npm | agent | runsc | images) steps+=("$argument") ;;
+    machine | packages | npm | agent | runsc | images | test-tools) steps+=("$argument") ;;
     *)
       echo "unknown argument: $argument" >&2
       usage >&2
@@ -47,7 +50,7 @@ for argument in "$@"; do
 done
 if [ ${#steps[@]} -eq 0 ]; then steps=(machine packages npm agent runsc images); fi
 
-for part in progress lock machine packages npm agent runsc images; do
+for part in progress lock machine packages npm agent runsc images test-tools; do
   # shellcheck source=/dev/null
   source "$repo/scripts/setup/$part.sh"
 done

@@ -49,6 +49,7 @@ title_of() {
     agent) echo 'agent' ;;
     runsc) echo 'runsc (gVisor)' ;;
     images) echo 'base images' ;;
+    test-tools) echo 'tools for tests' ;;
   esac
 }
 

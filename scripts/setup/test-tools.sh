@@ -1,0 +1,33 @@
+# Programs that only tests need: the image tools that people use with a registry. Nothing of Atoll calls them.
+
+readonly CRANE_VERSION=v0.20.6
+
+setup_test-tools() {
+  local crane="$repo/.compat/crane-$CRANE_VERSION"
+  if command -v skopeo >/dev/null && [ -x "$crane/crane" ]; then
+    outcome='ok, cached'
+    return
+  fi
+  install_skopeo
+  [ -x "$crane/crane" ] || build_crane "$crane"
+}
+
+install_skopeo() {
+  if command -v skopeo >/dev/null; then return; fi
+  note 'installing skopeo'
+  export DEBIAN_FRONTEND=noninteractive
+  logged apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update || true
+  logged apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends skopeo || fail \
+    'cannot install skopeo' 'apt-get ended with an error' 'repair the package sources of this machine, then run it again'
+}
+
+build_crane() {
+  note 'building crane'
+  mkdir -p "$repo/.compat"
+  local temp
+  temp=$(mktemp -d "$repo/.compat/crane.XXXXXX")
+  GOBIN="$temp" logged go install -ldflags='-s -w' "github.com/google/go-containerregistry/cmd/crane@$CRANE_VERSION" || fail \
+    'cannot build crane' 'go install ended with an error' 'see the end of the log; the Go module proxy has to be reachable'
+  chmod 0755 "$temp"
+  mv "$temp" "$1"
+}
