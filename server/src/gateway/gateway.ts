@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ApiError } from '@atoll/protocol';
 import type { Log } from '../lib/log.ts';
+import { isEnded } from '../sandbox/lifecycle.ts';
 import type { Reach, Sandboxes } from '../sandbox/sandboxes.ts';
 import { requireRole } from '../tenancy/caller.ts';
 import type { Caller } from '../tenancy/caller.ts';
@@ -40,6 +41,12 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
     return sandboxes.attach(caller.workspace.id, id);
   };
 
+  /** Why a request was cut: a client should read that the sandbox ended, not that a connection broke. */
+  const hasEnded = ({ workspaceId, id }: Reach['record']): boolean => {
+    const { state, operation } = sandboxes.get(workspaceId, id);
+    return isEnded(state) || operation === 'terminate';
+  };
+
   const forward = async (
     request: IncomingMessage,
     response: ServerResponse,
@@ -51,6 +58,8 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
       // The client may have gone while the sandbox woke.
       if (response.destroyed) return;
       await proxy(request, response, { endpoint, token, agent: upstreams.of(record) });
+    } catch (error) {
+      throw hasEnded(record) ? new ApiError('sandbox_ended', `sandbox ${identifier} has ended`) : error;
     } finally {
       release();
     }
