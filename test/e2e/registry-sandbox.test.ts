@@ -1,0 +1,103 @@
+import { gzipSync } from 'node:zlib';
+import { Sandbox } from '@atoll/sdk';
+import { expect, test } from 'vitest';
+import { digestOf, ociTypes, tarball } from '../fixtures/image-layout.ts';
+import { imageOf, registryClient } from '../fixtures/registry-client.ts';
+import { describeOnEachDriver } from '../fixtures/server.ts';
+import type { TestServer } from '../fixtures/server.ts';
+
+const base = 'tensorlake/debian-minimal';
+
+interface Descriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+}
+
+/** Pushes the base image with one more layer on top; the layers below are mounted, not sent. */
+async function pushDerived(server: TestServer, name: string, tag: string, content: string): Promise<string> {
+  const client = registryClient(server);
+  const manifest = (await (await client.call(`/v2/${base}/manifests/latest`)).json()) as {
+    config: Descriptor;
+    layers: Descriptor[];
+  }; // OCI
+  for (const { digest } of manifest.layers) {
+    const mount = `/v2/${name}/blobs/uploads/?mount=${digest}&from=${base}`;
+    expect((await client.call(mount, { method: 'POST' })).status).toBe(201);
+  }
+  const tar = tarball([{ path: 'greeting', content }]);
+  const layer = gzipSync(tar);
+  const config = (await (await client.call(`/v2/${base}/blobs/${manifest.config.digest}`)).json()) as {
+    rootfs: { diff_ids: string[] };
+  }; // OCI
+  config.rootfs.diff_ids.push(digestOf(tar));
+  const configBytes = JSON.stringify(config);
+  await client.pushBlob(name, layer);
+  await client.pushBlob(name, configBytes);
+  const derived = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: ociTypes.manifest,
+    config: { mediaType: ociTypes.config, digest: digestOf(configBytes), size: configBytes.length },
+    layers: [
+      ...manifest.layers,
+      {
+        mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
+        digest: digestOf(layer),
+        size: layer.length,
+      },
+    ],
+  });
+  expect((await client.putManifest(name, tag, derived)).status).toBe(201);
+  return digestOf(derived);
+}
+
+describeOnEachDriver('a pushed image', (server) => {
+  const prune = async (): Promise<{ blobCount: number; layerCount: number }> => {
+    const answer = await server().fetch('/v1/images/prune', {
+      method: 'POST',
+      body: JSON.stringify({ olderThanMs: 0 }),
+    });
+    return (await answer.json()) as { blobCount: number; layerCount: number }; // the route's answer
+  };
+  const create = (image: string) => Sandbox.create({ apiUrl: server().url, apiKey: server().apiKey, image });
+
+  test('runs at once, and what it runs on outlives its name', async () => {
+    await pushDerived(server(), 'default/pushed', 'v1', 'hello from the registry');
+    const sandbox = await create('pushed:v1');
+    const said = await sandbox.run('cat', { args: ['/greeting'] });
+    expect(said.stdout).toBe('hello from the registry');
+
+    expect((await server().fetch('/v1/images/pushed:v1', { method: 'DELETE' })).status).toBe(204);
+    await prune();
+    expect((await sandbox.run('cat', { args: ['/greeting'] })).stdout).toBe('hello from the registry');
+    await expect(create('pushed:v1')).rejects.toThrow('image not found');
+
+    await sandbox.terminate();
+    // What was pushed a moment ago is held for its push, which a new process knows nothing of.
+    await server().stop();
+    await server().restart();
+    await expect.poll(async () => (await prune()).layerCount, { timeout: 20_000 }).toBe(1);
+    await pushDerived(server(), 'default/pushed', 'v1', 'hello from the registry');
+    const again = await create('pushed:v1');
+    expect((await again.run('cat', { args: ['/greeting'] })).stdout).toBe('hello from the registry');
+    await again.terminate();
+  });
+
+  test('that claims a layer which it does not hold gets nothing of it', async () => {
+    const client = registryClient(server());
+    const manifest = (await (await client.call(`/v2/${base}/manifests/latest`)).json()) as {
+      config: Descriptor;
+    }; // OCI
+    const config = await (await client.call(`/v2/${base}/blobs/${manifest.config.digest}`)).text();
+    const [diffId = ''] = /sha256:[0-9a-f]{64}/.exec(config.slice(config.indexOf('diff_ids'))) ?? [];
+    const honest = imageOf([{ path: 'other' }]);
+    const claiming = honest.config.replace(/sha256:[0-9a-f]{64}/, diffId);
+    const lie = honest.manifest
+      .replace(honest.configDigest, digestOf(claiming))
+      .replace(`"size":${honest.config.length}`, `"size":${claiming.length}`);
+    await client.pushBlob('default/liar', honest.layer);
+    await client.pushBlob('default/liar', claiming);
+    expect((await client.putManifest('default/liar', 'v1', lie)).status).toBe(201);
+    await expect(create('liar:v1')).rejects.toThrow(/digest|start/);
+  });
+});
