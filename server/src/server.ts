@@ -51,7 +51,7 @@ const MAX_WAITING_STARTS = 1000;
 export async function startServer(config: ServerConfig, log: Log): Promise<RunningServer> {
   const dataDir = openDataDir(config.dataDir);
   const db = openDb(dataDir.databasePath);
-  const tenancy = createTenancy({ db, clock: systemClock });
+  const tenancy = createTenancy({ db, clock: systemClock, log });
   ensureAdminKey(config, dataDir, tenancy);
 
   const runDir = join(config.runDir, dataDir.instanceId);

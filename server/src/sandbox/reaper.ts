@@ -27,9 +27,18 @@ export function createReaper(context: SandboxContext) {
     }
   };
 
+  /** Nobody catches what a timer throws; the next sweep tries again. */
+  const sweepSafely = (): void => {
+    try {
+      sweep();
+    } catch (err) {
+      context.log.error({ err }, 'cannot look for sandboxes whose timeout has passed');
+    }
+  };
+
   return {
     start: (): void => {
-      timer = setInterval(sweep, SWEEP_EVERY_MS).unref();
+      timer = setInterval(sweepSafely, SWEEP_EVERY_MS).unref();
     },
     stop: (): void => clearInterval(timer),
   };

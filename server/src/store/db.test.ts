@@ -28,6 +28,21 @@ test('a transaction inside another one is part of it', () => {
   expect(db.all('SELECT * FROM t')).toEqual([]);
 });
 
+test('a transaction that finds the disk full says so, and the next one works', () => {
+  const db = openDb(':memory:');
+  db.run('CREATE TABLE t (x TEXT) STRICT');
+  const [{ page_count: pages } = { page_count: 0 }] = db.all<{ page_count: number }>('PRAGMA page_count');
+  db.all(`PRAGMA max_page_count = ${pages + 2}`);
+  const fill = () =>
+    db.transaction(() => {
+      for (let row = 0; row < 100; row += 1) db.run('INSERT INTO t VALUES (?)', 'x'.repeat(2_000));
+    });
+  expect(fill).toThrow(expect.objectContaining({ code: 'host_out_of_disk' }));
+  expect(db.all('SELECT * FROM t')).toEqual([]);
+  db.transaction(() => db.run('INSERT INTO t VALUES (?)', 'small'));
+  expect(db.all('SELECT * FROM t')).toEqual([{ x: 'small' }]);
+});
+
 test('opening a database again repeats no migration', async () => {
   const path = join(await tempDir(), 'a.db');
   openDb(path).close();

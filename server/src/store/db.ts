@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
+import { ApiError } from '@atoll/protocol';
 
 export type Row = Record<string, unknown>;
 
@@ -47,10 +48,11 @@ function wrap(sqlite: DatabaseSync): Db {
   };
   return {
     // node:sqlite types rows as unknown records; the caller states the columns of its own SQL.
-    all: <T>(sql: string, ...params: SQLInputValue[]) => prepare(sql).all(...params) as T[],
-    get: <T>(sql: string, ...params: SQLInputValue[]) => prepare(sql).get(...params) as T | undefined,
-    run: (sql, ...params) => Number(prepare(sql).run(...params).changes),
-    transaction: (work) => transaction(sqlite, work),
+    all: <T>(sql: string, ...params: SQLInputValue[]) => explained(() => prepare(sql).all(...params) as T[]),
+    get: <T>(sql: string, ...params: SQLInputValue[]) =>
+      explained(() => prepare(sql).get(...params) as T | undefined),
+    run: (sql, ...params) => explained(() => Number(prepare(sql).run(...params).changes)),
+    transaction: (work) => explained(() => transaction(sqlite, work)),
     close: () => sqlite.close(),
   };
 }
@@ -63,10 +65,33 @@ function transaction<T>(sqlite: DatabaseSync, work: () => T): T {
     sqlite.exec('COMMIT');
     return result;
   } catch (error) {
-    sqlite.exec('ROLLBACK');
+    // SQLite has rolled back by itself when the disk was full, and a second time is an error that would hide the first.
+    if (sqlite.isTransaction) sqlite.exec('ROLLBACK');
     throw error;
   }
 }
+
+/** Primary result codes of SQLite: the disk is full, or it does not take or give what it should. */
+const diskFailures = new Set([10, 13]);
+
+/** Says what a client may know of a failure of the disk. */
+function explained<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!isDiskFailure(error)) throw error;
+    throw new ApiError('host_out_of_disk', `the database cannot be written: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Extended result codes carry the primary one in their lowest byte. */
+const isDiskFailure = (error: unknown): error is Error =>
+  error instanceof Error &&
+  'errcode' in error &&
+  typeof error.errcode === 'number' &&
+  diskFailures.has(error.errcode & 0xff);
 
 const migrationDir = join(import.meta.dirname, 'migration');
 

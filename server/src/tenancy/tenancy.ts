@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
 import type { Db } from '../store/db.ts';
 import { createAccounts } from './account.ts';
 import { createAudit } from './audit.ts';
@@ -10,7 +11,7 @@ import { createMembers } from './member.ts';
 export type Tenancy = ReturnType<typeof createTenancy>;
 
 /** Accounts, workspaces, members, keys, logins and the audit record over one database. */
-export function createTenancy({ db, clock }: { db: Db; clock: Clock }) {
+export function createTenancy({ db, clock, log }: { db: Db; clock: Clock; log?: Log }) {
   const authenticator = createAuthenticator({ db, clock });
   const accounts = createAccounts({ db, clock });
   const keys = createKeys({ db, clock, onChange: authenticator.forget });
@@ -20,7 +21,7 @@ export function createTenancy({ db, clock }: { db: Db; clock: Clock }) {
     keys,
     members: createMembers({ db, clock, onChange: authenticator.forget }),
     logins: createLogins({ db, clock, addKey: keys.add }),
-    audit: createAudit({ db, clock }),
+    audit: createAudit({ db, clock, ...(log && { log }) }),
     /** An account with its first workspace, its owner and the owner's key, which is shown this once. */
     addAccount: (given: { name: string; workspace: string; ownerName: string }) =>
       db.transaction(() => {

@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { openDb } from '../store/db.ts';
+import { createAudit } from './audit.ts';
+
+const DAY_MS = 24 * 3_600_000;
+
+function openAudit() {
+  const db = openDb(':memory:');
+  onTestFinished(() => db.close());
+  let now = 100 * DAY_MS;
+  const audit = createAudit({ db, clock: { now: () => now } });
+  const actions = () => db.all<{ action: string }>('SELECT action FROM audit').map(({ action }) => action);
+  return { db, audit, actions, passTime: (ms: number) => void (now += ms) };
+}
+
+test('entries that find the disk full are written once there is room', async () => {
+  const { db, audit, actions } = openAudit();
+  const [pages] = db.all<{ page_count: number }>('PRAGMA page_count');
+  db.all(`PRAGMA max_page_count = ${pages?.page_count}`);
+  const names = Array.from({ length: 200 }, (_, index) => `${index} ${'x'.repeat(500)}`);
+  for (const action of names) audit.record({ action, result: 'ok' });
+  await sleep(300);
+  expect(actions()).toEqual([]);
+  db.all('PRAGMA max_page_count = 10000');
+  await expect.poll(actions, { timeout: 3_000 }).toEqual(names);
+});
+
+test('entries go after 90 days', () => {
+  const { audit, actions, passTime } = openAudit();
+  audit.record({ action: 'old', result: 'ok' });
+  audit.flush();
+  passTime(91 * DAY_MS);
+  audit.record({ action: 'new', result: 'ok' });
+  audit.flush();
+  expect(actions()).toEqual(['new']);
+});
