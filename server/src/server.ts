@@ -102,7 +102,7 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
       ...platformRoutes({ tenancy }),
       ...sandboxRoutes({ sandboxes }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
-      ...imageRoutes({ images }),
+      ...imageRoutes({ images, log }),
     ],
     authenticate,
     baseUrlOf: createBaseUrlReader(config),

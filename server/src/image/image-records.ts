@@ -137,14 +137,15 @@ export function createImageRecords(db: Db, now: () => number) {
       ),
     register: (registration: Registration, manifestDigest: string): string =>
       db.transaction(() => register(db, registration, manifestDigest, now())),
-    addReference: (manifestDigest: string, { kind, id }: ReferenceHolder): void =>
-      void db.run(
-        'INSERT OR IGNORE INTO image_references VALUES (?, ?, ?, ?)',
-        kind,
-        id,
-        manifestDigest,
-        now(),
-      ),
+    addReference: (manifestDigest: string, { kind, id }: ReferenceHolder): void => {
+      const add =
+        'INSERT OR IGNORE INTO image_references SELECT ?, ?, digest, ? FROM manifests WHERE digest = ?';
+      const has =
+        'SELECT 1 FROM image_references WHERE holder_kind = ? AND holder_id = ? AND manifest_digest = ?';
+      db.run(add, kind, id, now(), manifestDigest);
+      if (db.get(has, kind, id, manifestDigest) !== undefined) return;
+      throw new ApiError('image_not_found', `the image ${manifestDigest} was removed in the meantime`);
+    },
     dropReferences: ({ kind, id }: ReferenceHolder): void =>
       void db.run('DELETE FROM image_references WHERE holder_kind = ? AND holder_id = ?', kind, id),
   };

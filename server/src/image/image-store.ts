@@ -138,8 +138,9 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   });
   const mayBePlain = createPlainHosts(options.insecureRegistries ?? []);
   const http = createRemoteHttp(options.remoteLimits ?? defaultRemoteLimits, mayBePlain);
+  const puller = createPuller({ http, blobs, records, mayBePlain, closing: closing.signal });
   const remote = createRemoteImporter({
-    pull: createPuller({ http, blobs, records, mayBePlain, closing: closing.signal }),
+    pull: puller.pull,
     records,
     repositories,
     ...(canUnpack && { unpack: (digest, signal) => rootfs.unpack(digest, until(signal)) }),
@@ -184,7 +185,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       clearInterval(collecting);
       await garbage.settled();
       await uploads.closeAll();
-      await Promise.all([blobs.settled(), layers.settled()]);
+      await Promise.all([blobs.settled(), layers.settled(), puller.settled()]);
       await mounts.reconcile([]);
       if (canUnpack) await mounts.unshare();
     },

@@ -1,13 +1,14 @@
 import * as routes from '@atoll/protocol';
 import type { ImageInfo } from '@atoll/protocol';
 import type { ImageDescription, ImageStore } from '../../image/image-store.ts';
+import type { Log } from '../../lib/log.ts';
 import { withoutUndefined } from '../../lib/without-undefined.ts';
 import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
 import { importLines } from './import-lines.ts';
 
 /** The images of a workspace and the public ones. */
-export function imageRoutes({ images }: { images: ImageStore }): Binding[] {
+export function imageRoutes({ images, log }: { images: ImageStore; log: Log }): Binding[] {
   return [
     bind(routes.listImages, (_input, { caller }) => ({
       images: images.list(caller.workspace.id).map(toInfo),
@@ -38,7 +39,7 @@ export function imageRoutes({ images }: { images: ImageStore }): Binding[] {
       const start = images.remote.prepare(request);
       context.target(body.reference);
       context.contentType('application/x-ndjson');
-      return importLines(start, (id) => toInfo(images.describe(workspaceId, id)), context.signal);
+      return importLines(start, (id) => toInfo(images.describe(workspaceId, id)), context.signal, log);
     }),
   ];
 }

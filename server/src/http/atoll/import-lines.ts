@@ -1,5 +1,6 @@
 import type { ImageImportEvent, ImageInfo } from '@atoll/protocol';
 import type { ImportHooks } from '../../image/remote/import-remote.ts';
+import type { Log } from '../../lib/log.ts';
 import { publicError } from '../error-reply.ts';
 
 /** An import as lines of JSON: the head of the answer is out by the time it can fail, so the last line says how it went. */
@@ -7,6 +8,7 @@ export async function* importLines(
   start: (hooks: ImportHooks) => Promise<string>,
   describe: (imageId: string) => ImageInfo,
   signal: AbortSignal,
+  log: Log,
 ): AsyncGenerator<string> {
   const waiting: ImageImportEvent[] = [];
   let wake = (): void => {};
@@ -17,7 +19,8 @@ export async function* importLines(
       wake();
     },
   })
-    .then((id): ImageImportEvent => ({ status: 'done', image: describe(id) }), failedEvent)
+    .then((id): ImageImportEvent => ({ status: 'done', image: describe(id) }))
+    .catch((error: unknown) => failedEvent(error, log))
     .then((event) => {
       waiting.push(event);
       wake();
@@ -36,7 +39,8 @@ export async function* importLines(
   }
 }
 
-function failedEvent(error: unknown): ImageImportEvent {
+function failedEvent(error: unknown, log: Log): ImageImportEvent {
   const { code, message, hint } = publicError(error);
+  if (code === 'internal') log.error({ err: error }, 'an import failed');
   return { status: 'failed', error: { code, message, ...(hint !== undefined && { hint }) } };
 }

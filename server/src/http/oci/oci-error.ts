@@ -42,6 +42,9 @@ export function toOciFailure(error: unknown): OciFailure | undefined {
     const detail = error.detail === undefined ? {} : { detail: error.detail };
     return { ...table[error.kind], message: error.message, ...detail };
   }
+  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
+    return { ...table.disk_full, message: 'the disk of the server is full' };
+  }
   if (!(error instanceof ApiError) || error.code === 'internal') return undefined;
   return { status: error.status, code: codeOf(error), message: error.message };
 }

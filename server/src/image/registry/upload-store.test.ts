@@ -1,5 +1,5 @@
 import { readdirSync, writeFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { digestOf } from '../../../../test/fixtures/image-layout.ts';
 import { tempDir } from '../../../../test/fixtures/temp-dir.ts';
 import { createUploadStore, defaultUploadLimits } from './upload-store.ts';
@@ -8,6 +8,7 @@ async function openUploads(limits: Partial<typeof defaultUploadLimits> = {}) {
   const dir = await tempDir();
   let now = 1_000_000;
   const uploads = createUploadStore(dir, { ...defaultUploadLimits, ...limits }, () => now);
+  onTestFinished(uploads.closeAll);
   const wait = (ms: number): void => {
     now += ms;
   };
@@ -78,5 +79,11 @@ test('what is not as promised is removed', async () => {
   await uploads.append('w/a', id, chunks('data'));
   const finished = uploads.finish('w/a', id, digestOf('other'), keep);
   await expect(finished).rejects.toMatchObject({ kind: 'digest_invalid' });
+  expect(files()).toEqual([]);
+});
+
+test('nothing begins on a disk that is nearly full', async () => {
+  const { uploads, files } = await openUploads({ minFreeBytes: Number.MAX_SAFE_INTEGER });
+  await expect(uploads.begin('w/a')).rejects.toMatchObject({ kind: 'disk_full' });
   expect(files()).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { open, rm, statfs } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomId } from '../../lib/id.ts';
@@ -20,6 +20,8 @@ export interface UploadLimits {
   maxUploads: number;
   maxUploadsPerOwner: number;
   maxBlobBytes: number;
+  /** Below this no upload begins: sandboxes and the database need the rest. */
+  minFreeBytes: number;
   /** An upload that nobody touches for this long is given up. */
   idleMs: number;
 }
@@ -28,6 +30,7 @@ export const defaultUploadLimits: UploadLimits = {
   maxUploads: 1000,
   maxUploadsPerOwner: 100,
   maxBlobBytes: 64 * 1024 ** 3,
+  minFreeBytes: 512 * 1024 ** 2,
   idleMs: 30 * 60_000,
 };
 
@@ -84,6 +87,7 @@ export function createUploadStore(dir: string, limits: UploadLimits, now: () => 
     async begin(owner: string): Promise<Upload> {
       await expire();
       verifyRoom(owner);
+      await verifyDisk(dir, limits.minFreeBytes);
       const id = randomId(32);
       const path = join(dir, `upload-${id}`);
       const file = await open(path, 'wx', 0o600);
@@ -130,6 +134,12 @@ export function createUploadStore(dir: string, limits: UploadLimits, now: () => 
       await Promise.all([...sessions.values()].map(drop));
     },
   };
+}
+
+async function verifyDisk(dir: string, minFreeBytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(dir);
+  if (bavail * bsize >= minFreeBytes) return;
+  throw new RegistryError('disk_full', 'the disk of the server is nearly full');
 }
 
 async function write(session: Session, chunk: Buffer, maxBytes: number): Promise<void> {

@@ -65,7 +65,8 @@ async function append(
     return undefined;
   } catch (error) {
     if (error instanceof ConnectionFailure) return error;
-    throw error;
+    const isFull = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+    throw isFull ? new ApiError('host_out_of_disk', `no room for ${digest}`, { cause: error }) : error;
   }
 }
 

@@ -25,7 +25,7 @@ export interface ImportHooks {
 }
 
 interface Options {
-  pull: ReturnType<typeof createPuller>;
+  pull: ReturnType<typeof createPuller>['pull'];
   records: ImageRecords;
   repositories: RepositoryRecords;
   /** Absent where layers are unpacked on first use. */

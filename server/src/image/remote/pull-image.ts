@@ -61,7 +61,8 @@ const REPORT_EVERY_MS = 200;
 /** Fetches images from other registries. The blobs are held until `use` has given them to somebody. */
 export function createPuller(options: Options) {
   const { blobs, records } = options;
-  return async <T>(pull: PullOptions, use: (image: LayoutImage) => Promise<T>): Promise<T> => {
+  const running = new Set<Promise<unknown>>();
+  const start = async <T>(pull: PullOptions, use: (image: LayoutImage) => Promise<T>): Promise<T> => {
     const timeout = AbortSignal.timeout(options.http.limits.timeoutMs);
     const failed = new AbortController();
     const signal = AbortSignal.any([pull.signal, options.closing, timeout, failed.signal]);
@@ -88,6 +89,15 @@ export function createPuller(options: Options) {
     } finally {
       records.endLease(leaseId);
     }
+  };
+  return {
+    pull: <T>(pull: PullOptions, use: (image: LayoutImage) => Promise<T>): Promise<T> => {
+      const work = start(pull, use).finally(() => running.delete(work));
+      running.add(work);
+      return work;
+    },
+    /** Resolves when no pull is in flight. */
+    settled: async (): Promise<void> => void (await Promise.allSettled(running)),
   };
 }
 
