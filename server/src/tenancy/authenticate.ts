@@ -12,6 +12,7 @@ interface KeyRow {
   name: string;
   kind: KeyKind;
   role: Role | null;
+  bootstrap: number;
   memberId: string;
   memberName: string;
   owner: number;
@@ -23,7 +24,7 @@ interface KeyRow {
 }
 
 const selectKey = `
-  SELECT k.id, k.name, k.kind, k.role, m.id AS memberId, m.name AS memberName, m.owner, a.id AS accountId,
+  SELECT k.id, k.name, k.kind, k.role, k.bootstrap, m.id AS memberId, m.name AS memberName, m.owner, a.id AS accountId,
     a.name AS accountName, a.operator, w.id AS workspaceId, w.name AS workspaceName
   FROM api_keys k
     JOIN members m ON m.id = k.member_id
@@ -71,6 +72,7 @@ export function createAuthenticator({ db, clock }: { db: Db; clock: Clock }) {
       keyId: row.id,
       keyName: row.name,
       kind: row.kind,
+      isBootstrap: row.bootstrap === 1,
       workspace,
       role,
       member: { id: row.memberId, name: row.memberName, owner: row.owner === 1 },

@@ -6,11 +6,19 @@ export interface Caller {
   keyId: string;
   keyName: string;
   kind: 'api' | 'personal';
+  /** The key that came with the account: the owner's own. */
+  isBootstrap: boolean;
   member: { id: string; name: string; owner: boolean };
   account: { id: string; name: string; operator: boolean };
   workspace: { id: string; name: string };
   role: Role;
 }
+
+/**
+ * Whether the caller stands for its member as a person. An api key does not: admins make them for other members, and
+ * they are bound to one workspace, while what a person does reaches all of the member's.
+ */
+export const isPerson = (caller: Caller): boolean => caller.kind === 'personal' || caller.isBootstrap;
 
 const rank = (role: Role): number => roles.indexOf(role);
 

@@ -3,7 +3,7 @@ import type { Key, Role } from '@atoll/protocol';
 import type { Clock } from '../lib/clock.ts';
 import { randomId } from '../lib/id.ts';
 import type { Db } from '../store/db.ts';
-import { atLeast, requireRole } from './caller.ts';
+import { atLeast, isPerson, requireRole } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { hashSecret, newKeyValue, visiblePrefix } from './key-value.ts';
 import type { KeyKind } from './key-value.ts';
@@ -15,6 +15,8 @@ export interface NewKey {
   workspaceId: string;
   /** The most the key may do; personal tokens follow their member. */
   role?: Role;
+  /** Comes with its account, for the owner itself. */
+  isBootstrap?: boolean;
   /** A value chosen by the operator; random when absent. */
   value?: string;
 }
@@ -43,8 +45,8 @@ export function createKeys({ db, clock, onChange }: { db: Db; clock: Clock; onCh
     const value = given.value ?? newKeyValue(given.kind);
     const id = `apikey_${randomId(16)}`;
     db.run(
-      `INSERT INTO api_keys (id, hash, prefix, name, kind, member_id, workspace_id, role, created_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO api_keys (id, hash, prefix, name, kind, member_id, workspace_id, role, bootstrap, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
       hashSecret(value),
       visiblePrefix(value),
@@ -53,6 +55,7 @@ export function createKeys({ db, clock, onChange }: { db: Db; clock: Clock; onCh
       given.memberId,
       given.workspaceId,
       given.role ?? null,
+      given.isBootstrap ? 1 : 0,
       clock.now(),
     );
     const row = db.get<KeyRow>(`${selectKeys} AND k.id = ?`, id);
@@ -109,10 +112,10 @@ export function createKeys({ db, clock, onChange }: { db: Db; clock: Clock; onCh
   };
 }
 
-/** A personal token follows its member everywhere, so a key that can do less must not make one. */
+/** A personal token follows its member everywhere; an api key, which others may have made, must not turn into one. */
 function requireMintable(caller: Caller, kind: KeyKind): void {
-  if (kind === 'api' || caller.kind === 'personal' || caller.role === 'admin') return;
-  throw new ApiError('forbidden', 'an api key below admin cannot make a personal token', {
+  if (kind === 'api' || isPerson(caller)) return;
+  throw new ApiError('forbidden', 'an api key cannot make a personal token', {
     hint: 'Use `atoll login`, or make an api key.',
   });
 }

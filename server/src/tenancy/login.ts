@@ -2,6 +2,7 @@ import { ApiError } from '@atoll/protocol';
 import type { Clock } from '../lib/clock.ts';
 import { randomId } from '../lib/id.ts';
 import type { Db } from '../store/db.ts';
+import { isPerson } from './caller.ts';
 import type { Caller } from './caller.ts';
 import type { NewKey } from './key.ts';
 import { hashSecret } from './key-value.ts';
@@ -58,8 +59,10 @@ export function createLogins({
 
     /** The caller lends its member to the device. */
     approve: (caller: Caller, userCode: string): void => {
-      if (caller.kind === 'api' && caller.role !== 'admin') {
-        throw new ApiError('forbidden', 'a login is approved with a personal token or an admin key');
+      if (!isPerson(caller)) {
+        throw new ApiError('forbidden', 'an api key cannot approve a login', {
+          hint: 'Approve it with a personal token, or with the first key of the account.',
+        });
       }
       const approved = db.run(
         'UPDATE logins SET member_id = ?, workspace_id = ? WHERE user_code = ? AND expires_at > ? AND member_id IS NULL',

@@ -57,6 +57,36 @@ test('a key cannot make one that may do more', () => {
   );
 });
 
+test('an admin cannot become another member through an api key made for it', () => {
+  const { tenancy, as } = open();
+  tenancy.accounts.createWorkspace(as(adminKey), 'second');
+  const victim = tenancy.members.put(as(adminKey), { name: 'Vera', role: 'admin' });
+  const forVictim = { name: 'k', kind: 'api' as const, role: 'admin' as const, memberId: victim.id };
+  const { value } = tenancy.keys.create(as(adminKey), forVictim);
+  const { userCode } = tenancy.logins.start();
+  const forbidden = expect.objectContaining({ code: 'forbidden' });
+  expect(() => tenancy.keys.create(as(value), { name: 'x', kind: 'personal' })).toThrow(forbidden);
+  expect(() => tenancy.logins.approve(as(value), userCode)).toThrow(forbidden);
+});
+
+test('an admin key of an owner that is bound to one workspace does not reach the others', () => {
+  const { tenancy, as } = open();
+  tenancy.accounts.createWorkspace(as(adminKey), 'second');
+  const owner = tenancy.keys.create(as(adminKey), { name: 'pat', kind: 'personal' });
+  const ci = tenancy.keys.create(as(owner.value, 'second'), { name: 'ci', kind: 'api', role: 'admin' });
+  const { userCode } = tenancy.logins.start();
+  const forbidden = expect.objectContaining({ code: 'forbidden' });
+  expect(() => tenancy.keys.create(as(ci.value), { name: 'x', kind: 'personal' })).toThrow(forbidden);
+  expect(() => tenancy.logins.approve(as(ci.value), userCode)).toThrow(forbidden);
+});
+
+test('the first key of an account makes a personal token of its owner', () => {
+  const { tenancy, as } = open();
+  const other = tenancy.addAccount({ name: 'other', workspace: 'theirs', ownerName: 'Olga' });
+  const { value } = tenancy.keys.create(as(other.apiKey), { name: 'pat', kind: 'personal' });
+  expect(as(value)).toMatchObject({ kind: 'personal', member: { name: 'Olga' } });
+});
+
 test('an api key reaches its own workspace alone, by name, id or as default', () => {
   const { tenancy, as } = open();
   tenancy.accounts.createWorkspace(as(adminKey), 'second');

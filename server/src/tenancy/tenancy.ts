@@ -27,7 +27,7 @@ export function createTenancy({ db, clock, log }: { db: Db; clock: Clock; log?: 
       db.transaction(() => {
         const made = accounts.create({ ...given, operator: false });
         const owner = { memberId: made.memberId, workspaceId: made.workspace.id };
-        const { value } = keys.add({ name: 'owner', kind: 'api', role: 'admin', ...owner });
+        const { value } = keys.add({ name: 'owner', kind: 'api', role: 'admin', isBootstrap: true, ...owner });
         return { ...made, apiKey: value };
       }),
     /** Makes sure that `value` is an admin key of the default workspace; the first start makes that workspace. */
@@ -35,7 +35,7 @@ export function createTenancy({ db, clock, log }: { db: Db; clock: Clock; log?: 
       db.transaction(() => {
         if (keys.isKnown(value)) return;
         const owner = findOperator(db) ?? createOperator(accounts);
-        keys.add({ name: 'admin', kind: 'api', role: 'admin', value, ...owner });
+        keys.add({ name: 'admin', kind: 'api', role: 'admin', isBootstrap: true, value, ...owner });
       }),
     /** Whether any key of an operator is in force. */
     hasAdminKey: (): boolean =>
