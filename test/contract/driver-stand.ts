@@ -39,9 +39,9 @@ export interface DriverStand {
   reopenDriver(): Promise<RuntimeDriver>;
   newSlot(limits?: Partial<ResourceLimits>): Promise<Slot>;
   specFor(slot: Slot, changes?: Partial<SandboxSpec>): Promise<SandboxSpec>;
-  start(slot: Slot): Promise<Sandbox>;
-  /** Prepared and started. */
-  newSandbox(limits?: Partial<ResourceLimits>): Promise<Sandbox>;
+  start(slot: Slot, changes?: Partial<SandboxSpec>): Promise<Sandbox>;
+  /** Prepared and started, with one more layer on top of the image's if one is given. */
+  newSandbox(limits?: Partial<ResourceLimits>, topLayer?: string): Promise<Sandbox>;
   removeAll(): Promise<void>;
   /** Processes, mounts, cgroups and files of the slots: empty when nothing is left. */
   census(): Promise<string[]>;
@@ -89,8 +89,8 @@ export async function openDriverStand(kind: DriverKind): Promise<DriverStand> {
       ...changes,
     };
   };
-  const start: DriverStand['start'] = async (slot) => {
-    const endpoint = await driver.start(slot, await specFor(slot), never);
+  const start: DriverStand['start'] = async (slot, changes = {}) => {
+    const endpoint = await driver.start(slot, await specFor(slot, changes), never);
     return { slot, agent: createAgentClient(endpoint, token) };
   };
   const { instanceId, dir, runDir } = host;
@@ -101,10 +101,11 @@ export async function openDriverStand(kind: DriverKind): Promise<DriverStand> {
     newSlot,
     specFor,
     start,
-    newSandbox: async (limits) => {
+    newSandbox: async (limits, topLayer) => {
       const slot = await newSlot(limits);
       await driver.prepare(slot, never);
-      return start(slot);
+      if (topLayer === undefined) return start(slot);
+      return start(slot, { layers: [...host.rootfs.layers, topLayer] });
     },
     removeAll: async () => {
       for (const id of slots.splice(0)) {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -198,6 +198,15 @@ describe.each(kinds.filter(({ needsRoot }) => isRoot || !needsRoot))(
         const { output } = await agent.sh('dd if=/dev/zero of=/dev/shm/big bs=1M 2>&1');
         expect(output).toContain('No space left on device');
         expect(await agent.isHealthy()).toBe(true);
+      });
+
+      test.runIf(kind === 'native')('a device node of a layer opens no device', async () => {
+        const layer = await tempDir();
+        await chmod(layer, 0o755);
+        execFileSync('mknod', ['-m', '666', join(layer, 'zero'), 'c', '1', '5']);
+        const { agent } = await stand.newSandbox({}, layer);
+        const { output } = await agent.sh('ls -l /zero; head -c 4 /dev/zero | wc -c; head -c 4 /zero 2>&1');
+        expect(output).toMatch(/^crw-rw-rw-.* 1, 5 .*\n4\n.*Permission denied/);
       });
 
       test.runIf(kind === 'native')('process 1 takes no signal from inside', async () => {

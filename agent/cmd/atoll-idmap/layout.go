@@ -76,7 +76,8 @@ func mountRoot(p *plan, users *userNamespace) error {
 	}
 	options := "lowerdir=" + strings.Join(lowers, ":") +
 		",upperdir=" + disk + "/upper,workdir=" + disk + "/work,redirect_dir=nofollow,metacopy=off"
-	if err := unix.Mount("overlay", rootfs, "overlay", 0, options); err != nil {
+	// Layers are what strangers packed: a device node among them is a file like any other and opens no device.
+	if err := unix.Mount("overlay", rootfs, "overlay", unix.MS_NODEV, options); err != nil {
 		return fmt.Errorf("mount overlay of %d layers: %w", len(lowers), err)
 	}
 	return nil

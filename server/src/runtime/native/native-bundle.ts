@@ -11,6 +11,7 @@ import {
   readonlyPaths,
 } from '../oci-spec.ts';
 import type { OciMount, OciNamespace, OciProcess, OciSpec } from '../oci-spec.ts';
+import { deviceRules } from './device-rule.ts';
 import type { IdRange } from './id-range.ts';
 import type { NativeSlotPaths } from './native-path.ts';
 import type { OciSeccomp } from './seccomp.ts';
@@ -85,6 +86,7 @@ function nativeSpec({ slot, spec, ids, cgroupsPath, seccomp, args }: NativeBundl
       namespaces: namespacesOf(slot, ids !== undefined),
       ...(mapping && { uidMappings: mapping, gidMappings: mapping }),
       cgroupsPath,
+      resources: { devices: deviceRules },
       seccomp,
       maskedPaths,
       readonlyPaths,
