@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openAgentBinaries } from './agent/binary.ts';
 import { createIdentityFolders } from './agent/identity.ts';
-import { ConfigError, isLoopback } from './config.ts';
+import { ensureAdminKey } from './admin-key.ts';
 import type { ServerConfig } from './config.ts';
 import { createAddressReader } from './gateway/address.ts';
 import { createGateway } from './gateway/gateway.ts';
@@ -23,13 +23,11 @@ import { openHost } from './host.ts';
 import { usualLimits } from './sandbox/admission.ts';
 import { createSandboxes } from './sandbox/sandboxes.ts';
 import { createSlotPool } from './sandbox/slot-pool.ts';
-import { openDataDir, once, writePrivate } from './store/data-dir.ts';
+import { openDataDir, writePrivate } from './store/data-dir.ts';
 import type { DataDir } from './store/data-dir.ts';
 import { openDb } from './store/db.ts';
 import { createSandboxStore } from './store/sandbox-store.ts';
 import { createTenancy } from './tenancy/tenancy.ts';
-import type { Tenancy } from './tenancy/tenancy.ts';
-import { newKeyValue } from './tenancy/key-value.ts';
 import { version } from './version.ts';
 
 /** A server that answers. */
@@ -52,7 +50,7 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
   const dataDir = openDataDir(config.dataDir);
   const db = openDb(dataDir.databasePath);
   const tenancy = createTenancy({ db, clock: systemClock, log });
-  ensureAdminKey(config, dataDir, tenancy);
+  ensureAdminKey({ config, dataDir, tenancy });
 
   const runDir = join(config.runDir, dataDir.instanceId);
   const agents = await openAgentBinaries({ source: config.agentBinary, dataDir: dataDir.path });
@@ -155,16 +153,4 @@ async function listen(
   const url = `http://${shownHost.includes(':') ? `[${shownHost}]` : shownHost}:${port}`;
   writePrivate(dataDir.serverFilePath, JSON.stringify({ url, pid: process.pid, startedAt: Date.now() }));
   return url;
-}
-
-/** The operator's key, or one that the first start makes. A server that others can reach starts with a chosen key. */
-function ensureAdminKey(config: ServerConfig, dataDir: DataDir, tenancy: Tenancy): void {
-  if (!isLoopback(config.host) && config.apiKey === undefined && !tenancy.hasAdminKey()) {
-    throw new ConfigError(
-      `--listen ${config.host} can be reached from other machines and there is no admin key yet: set ATOLL_API_KEY`,
-    );
-  }
-  const key = config.apiKey ?? once(dataDir.adminKeyPath, () => newKeyValue('api'));
-  if (config.apiKey !== undefined) writePrivate(dataDir.adminKeyPath, config.apiKey);
-  tenancy.ensureAdminKey(key);
 }

@@ -39,8 +39,18 @@ const selectKeys = `
   FROM api_keys k JOIN workspaces w ON w.id = k.workspace_id
   WHERE k.revoked_at IS NULL`;
 
+/** Everything the operator may do takes one of these. */
+const fromKeys = `
+  FROM api_keys k JOIN members m ON m.id = k.member_id JOIN accounts a ON a.id = m.account_id`;
+const isOperatorKey = `(a.operator AND m.owner AND (k.kind = 'personal' OR k.role = 'admin'))`;
+
+export type KeyStanding = 'unknown' | 'revoked' | 'operator' | 'other';
+
 /** API keys and personal access tokens. `onChange` is told whenever one of them ends. */
 export function createKeys({ db, clock, onChange }: { db: Db; clock: Clock; onChange: () => void }) {
+  const hasOperatorKey = (): boolean =>
+    db.get(`SELECT 1 ${fromKeys} WHERE ${isOperatorKey} AND k.revoked_at IS NULL`) !== undefined;
+
   const add = (given: NewKey): { key: Key; value: string } => {
     const value = given.value ?? newKeyValue(given.kind);
     const id = `apikey_${randomId(16)}`;
@@ -65,8 +75,18 @@ export function createKeys({ db, clock, onChange }: { db: Db; clock: Clock; onCh
 
   return {
     add,
-    isKnown: (value: string): boolean =>
-      db.get('SELECT 1 FROM api_keys WHERE hash = ?', hashSecret(value)) !== undefined,
+    /** What a value is to this server: no key of it, one that has ended, the operator's, or another's. */
+    standing: (value: string): KeyStanding => {
+      const row = db.get<{ operator: number; revoked: number }>(
+        `SELECT ${isOperatorKey} AS operator, k.revoked_at IS NOT NULL AS revoked ${fromKeys} WHERE k.hash = ?`,
+        hashSecret(value),
+      );
+      if (!row) return 'unknown';
+      if (row.revoked === 1) return 'revoked';
+      return row.operator === 1 ? 'operator' : 'other';
+    },
+
+    hasOperatorKey,
 
     /** A key for the caller, or by an admin for another member of the workspace. */
     create: (
@@ -106,7 +126,10 @@ export function createKeys({ db, clock, onChange }: { db: Db; clock: Clock; onCh
       );
       if (!key) throw new ApiError('not_found', `no key ${id} in workspace ${caller.workspace.name}`);
       if (key.memberId !== caller.member.id) requireRole(caller, 'admin');
-      db.run('UPDATE api_keys SET revoked_at = ? WHERE id = ?', clock.now(), id);
+      db.transaction(() => {
+        db.run('UPDATE api_keys SET revoked_at = ? WHERE id = ?', clock.now(), id);
+        if (!hasOperatorKey()) throw lastOperatorKey();
+      });
       onChange();
     },
   };
@@ -119,6 +142,11 @@ function requireMintable(caller: Caller, kind: KeyKind): void {
     hint: 'Use `atoll login`, or make an api key.',
   });
 }
+
+const lastOperatorKey = (): ApiError =>
+  new ApiError('conflict', 'this is the last admin key of the operator', {
+    hint: 'Make another admin key first, then revoke this one with it.',
+  });
 
 function requireForeignKey(db: Db, caller: Caller, memberId: string, kind: KeyKind): void {
   requireRole(caller, 'admin');

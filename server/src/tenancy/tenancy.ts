@@ -27,20 +27,22 @@ export function createTenancy({ db, clock, log }: { db: Db; clock: Clock; log?: 
       db.transaction(() => {
         const made = accounts.create({ ...given, operator: false });
         const owner = { memberId: made.memberId, workspaceId: made.workspace.id };
-        const { value } = keys.add({ name: 'owner', kind: 'api', role: 'admin', isBootstrap: true, ...owner });
+        const { value } = keys.add({
+          name: 'owner',
+          kind: 'api',
+          role: 'admin',
+          isBootstrap: true,
+          ...owner,
+        });
         return { ...made, apiKey: value };
       }),
-    /** Makes sure that `value` is an admin key of the default workspace; the first start makes that workspace. */
+    /** Makes `value` an admin key of the default workspace if it is no key yet; the first start makes that workspace. */
     ensureAdminKey: (value: string): void =>
       db.transaction(() => {
-        if (keys.isKnown(value)) return;
+        if (keys.standing(value) !== 'unknown') return;
         const owner = findOperator(db) ?? createOperator(accounts);
         keys.add({ name: 'admin', kind: 'api', role: 'admin', isBootstrap: true, value, ...owner });
       }),
-    /** Whether any key of an operator is in force. */
-    hasAdminKey: (): boolean =>
-      db.get(`SELECT 1 FROM api_keys k JOIN members m ON m.id = k.member_id JOIN accounts a ON a.id = m.account_id
-              WHERE a.operator AND m.owner AND k.revoked_at IS NULL`) !== undefined,
   };
 }
 
