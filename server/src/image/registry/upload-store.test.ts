@@ -32,14 +32,14 @@ test('an upload that nobody touches expires with its file', async () => {
   expect([uploads.find('w/a', busy.id).id, files()]).toEqual([busy.id, [`upload-${busy.id}`]]);
 });
 
-test('a repository and the server have at most so many', async () => {
-  const { uploads } = await openUploads({ maxUploads: 3, maxUploadsPerOwner: 2 });
+test('a workspace and the server have at most so many', async () => {
+  const { uploads } = await openUploads({ maxUploads: 3, maxUploadsPerWorkspace: 2 });
   await uploads.begin('w/a');
-  const second = await uploads.begin('w/a');
-  await expect(uploads.begin('w/a')).rejects.toMatchObject({ kind: 'too_many_requests' });
-  await uploads.begin('w/b');
+  const second = await uploads.begin('w/b');
   await expect(uploads.begin('w/c')).rejects.toMatchObject({ kind: 'too_many_requests' });
-  await uploads.cancel('w/a', second.id);
+  await uploads.begin('v/a');
+  await expect(uploads.begin('x/a')).rejects.toMatchObject({ kind: 'too_many_requests' });
+  await uploads.cancel('w/b', second.id);
   await uploads.begin('w/c');
 });
 

@@ -11,14 +11,14 @@ import { RegistryError } from './registry-error.ts';
 /** A blob on its way in. */
 export interface Upload {
   readonly id: string;
-  /** The repository that it is for. */
+  /** The repository that it is for: `workspace/repository`. */
   readonly owner: string;
   readonly sizeBytes: number;
 }
 
 export interface UploadLimits {
   maxUploads: number;
-  maxUploadsPerOwner: number;
+  maxUploadsPerWorkspace: number;
   maxBlobBytes: number;
   /** Below this no upload begins: sandboxes and the database need the rest. */
   minFreeBytes: number;
@@ -28,7 +28,7 @@ export interface UploadLimits {
 
 export const defaultUploadLimits: UploadLimits = {
   maxUploads: 1000,
-  maxUploadsPerOwner: 100,
+  maxUploadsPerWorkspace: 100,
   maxBlobBytes: 64 * 1024 ** 3,
   minFreeBytes: 512 * 1024 ** 2,
   idleMs: 30 * 60_000,
@@ -63,8 +63,8 @@ export function createUploadStore(dir: string, limits: UploadLimits, now: () => 
     await Promise.all(idle.map(drop));
   };
   const verifyRoom = (owner: string): void => {
-    const own = [...sessions.values()].filter((session) => session.owner === owner).length;
-    if (sessions.size < limits.maxUploads && own < limits.maxUploadsPerOwner) return;
+    const own = [...sessions.values()].filter((one) => workspaceOf(one.owner) === workspaceOf(owner)).length;
+    if (sessions.size < limits.maxUploads && own < limits.maxUploadsPerWorkspace) return;
     throw new RegistryError('too_many_requests', 'too many uploads are in flight');
   };
   const get = (owner: string, id: string): Session => {
@@ -135,6 +135,8 @@ export function createUploadStore(dir: string, limits: UploadLimits, now: () => 
     },
   };
 }
+
+const workspaceOf = (owner: string): string => owner.slice(0, owner.indexOf('/'));
 
 async function verifyDisk(dir: string, minFreeBytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(dir);

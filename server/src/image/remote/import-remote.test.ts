@@ -188,6 +188,18 @@ test('a client that goes away ends its import', async () => {
   expect(leftovers()).toEqual([]);
 });
 
+test('a workspace has a limit of imports at a time, which others do not feel', async () => {
+  const { run, store, registry } = await importing(() => true);
+  const gone = new AbortController();
+  const hanging = Array.from({ length: 8 }, () => run(gone.signal).catch((error: unknown) => String(error)));
+  await expect(run()).rejects.toMatchObject({ code: 'too_busy' });
+  const other = store.remote.prepare({ workspaceId: 'w2', reference: `${registry.host}/x:v1` });
+  const elsewhere = expect(other({ signal: gone.signal })).rejects.toThrow('enough');
+  gone.abort(new Error('enough'));
+  expect(await Promise.all(hanging)).toEqual(Array.from({ length: 8 }, () => 'Error: enough'));
+  await elsewhere;
+});
+
 describe('credentials', () => {
   const needing =
     (wanted: string, challenge: (host: string) => string, token?: Misbehaviour): Misbehaviour =>

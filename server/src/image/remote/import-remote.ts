@@ -1,5 +1,7 @@
+import { ApiError } from '@atoll/protocol';
 import type { ImageRecords } from '../image-records.ts';
 import { parseName } from '../image-names.ts';
+import type { LayoutImage } from '../oci-layout.ts';
 import type { RepositoryRecords } from '../registry/repository-records.ts';
 import type { createPuller, PullEvent } from './pull-image.ts';
 import { findCredentials } from './registry-credentials.ts';
@@ -32,10 +34,27 @@ interface Options {
   unpack?: (manifestDigest: string, signal: AbortSignal) => Promise<void>;
 }
 
+/** One that fetches more at a time would take the line from the others. */
+const MAX_PULLS_PER_WORKSPACE = 8;
+
 export type RemoteImporter = ReturnType<typeof createRemoteImporter>;
 
 /** Brings in images of other registries. */
-export function createRemoteImporter({ pull, records, repositories, unpack }: Options) {
+export function createRemoteImporter({ pull: pullAny, records, repositories, unpack }: Options) {
+  const running = new Map<string, number>();
+  const inTurn = async <T>(workspaceId: string, work: () => Promise<T>): Promise<T> => {
+    const count = running.get(workspaceId) ?? 0;
+    if (count >= MAX_PULLS_PER_WORKSPACE)
+      throw new ApiError('too_busy', `${count} imports of this workspace are in flight`);
+    running.set(workspaceId, count + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (running.get(workspaceId) ?? 1) - 1;
+      if (left > 0) running.set(workspaceId, left);
+      else running.delete(workspaceId);
+    }
+  };
   const sourceOf = (workspaceId: string, reference: RemoteReference, config: DockerConfig | undefined) => {
     const credentials = config && findCredentials(config, reference);
     return {
@@ -54,10 +73,12 @@ export function createRemoteImporter({ pull, records, repositories, unpack }: Op
     ): Promise<T> => {
       const source = sourceOf(workspaceId, parseRemoteReference(reference), hooks.dockerConfig);
       const { signal, onProgress = () => {} } = hooks;
-      return pull({ ...source, signal, onProgress }, async (image) => {
-        records.addManifest(image);
-        return use(image.descriptor.digest);
-      });
+      return inTurn(workspaceId, () =>
+        pullAny({ ...source, signal, onProgress }, async (image) => {
+          records.addManifest(image);
+          return use(image.descriptor.digest);
+        }),
+      );
     },
     /** Checks what can be checked before anything is fetched, and returns the work. */
     prepare: (request: RemoteImport): ((hooks: ImportHooks) => Promise<string>) => {
@@ -68,18 +89,18 @@ export function createRemoteImporter({ pull, records, repositories, unpack }: Op
       const isPublic = request.isPublic ?? repositories.isPublic(at) ?? false;
       const registration = { ...at, isPublic, base: showReference(reference) };
       records.verifyOwner(registration);
-      return ({ signal, onProgress = () => {} }) =>
-        pull(
-          { ...sourceOf(workspaceId, reference, request.dockerConfig), signal, onProgress },
-          async (image) => {
-            const { digest } = image.descriptor;
-            records.addManifest(image);
-            onProgress({ status: 'unpacking' });
-            await unpack?.(digest, signal);
-            signal.throwIfAborted();
-            return records.register(registration, digest);
-          },
-        );
+      return ({ signal, onProgress = () => {} }) => {
+        const source = sourceOf(workspaceId, reference, request.dockerConfig);
+        const name = async (image: LayoutImage): Promise<string> => {
+          const { digest } = image.descriptor;
+          records.addManifest(image);
+          onProgress({ status: 'unpacking' });
+          await unpack?.(digest, signal);
+          signal.throwIfAborted();
+          return records.register(registration, digest);
+        };
+        return inTurn(workspaceId, () => pullAny({ ...source, signal, onProgress }, name));
+      };
     },
   };
 }
