@@ -3,13 +3,17 @@ export function createSemaphore(limit: number, maxWaiting: number, onFull: () =>
   const waiting: (() => void)[] = [];
   let running = 0;
 
+  const requirePlace = (): void => {
+    if (running >= limit && waiting.length >= maxWaiting) throw onFull();
+  };
+
   const enter = (signal: AbortSignal): Promise<void> => {
     signal.throwIfAborted();
     if (running < limit) {
       running += 1;
       return Promise.resolve();
     }
-    if (waiting.length >= maxWaiting) throw onFull();
+    requirePlace();
     return wait(signal);
   };
 
@@ -35,6 +39,9 @@ export function createSemaphore(limit: number, maxWaiting: number, onFull: () =>
   };
 
   return {
+    /** Throws when `run` would now: for those who have something to do before it. */
+    requirePlace,
+    /** The signal ends the waiting; work that has begun goes on. */
     run: async <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
       await enter(signal);
       try {

@@ -24,15 +24,29 @@ export function createFlights() {
     return result;
   };
 
+  const settled = async (flight: Flight): Promise<void> => {
+    await flight.result.catch(() => {});
+  };
+
   return {
-    /** Runs `work` as the sandbox's operation. Its signal aborts when another operation takes over. */
-    begin: register,
+    /**
+     * Runs `work` as the sandbox's operation. Its signal aborts when another operation takes over. The record admits
+     * one operation at a time, so one that is still here has written its result and only has to return.
+     */
+    begin: <T>(id: string, operation: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+      const previous = flights.get(id);
+      if (previous === undefined) return register(id, operation, work);
+      return register(id, operation, async (signal) => {
+        await settled(previous);
+        return work(signal);
+      });
+    },
     /** Aborts the operation under way, if there is one, and runs `work` once that has let go. */
     takeOver: <T>(id: string, operation: string, reason: Error, work: () => Promise<T>): Promise<T> => {
       const previous = flights.get(id);
       previous?.controller.abort(reason);
       return register(id, operation, async () => {
-        await previous?.result.catch(() => {});
+        if (previous) await settled(previous);
         return work();
       });
     },
@@ -41,6 +55,8 @@ export function createFlights() {
       const flight = flights.get(id);
       return flight?.operation === operation ? flight.result : undefined;
     },
+    isUnderWay: (id: string): boolean => flights.has(id),
+    abortAll: (reason: Error): void => flights.forEach(({ controller }) => controller.abort(reason)),
     /** Resolves when nothing is under way any more. */
     idle: async (): Promise<void> => {
       while (flights.size > 0) await Promise.allSettled([...flights.values()].map(({ result }) => result));

@@ -1,6 +1,8 @@
+import { ApiError } from '@atoll/protocol';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
 import { writeEnd } from './ending.ts';
+import type { Ending } from './ending.ts';
 import { guard } from './guard.ts';
 import { isEnded } from './lifecycle.ts';
 import { acquireRootfs } from './rootfs.ts';
@@ -11,6 +13,8 @@ import { carryOutTerminate } from './terminate.ts';
 export interface Reconciled {
   adopted: number;
   ended: number;
+  /** Left as they are for now: the host did not do what was asked for. */
+  stuck: number;
   freedSlots: number;
 }
 
@@ -20,7 +24,8 @@ export interface Reconciled {
  */
 export async function reconcile(context: SandboxContext): Promise<Reconciled> {
   const records = context.store.unsettled();
-  const results = await Promise.all(records.map((record) => settle(context, record)));
+  requireOwnRuntime(context, records);
+  const results = await Promise.all(records.map((record) => settleOrKeep(context, record)));
   const owned = new Set(context.store.unsettled().flatMap(({ slotId }) => slotId ?? []));
   const freedSlots = await freeUnowned(context, owned);
   const inUse = [...context.live.values()].map(({ rootfs }) => rootfs.path);
@@ -28,11 +33,46 @@ export async function reconcile(context: SandboxContext): Promise<Reconciled> {
   return {
     adopted: results.filter((result) => result === 'adopted').length,
     ended: results.filter((result) => result === 'ended').length,
+    stuck: results.filter((result) => result === 'stuck').length,
     freedSlots,
   };
 }
 
-async function settle(context: SandboxContext, record: SandboxRecord): Promise<'adopted' | 'ended'> {
+/** What another driver left on the host is nothing that this one can find, so it would run on for ever. */
+function requireOwnRuntime(context: SandboxContext, records: readonly SandboxRecord[]): void {
+  const foreign = records.filter(({ runtime }) => runtime !== context.driver.name);
+  const [first] = foreign;
+  if (first === undefined) return;
+  throw new ApiError(
+    'conflict',
+    `${foreign.length} sandboxes of this data directory live on runtime ${first.runtime}: start with ` +
+      `--runtime ${first.runtime} and terminate them, or choose another --data-dir`,
+  );
+}
+
+/** One sandbox that the host cannot free keeps nobody from the others; the recovery tries it again. */
+async function settleOrKeep(
+  context: SandboxContext,
+  record: SandboxRecord,
+): Promise<'adopted' | 'ended' | 'stuck'> {
+  const cut = {
+    reason: 'server_restarted',
+    error: 'the server ended while the sandbox was being created',
+  };
+  try {
+    return await settle(context, record, cut);
+  } catch (err) {
+    context.log.error({ sandboxId: record.id, err }, 'cannot settle a sandbox of an earlier process');
+    return 'stuck';
+  }
+}
+
+/** Brings a record and the host to agree. `cut` is how a create ends that nobody carries out any more. */
+export async function settle(
+  context: SandboxContext,
+  record: SandboxRecord,
+  cut: Ending,
+): Promise<'adopted' | 'ended'> {
   if (record.operation === 'terminate') {
     await carryOutTerminate(context, record, { reason: 'terminated' });
     return 'ended';
@@ -40,7 +80,7 @@ async function settle(context: SandboxContext, record: SandboxRecord): Promise<'
   const settled = await settleStandstill(context, record);
   if (await adopt(context, settled)) return 'adopted';
   if (isEnded(settled.state)) await freeSlotOf(context, settled);
-  else await end(context, settled);
+  else await end(context, settled, cut);
   return 'ended';
 }
 
@@ -53,15 +93,17 @@ async function settleStandstill(context: SandboxContext, record: SandboxRecord):
   return { ...settled, state: 'running' };
 }
 
-/** Takes over a sandbox that an earlier process left running or frozen. */
+/** Takes over a sandbox that runs or is frozen and that nobody watches: an earlier process left it, or its suspend failed. */
 async function adopt(context: SandboxContext, record: SandboxRecord): Promise<boolean> {
   const { slotId, endpoint, state } = record;
   const isAlive = record.operation === undefined && (state === 'running' || state === 'suspended');
   if (!isAlive || slotId === undefined || endpoint === undefined) return false;
   if ((await context.driver.state(slotId)) !== 'running') return false;
   try {
-    await context.network.adopt(slotId, endpoint, record.internet);
-    const rootfs = await acquireRootfs(context, record);
+    const held = context.live.get(record.id);
+    held?.unwatch();
+    if (held === undefined) await context.network.adopt(slotId, endpoint, record.internet);
+    const rootfs = held?.rootfs ?? (await acquireRootfs(context, record));
     if (state === 'running') guard(context, record, rootfs);
     else context.live.set(record.id, { incarnation: record.incarnation, rootfs, unwatch: () => {} });
     return true;
@@ -72,13 +114,10 @@ async function adopt(context: SandboxContext, record: SandboxRecord): Promise<bo
 }
 
 /** A create that was cut, or a runtime that ended while nobody watched. */
-async function end(context: SandboxContext, record: SandboxRecord): Promise<void> {
-  const cut = record.state === 'pending';
+async function end(context: SandboxContext, record: SandboxRecord, cut: Ending): Promise<void> {
   await freeSlotOf(context, record);
-  if (cut) {
-    const error = 'the server ended while the sandbox was being created';
-    return writeEnd(context, record, record.operation, 'failed', { reason: 'server_restarted', error });
-  }
+  context.live.delete(record.id);
+  if (record.state === 'pending') return writeEnd(context, record, record.operation, 'failed', cut);
   const error = 'the runtime ended while the server was down';
   writeEnd(context, record, record.operation, 'terminated', { reason: 'runtime_lost', error });
 }
@@ -92,9 +131,10 @@ async function freeUnowned(context: SandboxContext, owned: ReadonlySet<string>):
   ]);
   const unowned = [...new Set([...runtime, ...network])].filter((slotId) => !owned.has(slotId));
   const freed = await Promise.allSettled(unowned.map((slotId) => context.pool.free(slotId)));
-  for (const result of freed) {
+  const folders = identities.filter((id) => !owned.has(id));
+  const removed = await Promise.allSettled(folders.map((id) => context.identities.remove(id)));
+  for (const result of [...freed, ...removed]) {
     if (result.status === 'rejected') context.log.error({ err: result.reason }, 'cannot free a slot');
   }
-  await Promise.all(identities.filter((id) => !owned.has(id)).map((id) => context.identities.remove(id)));
   return unowned.length;
 }

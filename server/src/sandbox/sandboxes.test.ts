@@ -1,92 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { createIdentityFolders } from '../agent/identity.ts';
-import { openAgentBinaries } from '../agent/binary.ts';
-import { createLog } from '../lib/log.ts';
-import { createLoopbackNetwork } from '../network/loopback.ts';
-import type { RuntimeDriver } from '../runtime/driver.ts';
-import { createFakeDriver } from '../runtime/fake/fake-driver.ts';
-import { openDb } from '../store/db.ts';
-import { createSandboxStore } from '../store/sandbox-store.ts';
-import { createTenancy } from '../tenancy/tenancy.ts';
-import { openImageStore } from '../image/image-store.ts';
-import { systemClock } from '../lib/clock.ts';
-import { named } from '../../../test/fixtures/image-store.ts';
-import { tarball, writeLayout } from '../../../test/fixtures/image-layout.ts';
+import { expect, test } from 'vitest';
+import { openSandboxes, opened, request, terminate } from '../../../test/fixtures/open-sandboxes.ts';
+import type { Opened } from '../../../test/fixtures/open-sandboxes.ts';
 import { tempDir } from '../../../test/fixtures/temp-dir.ts';
-import { defaultAdmission, usualLimits } from './admission.ts';
-import { createSandboxes } from './sandboxes.ts';
-import { createSlotPool } from './slot-pool.ts';
-
-const agentBinary = join(import.meta.dirname, '../../../.build/atoll-agent');
-const request = { image: 'plain', limits: {}, internet: true };
-
-/** A server's sandboxes without HTTP, on the driver that needs no root. `wrap` lets a test disturb the driver. */
-async function openSandboxes(
-  dir: string,
-  wrap: (driver: RuntimeDriver) => RuntimeDriver = (driver) => driver,
-) {
-  const log = createLog('silent');
-  const db = openDb(join(dir, 'test.db'));
-  const tenancy = createTenancy({ db, clock: systemClock });
-  tenancy.ensureAdminKey('atoll_key_of_the_test');
-  const workspaceId = tenancy.authenticator.authenticate('atoll_key_of_the_test').workspace.id;
-  const images = await openImageStore({ db, dataDir: dir, log, canUnpack: false });
-  const layout = join(dir, 'layout');
-  await writeLayout(layout, {
-    layers: [{ tar: tarball([]) }],
-  });
-  await images.importLayout({ ...named('plain', layout), workspaceId });
-  const driver = wrap(await createFakeDriver({ runDir: dir, log }));
-  const network = createLoopbackNetwork();
-  const pool = createSlotPool({ driver, network, log, usualLimits, minReady: 1, maxReady: 4 });
-  const sandboxes = createSandboxes({
-    driver,
-    network,
-    pool,
-    images,
-    log,
-    store: createSandboxStore(db),
-    transaction: db.transaction,
-    agents: await openAgentBinaries({ source: agentBinary, dataDir: dir }),
-    identities: createIdentityFolders({ runDir: dir }),
-    serverKey: Buffer.alloc(32),
-    clock: systemClock,
-    dataDir: dir,
-    admission: { ...defaultAdmission, reservedMemoryMb: 0, reservedDiskMb: 0 },
-    maxStarts: 4,
-    maxWaiting: 10,
-    listEndedForMs: 60_000,
-  });
-  const reconciled = await sandboxes.open();
-  /** Ends this process's part without ending a sandbox, as `kill -9` would. */
-  const abandon = async (): Promise<void> => {
-    await sandboxes.close();
-    db.close();
-  };
-  return { sandboxes, driver, workspaceId, reconciled, abandon };
-}
-
-type Opened = Pick<Awaited<ReturnType<typeof openSandboxes>>, 'sandboxes' | 'workspaceId'>;
-
-/** Terminates as the API does: by id or name. */
-const terminate = (
-  { sandboxes, workspaceId }: Pick<Awaited<ReturnType<typeof openSandboxes>>, 'sandboxes' | 'workspaceId'>,
-  identifier: string,
-) => sandboxes.terminate(sandboxes.getToTerminate(workspaceId, identifier));
-
-/** Every sandbox that a test made ends with it. */
-async function opened(wrap?: (driver: RuntimeDriver) => RuntimeDriver) {
-  const dir = await tempDir();
-  const server = await openSandboxes(dir, wrap);
-  onTestFinished(async () => {
-    for (const { id } of server.sandboxes.list(server.workspaceId)) await terminate(server, id);
-    await server.sandboxes.close();
-    expect(await server.driver.list()).toEqual([]);
-  });
-  return server;
-}
+import { usualLimits } from './admission.ts';
 
 test('a create ends with a sandbox that answers', async () => {
   const { sandboxes, workspaceId } = await opened();

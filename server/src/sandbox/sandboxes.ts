@@ -8,11 +8,14 @@ import { createActivity } from './activity.ts';
 import { checkHost, checkLimits } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
 import type { SandboxContext } from './context.ts';
+import { carryOutCreate } from './create.ts';
 import { imageHolder } from './ending.ts';
 import { createFlights } from './flight.ts';
+import { isEnded } from './lifecycle.ts';
 import { checkName } from './name.ts';
 import { createReaper } from './reaper.ts';
 import { reconcile } from './reconcile.ts';
+import { createRecovery } from './recovery.ts';
 import { startSandbox } from './start.ts';
 import { resumeSandbox, suspendSandbox } from './suspend.ts';
 import { terminateSandbox } from './terminate.ts';
@@ -50,7 +53,13 @@ export interface SandboxesOptions extends Omit<
   maxWaiting: number;
   /** How long ended sandboxes stay in `list`. */
   listEndedForMs: number;
+  /** How often unfinished operations are looked for. */
+  recoverEveryMs?: number;
 }
+
+/** A start takes a second or two when the host is not short of anything. */
+const CLOSE_GRACE_MS = 10_000;
+const ABORT_GRACE_MS = 5_000;
 
 export type Sandboxes = ReturnType<typeof createSandboxes>;
 
@@ -78,6 +87,10 @@ export function createSandboxes(options: SandboxesOptions) {
     () => new ApiError('too_busy', 'too many sandboxes wait for their start'),
   );
   const reaper = createReaper(context);
+  const recovery = createRecovery(context, options.recoverEveryMs);
+  /** Ends the wait of creates for their turn. */
+  const closing = new AbortController();
+  const unwatchAll = (): void => context.live.forEach(({ unwatch }) => unwatch());
 
   const endedSince = (): number => clock.now() - options.listEndedForMs;
 
@@ -102,6 +115,7 @@ export function createSandboxes(options: SandboxesOptions) {
       state: 'pending',
       operation: 'create',
       incarnation: 1,
+      runtime: options.driver.name,
       image: image.canonicalName,
       manifestDigest: image.manifestDigest,
       agentDigest: options.agents.current.digest,
@@ -123,14 +137,21 @@ export function createSandboxes(options: SandboxesOptions) {
   return {
     /** Makes a sandbox and waits at most `timeoutMs` for it to run; the start goes on beyond that. */
     create: async (workspaceId: string, request: SandboxRequest, timeoutMs: number): Promise<Created> => {
+      closing.signal.throwIfAborted();
       const { record, image } = admit(workspaceId, request);
       if (record.name !== undefined) requireFreeName(workspaceId, record.name);
+      // Everything up to the wait for a turn happens at once, so a place that is free now is there for this record.
+      starts.requirePlace();
       options.transaction(() => {
         store.insert(record);
         options.images.addReference(record.manifestDigest, imageHolder(record));
       });
       const start = context.flights.begin(record.id, 'create', (signal) =>
-        starts.run(signal, () => options.pool.rush(() => startSandbox(context, record, image, signal))),
+        carryOutCreate(context, record, () =>
+          starts.run(AbortSignal.any([signal, closing.signal]), () =>
+            options.pool.rush(() => startSandbox(context, record, image, signal)),
+          ),
+        ),
       );
       const result = await waitAtMost(start, timeoutMs).catch((error: unknown) =>
         explainFailure(context, record, error),
@@ -172,7 +193,8 @@ export function createSandboxes(options: SandboxesOptions) {
      * stands still until `release`. Throws `sandbox_not_found`, `sandbox_ended` or `sandbox_not_running`.
      */
     attach: async (workspaceId: string, identifier: string): Promise<Reach> => {
-      const { id } = find(workspaceId, identifier);
+      const { id, state } = find(workspaceId, identifier);
+      if (isEnded(state)) throw new ApiError('sandbox_ended', `sandbox ${id} has ended`);
       const release = activity.hold(id);
       try {
         return { ...(await wake(context, find(workspaceId, id))), release };
@@ -195,14 +217,25 @@ export function createSandboxes(options: SandboxesOptions) {
       const reconciled = await reconcile(context);
       context.pool.refill();
       reaper.start();
+      recovery.start();
       return reconciled;
     },
-    /** Lets operations end and frees what is ready. Running sandboxes go on, for the next process to adopt. */
-    close: async (): Promise<void> => {
+    /**
+     * Lets operations end and frees what is ready; creates that wait for their turn fail with `shutting_down`.
+     * Running sandboxes go on, for the next process to adopt. What has not ended after `graceMs` is aborted, and
+     * what even so does not end is left for the next process to settle.
+     */
+    close: async (graceMs = CLOSE_GRACE_MS): Promise<void> => {
+      const reason = new ApiError('shutting_down', 'the server is stopping');
+      closing.abort(reason);
       reaper.stop();
-      await context.flights.idle();
-      for (const { unwatch } of context.live.values()) unwatch();
-      await context.pool.close();
+      recovery.stop();
+      unwatchAll();
+      const { timedOut } = await waitAtMost(context.flights.idle(), graceMs);
+      if (timedOut) context.flights.abortAll(reason);
+      await waitAtMost(context.flights.idle(), ABORT_GRACE_MS);
+      unwatchAll();
+      await waitAtMost(context.pool.close(), ABORT_GRACE_MS);
     },
   };
 }

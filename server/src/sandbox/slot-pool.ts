@@ -55,6 +55,17 @@ export function createSlotPool({ network, driver, log, usualLimits, minReady, ma
     await network.release(slotId);
   };
 
+  /** Slots that could not be freed and that no record names: tried again at every review. */
+  const leftBehind = new Set<string>();
+
+  const freeSurely = async (slotId: string): Promise<void> => {
+    leftBehind.add(slotId);
+    await free(slotId).then(
+      () => leftBehind.delete(slotId),
+      (err: unknown) => log.warn({ slotId, err }, 'slot left behind'),
+    );
+  };
+
   const make = async (limits: ResourceLimits, signal: AbortSignal): Promise<Slot> => {
     const id = newSlotId();
     try {
@@ -62,7 +73,7 @@ export function createSlotPool({ network, driver, log, usualLimits, minReady, ma
       await driver.prepare(slot, signal);
       return slot;
     } catch (error) {
-      await free(id).catch((cause: unknown) => log.warn({ slotId: id, err: cause }, 'slot left behind'));
+      await freeSurely(id);
       throw error;
     }
   };
@@ -77,7 +88,7 @@ export function createSlotPool({ network, driver, log, usualLimits, minReady, ma
   const refillAll = async (): Promise<void> => {
     for (let short = nextShort(); short; short = nextShort()) {
       const slot = await make(short.limits, closing.signal);
-      if (closing.signal.aborted) await free(slot.id);
+      if (closing.signal.aborted) await freeSurely(slot.id);
       else short.ready.push(slot);
     }
   };
@@ -93,12 +104,12 @@ export function createSlotPool({ network, driver, log, usualLimits, minReady, ma
   };
 
   const review = (): void => {
+    for (const slotId of leftBehind) void freeSurely(slotId);
     for (const [key, slotClass] of classes) {
       if (Date.now() - slotClass.usedAt < FORGET_AFTER_MS) continue;
       slotClass.target = slotClass === usual ? minReady : 0;
       const surplus = slotClass.ready.splice(slotClass.target);
-      for (const slot of surplus)
-        free(slot.id).catch((err: unknown) => log.warn({ err }, 'slot left behind'));
+      for (const slot of surplus) void freeSurely(slot.id);
       if (slotClass.target === 0 && slotClass.ready.length === 0 && slotClass !== usual) classes.delete(key);
     }
     refill();
@@ -127,7 +138,11 @@ export function createSlotPool({ network, driver, log, usualLimits, minReady, ma
         refill();
       }
     },
+    /** A slot of that size that has not waited. */
+    takeFresh: make,
     free,
+    /** Frees a slot that no record names; never rejects, and tries again when it fails. */
+    freeSurely,
     refill,
     readyCount,
     /** Frees what is ready; slots that were taken stay. */

@@ -5,8 +5,8 @@ import type { ResolvedImage, Rootfs } from '../image/image-store.ts';
 import type { RuntimeCapabilities, Slot } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
-import { writeEnd } from './ending.ts';
 import { guard } from './guard.ts';
+import type { SlotPool } from './slot-pool.ts';
 import { acquireRootfs, releaseRootfs } from './rootfs.ts';
 
 /** The hostname that processes see (tensorlake wire 2.3). */
@@ -26,19 +26,19 @@ export async function startSandbox(
 ): Promise<SandboxRecord> {
   const rootfs = await acquireRootfs(context, record);
   try {
-    const running = await startOnce(context, record, image, rootfs, signal).catch((error: unknown) =>
-      startAgain(context, record, image, rootfs, signal, error),
+    const running = await startOnce(context, record, image, rootfs, context.pool.take, signal).catch(
+      (error: unknown) => startAgain(context, record, image, rootfs, signal, error),
     );
     guard(context, running, rootfs);
     return running;
   } catch (error) {
-    await settleFailure(context, record, error);
+    await freeAfterFailure(context, record);
     await releaseRootfs(context, rootfs);
     throw error;
   }
 }
 
-/** A slot may have died while it waited to be used: a second try gets another one. */
+/** A slot may have died while it waited to be used, and others with it: a second try gets one that is made for it. */
 async function startAgain(
   context: SandboxContext,
   record: SandboxRecord,
@@ -51,7 +51,7 @@ async function startAgain(
   if (error instanceof ApiError) throw error;
   context.log.warn({ sandboxId: record.id, err: error }, 'start failed; trying another slot');
   await freeSlotOf(context, record);
-  return startOnce(context, record, image, rootfs, signal);
+  return startOnce(context, record, image, rootfs, context.pool.takeFresh, signal);
 }
 
 async function startOnce(
@@ -59,9 +59,10 @@ async function startOnce(
   record: SandboxRecord,
   image: ResolvedImage,
   rootfs: Rootfs,
+  take: SlotPool['take'],
   signal: AbortSignal,
 ): Promise<SandboxRecord> {
-  const slot = await claimSlot(context, record, signal);
+  const slot = await claimSlot(context, record, take, signal);
   if (!record.internet) await context.network.allowInternet(slot.id, false);
   const identityDir = await context.identities.write(slot.id, agentConfig(context, record, image, slot));
   const spec = {
@@ -81,11 +82,20 @@ async function startOnce(
 }
 
 /** The record names the slot before anything runs in it, so that reconcile finds it. */
-async function claimSlot(context: SandboxContext, record: SandboxRecord, signal: AbortSignal): Promise<Slot> {
-  const slot = await context.pool.take(record.limits, signal);
-  if (context.store.change(record, 'create', { slotId: slot.id })) return slot;
-  await context.pool.free(slot.id);
-  throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being created`);
+async function claimSlot(
+  context: SandboxContext,
+  record: SandboxRecord,
+  take: SlotPool['take'],
+  signal: AbortSignal,
+): Promise<Slot> {
+  const slot = await take(record.limits, signal);
+  try {
+    if (context.store.change(record, 'create', { slotId: slot.id })) return slot;
+    throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being created`);
+  } catch (error) {
+    await context.pool.freeSurely(slot.id);
+    throw error;
+  }
 }
 
 const oomGuards = { gvisor: 'meminfo', namespaces: 'cgroup', none: 'none' } as const satisfies Record<
@@ -122,15 +132,17 @@ function agentConfig(
   };
 }
 
-/** Unless a terminate has taken over, which frees everything itself. */
-async function settleFailure(context: SandboxContext, record: SandboxRecord, error: unknown): Promise<void> {
-  const current = context.store.byId(record.workspaceId, record.id);
-  if (current?.operation !== 'create') return;
-  await freeSlotOf(context, record);
-  writeEnd(context, record, 'create', 'failed', {
-    reason: 'start_failed',
-    error: error instanceof ApiError ? error.message : 'the sandbox did not start',
-  });
+/**
+ * Unless a terminate has taken over, which frees everything itself. A slot that cannot be freed stays in the record,
+ * where the recovery finds it.
+ */
+async function freeAfterFailure(context: SandboxContext, record: SandboxRecord): Promise<void> {
+  try {
+    const current = context.store.byId(record.workspaceId, record.id);
+    if (current?.operation === 'create') await freeSlotOf(context, record);
+  } catch (err) {
+    context.log.error({ sandboxId: record.id, err }, 'cannot free the slot of a sandbox that did not start');
+  }
 }
 
 /** Frees the host resources that a record names. Idempotent; the record forgets them last. */

@@ -1,6 +1,6 @@
 import { ApiError } from '@atoll/protocol';
-import type { SandboxOperation, SandboxRecord } from '../store/sandbox-store.ts';
-import type { SandboxContext } from './context.ts';
+import type { SandboxOperation, SandboxRecord, SandboxState } from '../store/sandbox-store.ts';
+import type { Live, SandboxContext } from './context.ts';
 import { guard } from './guard.ts';
 import { operations } from './lifecycle.ts';
 
@@ -12,33 +12,49 @@ export async function suspendSandbox(context: SandboxContext, record: SandboxRec
       hint: 'Name it first: `atoll sbx name ID NAME`.',
     });
   }
-  await carryOut(context, record, 'suspend', () => freeze(context, record));
+  await carryOut(context, record, 'suspend', freeze, unfreeze);
 }
 
 /** Lets a suspended sandbox go on where it was. Idempotent; many callers at once are one resume. */
 export async function resumeSandbox(context: SandboxContext, record: SandboxRecord): Promise<void> {
   if (record.state === 'running' && record.operation === undefined) return;
-  await carryOut(context, record, 'resume', () => thaw(context, record));
+  await carryOut(context, record, 'resume', thaw, stayFrozen);
 }
 
-/** Who finds the same operation under way waits for its result; any other one is told which it is. */
+type Step = (context: SandboxContext, record: SandboxRecord) => void | Promise<void>;
+
+/**
+ * Who finds the same operation under way waits for its result; any other one is told which it is. What cannot be
+ * undone keeps its intent, and the recovery tries again.
+ */
 async function carryOut(
   context: SandboxContext,
   record: SandboxRecord,
   operation: Extract<SandboxOperation, 'suspend' | 'resume'>,
-  work: () => Promise<void>,
+  work: Step,
+  undo: Step,
 ): Promise<void> {
   const underWay = context.flights.join(record.id, operation);
   if (underWay) return void (await underWay);
-  const { from, preempts, onError } = operations[operation];
+  const { from, preempts } = operations[operation];
   if (!context.store.beginOperation(record, operation, from, preempts))
     throw refusal(context, record, operation);
-  await context.flights.begin(record.id, operation, () =>
-    work().catch((error: unknown) => {
-      context.store.change(record, operation, { state: onError, operation: null });
+  await context.flights.begin(record.id, operation, async () => {
+    try {
+      await work(context, record);
+    } catch (error) {
+      await attempt(context, record, undo);
       throw error;
-    }),
-  );
+    }
+  });
+}
+
+async function attempt(context: SandboxContext, record: SandboxRecord, undo: Step): Promise<void> {
+  try {
+    await undo(context, record);
+  } catch (err) {
+    context.log.error({ sandboxId: record.id, err }, 'a sandbox is neither suspended nor running');
+  }
 }
 
 function refusal(context: SandboxContext, record: SandboxRecord, operation: SandboxOperation): ApiError {
@@ -57,25 +73,34 @@ function refusal(context: SandboxContext, record: SandboxRecord, operation: Sand
 
 /** Requests that are under way end: their connections would stand still with the sandbox. */
 async function freeze(context: SandboxContext, record: SandboxRecord): Promise<void> {
-  const live = context.live.get(record.id);
-  if (live === undefined || record.slotId === undefined) throw new Error(`sandbox ${record.id} runs nowhere`);
+  const { live, slotId } = placeOf(context, record);
   live.unwatch();
   context.onCut(record);
-  try {
-    await context.driver.freeze(record.slotId);
-    context.store.change(record, 'suspend', { state: 'suspended', operation: null });
-  } catch (error) {
-    await context.driver.thaw(record.slotId);
-    guard(context, record, live.rootfs);
-    throw error;
-  }
+  await context.driver.freeze(slotId);
+  context.store.change(record, 'suspend', { state: 'suspended', operation: null });
 }
 
-async function thaw(context: SandboxContext, record: SandboxRecord): Promise<void> {
+const thaw: Step = (context, record) => run(context, record, 'resume', operations.resume.to);
+
+const unfreeze: Step = (context, record) => run(context, record, 'suspend', operations.suspend.onError);
+
+const stayFrozen: Step = (context, record) =>
+  void context.store.change(record, 'resume', { state: operations.resume.onError, operation: null });
+
+/** Lets the sandbox go on and watches over it again. */
+async function run(
+  context: SandboxContext,
+  record: SandboxRecord,
+  during: SandboxOperation,
+  state: SandboxState,
+): Promise<void> {
+  const { live, slotId } = placeOf(context, record);
+  await context.driver.thaw(slotId);
+  if (context.store.change(record, during, { state, operation: null })) guard(context, record, live.rootfs);
+}
+
+function placeOf(context: SandboxContext, record: SandboxRecord): { live: Live; slotId: string } {
   const live = context.live.get(record.id);
-  if (live === undefined || record.slotId === undefined) throw new Error(`sandbox ${record.id} is nowhere`);
-  await context.driver.thaw(record.slotId);
-  if (context.store.change(record, 'resume', { state: 'running', operation: null })) {
-    guard(context, record, live.rootfs);
-  }
+  if (live === undefined || record.slotId === undefined) throw new Error(`sandbox ${record.id} runs nowhere`);
+  return { live, slotId: record.slotId };
 }

@@ -39,6 +39,7 @@ export async function carryOutTerminate(
 ): Promise<void> {
   const live = cutOff(context, record);
   await freeSlotOf(context, record);
+  context.live.delete(record.id);
   await releaseRootfs(context, live?.rootfs);
   writeEnd(context, record, 'terminate', 'terminated', ending);
 }
@@ -46,7 +47,6 @@ export async function carryOutTerminate(
 /** Nothing reaches the sandbox any more: its address can soon become somebody else's. */
 function cutOff(context: SandboxContext, record: SandboxRecord): Live | undefined {
   const live = context.live.get(record.id);
-  context.live.delete(record.id);
   context.activity.forget(record.id);
   context.onCut(record);
   live?.unwatch();

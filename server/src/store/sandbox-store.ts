@@ -13,6 +13,8 @@ export interface SandboxRecord {
   /** What is being done to it; absent while it is settled. */
   operation?: SandboxOperation;
   incarnation: number;
+  /** The driver that it runs on. */
+  runtime: string;
   slotId?: string;
   endpoint?: SlotEndpoint;
   /** Canonical name of the image, as it was resolved at create. */
@@ -52,6 +54,7 @@ interface SandboxRow {
   state: SandboxState;
   operation: SandboxOperation | null;
   incarnation: number;
+  runtime: string;
   slot_id: string | null;
   endpoint: string | null;
   image: string;
@@ -200,15 +203,16 @@ function applyChange(
 
 function insert(db: Db, record: SandboxRecord): void {
   db.run(
-    `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, image, manifest_digest, agent_digest,
+    `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, runtime, image, manifest_digest, agent_digest,
        cpus, memory_mb, disk_mb, timeout_secs, entrypoint, internet, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     record.id,
     record.workspaceId,
     record.name ?? null,
     record.state,
     record.operation ?? null,
     record.incarnation,
+    record.runtime,
     record.image,
     record.manifestDigest,
     record.agentDigest,
@@ -228,6 +232,7 @@ function toRecord(row: SandboxRow): SandboxRecord {
     workspaceId: row.workspace_id,
     state: row.state,
     incarnation: row.incarnation,
+    runtime: row.runtime,
     image: row.image,
     manifestDigest: row.manifest_digest,
     agentDigest: row.agent_digest,
