@@ -22,22 +22,28 @@ for (const sink of [stdout, stderr]) {
   sink.on('error', (error: NodeJS.ErrnoException) => stop(error.code === 'EPIPE' ? 0 : 1));
 }
 
-for (const [name, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.on(name, () => {
-    // The second one does not wait for the clean-up of the first.
-    if (interrupt.signal.aborted) process.exit(code);
-    stop(code);
-  });
+const stopCodes = { SIGINT: 130, SIGTERM: 143 } as const;
+type StopSignal = keyof typeof stopCodes;
+
+function onSignal(name: StopSignal): void {
+  // The second one does not wait for the clean-up of the first.
+  if (interrupt.signal.aborted) process.exit(stopCodes[name]);
+  stop(stopCodes[name]);
+}
+
+process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+
+/** For a command that answers signals itself; one that has come already still stops it. */
+function yieldSignals(): void {
+  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  interrupt.signal.throwIfAborted();
 }
 
 const run: Runner = async (found, failure, work) => {
   const flags = readGlobalFlags(found, env);
   const output = createOutput({ stdout, stderr, json: flags.json, quiet: flags.quiet });
   try {
-    const context = createContext({ flags, output, env, stdin, signal: interrupt.signal });
+    const context = createContext({ flags, output, env, stdin, signal: interrupt.signal, yieldSignals });
     process.exitCode = (await work(context)) ?? interruptCode ?? 0;
   } catch (error) {
     if (error instanceof CommanderError) throw error;

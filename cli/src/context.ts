@@ -13,13 +13,15 @@ export interface Context {
   stdin: NodeJS.ReadStream;
   /** Aborts on Ctrl-C and on SIGTERM. */
   signal: AbortSignal;
+  /** Leaves Ctrl-C and SIGTERM to the command. */
+  yieldSignals: () => void;
   /** How the flags address the server. */
   clientOptions: ClientOptions;
   sandboxes: SandboxClient;
   admin: AdminClient;
 }
 
-export type ContextParts = Pick<Context, 'flags' | 'output' | 'env' | 'stdin' | 'signal'>;
+export type ContextParts = Pick<Context, 'flags' | 'output' | 'env' | 'stdin' | 'signal' | 'yieldSignals'>;
 
 export function createContext(parts: ContextParts): Context {
   const clientOptions = toClientOptions(parts.flags, (trace) => {

@@ -34,7 +34,12 @@ export async function openHost(options: HostOptions): Promise<Host> {
   await mkdir(runDir, { recursive: true, mode: 0o700 });
   if (config.runtime === 'fake') return openFakeHost(options);
   const network = await createLinuxNetwork({ instanceId: options.dataDir.instanceId, runDir, log });
-  return { driver: await openDriver(options), network };
+  try {
+    return { driver: await openDriver(options), network };
+  } catch (error) {
+    await network.close();
+    throw error;
+  }
 }
 
 /** No isolation at all: good for developing clients, so it must not be reachable by others. */

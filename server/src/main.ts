@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { ConfigError, readConfig, serverFlags } from './config.ts';
+import type { ServerConfig } from './config.ts';
 import { createLog } from './lib/log.ts';
+import type { Log } from './lib/log.ts';
 import { startServer } from './server.ts';
 
 export { createDoctorContext, doctorChecks, runChecks } from './doctor/doctor.ts';
@@ -9,33 +12,48 @@ export { ConfigError, serverFlags };
 const projectRoot = dirname(dirname(import.meta.dirname));
 
 /**
- * Runs a server until SIGINT or SIGTERM; resolves once it has stopped cleanly. Log lines go to standard output.
- * Throws ConfigError for flags that make no sense.
+ * Runs a server until SIGINT or SIGTERM; resolves once it has stopped cleanly, also where the signal came before it
+ * answered. Log lines go to standard output. Throws ConfigError for flags that make no sense.
  */
 export async function runServer(
   args: readonly string[],
   onReady: (url: string) => void = () => {},
 ): Promise<void> {
-  const config = readConfig(args, process.env, projectRoot);
-  const log = createLog(config.logLevel);
-  const server = await startServer(config, log);
+  const stop = listenForStop();
+  try {
+    const config = readConfig(args, process.env, projectRoot);
+    await serve(config, createLog(config.logLevel), stop.signal, onReady);
+  } finally {
+    stop.forget();
+  }
+}
+
+async function serve(
+  config: ServerConfig,
+  log: Log,
+  stop: AbortSignal,
+  onReady: (url: string) => void,
+): Promise<void> {
+  const server = await startServer(config, log, stop).catch((error: unknown) => {
+    if (error !== stop.reason) throw error;
+    log.info('stopped before it listened');
+  });
+  if (!server) return;
   log.info({ url: server.url, runtime: config.runtime, dataDir: config.dataDir }, 'listening');
   onReady(server.url);
-  const signal = await nextSignal();
-  log.info({ signal }, 'stopping');
+  if (!stop.aborted) await once(stop, 'abort');
+  log.info('stopping');
   await server.close();
 }
 
 /** A second signal ends the process at once: what is left then is the next start's to reconcile. */
-function nextSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let asked = false;
-    const stop = (signal: NodeJS.Signals): void => {
-      if (asked) process.exit(1);
-      asked = true;
-      resolve(signal);
-    };
-    process.on('SIGINT', stop);
-    process.on('SIGTERM', stop);
-  });
+function listenForStop(): { signal: AbortSignal; forget: () => void } {
+  const stop = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (stop.signal.aborted) process.exit(1);
+    stop.abort(new Error(`stopped by ${name}`));
+  };
+  const names = ['SIGINT', 'SIGTERM'] as const;
+  for (const name of names) process.on(name, onSignal);
+  return { signal: stop.signal, forget: () => names.forEach((name) => process.off(name, onSignal)) };
 }

@@ -17,17 +17,21 @@ import { createOciDispatcher } from './http/oci/oci-dispatcher.ts';
 import { platformRoutes } from './http/tensorlake/platform-routes.ts';
 import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
 import { openImageStore } from './image/image-store.ts';
+import type { ImageStore } from './image/image-store.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { openHost } from './host.ts';
 import { usualLimits } from './sandbox/admission.ts';
 import { createSandboxes } from './sandbox/sandboxes.ts';
+import type { Sandboxes } from './sandbox/sandboxes.ts';
 import { createSlotPool } from './sandbox/slot-pool.ts';
 import { openDataDir, writePrivate } from './store/data-dir.ts';
 import type { DataDir } from './store/data-dir.ts';
 import { openDb } from './store/db.ts';
+import type { Db } from './store/db.ts';
 import { createSandboxStore } from './store/sandbox-store.ts';
 import { createTenancy } from './tenancy/tenancy.ts';
+import type { Tenancy } from './tenancy/tenancy.ts';
 import { version } from './version.ts';
 
 /** A server that answers. */
@@ -45,23 +49,74 @@ const FLUSH_KEY_USE_EVERY_MS = 60_000;
 const MAX_STARTS_AT_ONCE = 8;
 const MAX_WAITING_STARTS = 1000;
 
-/** Puts the parts together, settles what an earlier process left, and begins to answer. */
-export async function startServer(config: ServerConfig, log: Log): Promise<RunningServer> {
+/**
+ * Puts the parts together, settles what an earlier process left, and begins to answer; `signal` gives up between two
+ * steps. A start that does not come to its end closes what it had opened just as a stop does: the last part first, and
+ * the others also where one of them fails.
+ */
+export async function startServer(
+  config: ServerConfig,
+  log: Log,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<RunningServer> {
+  const opened = new AsyncDisposableStack();
+  try {
+    const url = await open({ config, log, signal, opened });
+    return { url, close: () => opened.disposeAsync() };
+  } catch (error) {
+    await opened
+      .disposeAsync()
+      .catch((err: unknown) => log.error({ err }, 'a start that failed left something behind'));
+    throw error;
+  }
+}
+
+interface Start {
+  config: ServerConfig;
+  log: Log;
+  signal: AbortSignal;
+  opened: AsyncDisposableStack;
+}
+
+async function open(start: Start): Promise<string> {
+  const { config, log, signal, opened } = start;
   const dataDir = openDataDir(config.dataDir);
+  opened.defer(() => dataDir.unlock());
   const db = openDb(dataDir.databasePath);
+  opened.defer(() => db.close());
   const tenancy = createTenancy({ db, clock: systemClock, log });
+  opened.defer(() => tenancy.authenticator.flushUse());
+  opened.defer(() => tenancy.audit.flush());
   ensureAdminKey({ config, dataDir, tenancy });
 
+  const parts = await openParts(start, dataDir, db);
+  signal.throwIfAborted();
+  const http = await openHttp(start, { ...parts, tenancy });
+  log.info(await parts.sandboxes.open(), 'reconciled');
+  signal.throwIfAborted();
+  const flushing = setInterval(() => keepKeyUse(tenancy, log), FLUSH_KEY_USE_EVERY_MS).unref();
+  opened.defer(() => clearInterval(flushing));
+  const url = await listen(http, config, dataDir);
+  opened.defer(() => rmSync(dataDir.serverFilePath, { force: true }));
+  return url;
+}
+
+/** What runs sandboxes: the host, the images, and the sandboxes themselves. */
+async function openParts({ config, log, signal, opened }: Start, dataDir: DataDir, db: Db) {
   const runDir = join(config.runDir, dataDir.instanceId);
   const agents = await openAgentBinaries({ source: config.agentBinary, dataDir: dataDir.path });
+  signal.throwIfAborted();
   const host = await openHost({ config, dataDir, runDir, pauseBinary: agents.current.path, log });
-  const images = await openImageStore({
-    db,
-    dataDir: dataDir.path,
-    runDir,
-    log,
-    insecureRegistries: config.insecureRegistries,
+  opened.defer(() => host.network.close());
+  opened.defer(async () => {
+    // What still runs keeps what it stands on, for the next start to adopt.
+    if ((await host.driver.list()).length === 0) await host.driver.close();
   });
+  signal.throwIfAborted();
+  const { insecureRegistries } = config;
+  const images = await openImageStore({ db, dataDir: dataDir.path, runDir, log, insecureRegistries });
+  opened.defer(() => images.closeAll());
+  signal.throwIfAborted();
   await images.importCatalog(config.cacheDir);
   const pool = createSlotPool({
     ...host,
@@ -90,9 +145,20 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
     maxWaiting: MAX_WAITING_STARTS,
     listEndedForMs: LIST_ENDED_FOR_MS,
   });
+  opened.defer(() => sandboxes.close());
+  return { images, sandboxes };
+}
 
+interface HttpParts {
+  images: ImageStore;
+  sandboxes: Sandboxes;
+  tenancy: Tenancy;
+}
+
+async function openHttp({ config, log, opened }: Start, { images, sandboxes, tenancy }: HttpParts) {
   const authenticate = createAuthentication(tenancy.authenticator);
   const gateway = createGateway({ sandboxes, authenticate, log });
+  opened.defer(() => gateway.close());
   const metrics = createMetrics({ sandboxes });
   const http = await createHttpServer({
     bindings: [
@@ -118,28 +184,17 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
     metrics,
     log,
   });
+  opened.defer(() => http.close(CLOSE_GRACE_MS));
+  return http;
+}
 
-  const reconciled = await sandboxes.open();
-  log.info(reconciled, 'reconciled');
-  const flushing = setInterval(tenancy.authenticator.flushUse, FLUSH_KEY_USE_EVERY_MS).unref();
-  const url = await listen(http, config, dataDir);
-
-  const close = async (): Promise<void> => {
-    clearInterval(flushing);
-    rmSync(dataDir.serverFilePath, { force: true });
-    await http.close(CLOSE_GRACE_MS);
-    gateway.close();
-    await sandboxes.close();
-    await images.closeAll();
-    // What still runs keeps what it stands on, for the next start to adopt.
-    if ((await host.driver.list()).length === 0) await host.driver.close();
-    await host.network.close();
-    tenancy.audit.flush();
-    tenancy.authenticator.flushUse();
-    db.close();
-    dataDir.unlock();
-  };
-  return { url, close };
+/** When keys were used is worth no more than a line in the log where it cannot be written. */
+function keepKeyUse({ authenticator }: Tenancy, log: Log): void {
+  try {
+    authenticator.flushUse();
+  } catch (err) {
+    log.warn({ err }, 'cannot write when keys were used');
+  }
 }
 
 /** The command line on the same machine finds server and key by these two files. */

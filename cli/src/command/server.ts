@@ -15,6 +15,7 @@ export const server = command({
     if (args.flags.includes('--help') || args.flags.includes('-h')) {
       return await context.output.line(formatHelp(serverFlags));
     }
+    context.yieldSignals();
     try {
       await runServer(args.flags, (url) => context.output.note(`Atoll listens on ${url}`));
     } catch (error) {
