@@ -142,3 +142,15 @@ export function toProcessInfo(wire: WireProcessInfo): ProcessInfo {
 
 export const toOutputEvent = (wire: WireOutputEvent): OutputEvent =>
   withoutUndefined({ line: wire.line, timestamp: new Date(wire.timestamp), stream: wire.stream });
+
+/** The output of a command that ran to its end, and how it ended. */
+export const toResult = (
+  output: { stdout: string[]; stderr: string[] },
+  exitCode: number,
+  oomKilled: boolean,
+) => ({
+  exitCode,
+  stdout: output.stdout.join('\n'),
+  stderr: output.stderr.join('\n'),
+  oomKilled,
+});

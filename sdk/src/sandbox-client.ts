@@ -4,7 +4,8 @@ import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { CreateAndConnectOptions, RunningSandbox } from './lifecycle.ts';
-import { Sandbox, whereabouts } from './sandbox.ts';
+import { whereabouts } from './sandbox-parts.ts';
+import { Sandbox } from './sandbox.ts';
 import type { ConnectOptions } from './sandbox.ts';
 import { toArchivedSandboxInfo, toSandboxInfo } from './sandbox-info.ts';
 import type {

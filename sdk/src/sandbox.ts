@@ -2,11 +2,13 @@ import { dataPlane, terminalRoutes } from '@atoll/protocol';
 import type { Route, RouteAnswer, RouteCall } from '@atoll/protocol';
 import type { SettleOptions, WaitOptions } from './call-options.ts';
 import { createConnection } from './connection.ts';
-import type { ClientOptions, Connection } from './connection.ts';
+import type { ClientOptions } from './connection.ts';
+import { toDaemonInfo } from './daemon-info.ts';
+import type { DaemonInfo } from './daemon-info.ts';
 import { SandboxError, toSandboxError } from './errors.ts';
 import { isRereadable, toBody, toListing } from './file-content.ts';
 import type { DirectoryListing, FileContent } from './file-content.ts';
-import { toProcessBody, toProcessInfo } from './process-info.ts';
+import { toProcessBody, toProcessInfo, toResult } from './process-info.ts';
 import type {
   CommandResult,
   OutputEvent,
@@ -25,24 +27,15 @@ import { TcpTunnel } from './tunnel.ts';
 import type { CreateTunnelOptions } from './tunnel.ts';
 import { readFollow, readRun } from './process-stream.ts';
 import { Lifecycle } from './lifecycle.ts';
-import type { CreateAndConnectOptions, RunningSandbox } from './lifecycle.ts';
+import type { CreateAndConnectOptions } from './lifecycle.ts';
+import { whereabouts } from './sandbox-parts.ts';
+import type { SandboxParts } from './sandbox-parts.ts';
 import type { SandboxInfo, SandboxStatus, UpdateSandboxOptions } from './sandbox-info.ts';
 import type { CallOptions } from './transport.ts';
 
 export interface ConnectOptions extends WaitOptions {
   /** Address of the data plane. Default: what the server says. */
   proxyUrl?: string;
-}
-
-/** What a handle is made of. */
-export interface SandboxParts {
-  sandboxId: string;
-  name: string | undefined;
-  sandboxUrl: string | undefined;
-  lifecycle: Lifecycle;
-  connection: Connection;
-  /** Whether leaving an `await using` block terminates the sandbox. */
-  owned: boolean;
 }
 
 type OutputSource = 'stdout' | 'stderr' | 'output';
@@ -334,13 +327,7 @@ export class Sandbox implements AsyncDisposable {
 
   /** Version, uptime (seconds) and process counts of the agent in the sandbox. */
   async daemonInfo(options: WaitOptions = {}): Promise<DaemonInfo> {
-    const info = await this.#call(dataPlane.agentInfo, {}, options);
-    return {
-      version: info.version,
-      uptimeSecs: info.uptime_secs,
-      runningProcesses: info.running_processes,
-      totalProcesses: info.total_processes,
-    };
+    return toDaemonInfo(await this.#call(dataPlane.agentInfo, {}, options));
   }
 
   async #output(
@@ -394,30 +381,8 @@ export class Sandbox implements AsyncDisposable {
   }
 }
 
-/** What the agent in a sandbox says about itself. */
-export interface DaemonInfo {
-  version: string;
-  uptimeSecs: number;
-  runningProcesses: number;
-  totalProcesses: number;
-}
-
-/** What a handle keeps of a sandbox that was found or made. */
-export const whereabouts = ({ sandboxId, name, sandboxUrl }: RunningSandbox, proxyUrl?: string) => ({
-  sandboxId,
-  name,
-  sandboxUrl: proxyUrl ?? sandboxUrl,
-});
-
 const pidParams = (process: number | string) => ({ params: { pid: String(process) } });
 
 /** Both call forms: arguments as a list, or among the options. */
 const merge = <O extends { args?: string[] }>(argsOrOptions: string[] | O, more: O): O =>
   Array.isArray(argsOrOptions) ? { ...more, args: argsOrOptions } : argsOrOptions;
-
-const toResult = (output: { stdout: string[]; stderr: string[] }, exitCode: number, oomKilled: boolean) => ({
-  exitCode,
-  stdout: output.stdout.join('\n'),
-  stderr: output.stderr.join('\n'),
-  oomKilled,
-});

@@ -44,7 +44,7 @@ export function createUpstreams() {
     cutAll: (): void => {
       for (const agent of agents.values()) agent.destroy();
       agents.clear();
-      for (const cuts of [...attached.values()]) for (const cut of cuts) cut();
+      for (const cuts of attached.values()) for (const cut of cuts) cut();
     },
   };
 }

@@ -8,14 +8,34 @@ import { kill } from './kill.ts';
 import { ls } from './ls.ts';
 import { name } from './name.ts';
 import { ps } from './ps.ts';
+import { pty } from './pty/pty.ts';
 import { resume } from './resume.ts';
 import { run } from './run.ts';
 import { suspend } from './suspend.ts';
+import { ssh } from './ssh.ts';
 import { terminate } from './terminate.ts';
+import { tunnel } from './tunnel.ts';
 
 export const sbx = group({
   name: 'sbx',
   aliases: ['sandbox'],
   summary: 'create sandboxes and work in them',
-  commands: [create, ls, describe, exec, run, cp, ps, kill, name, suspend, resume, terminate, image],
+  commands: [
+    create,
+    ls,
+    describe,
+    exec,
+    run,
+    ssh,
+    pty,
+    cp,
+    tunnel,
+    ps,
+    kill,
+    name,
+    suspend,
+    resume,
+    terminate,
+    image,
+  ],
 });
