@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import { createAddressReader } from './address.ts';
+import { createAddressReader, namesBoth } from './address.ts';
 
 const request = (headers: Record<string, string>) => ({ headers }) as IncomingMessage; // only headers are read
 const read = createAddressReader({ baseDomain: 'lab.example' });
@@ -31,6 +31,28 @@ test.each([
   'other.example',
 ])('%s addresses the server', (host) => {
   expect(identifierOf({ host })).toBeUndefined();
+});
+
+test.each([
+  ['lab.local', 'my-env.lab.local', 'my-env'],
+  ['lab.local', 'my-env.sandbox.lab.local', 'my-env'],
+  ['lab.localhost', 'my-env.lab.localhost:8900', 'my-env'],
+  ['lab.local', 'api.lab.local', undefined],
+  ['lab.local', 'lab.local', undefined],
+  ['lab.local', 'my-env.local', 'my-env'],
+  ['localhost', 'my-env.localhost', 'my-env'],
+  ['localhost', 'api.localhost', undefined],
+  ['lab.example', 'api.local', 'api'],
+  [undefined, 'www.localhost', 'www'],
+])('with the base domain %s, %s addresses %s', (baseDomain, host, identifier) => {
+  const readBelow = createAddressReader(baseDomain === undefined ? {} : { baseDomain });
+  const address = readBelow(request({ host }));
+  expect(address.kind === 'sandbox' ? address.identifier : undefined).toBe(identifier);
+});
+
+test('a second sandbox id in the headers is refused, however alike', () => {
+  const twice = { headersDistinct: { 'x-tensorlake-sandbox-id': ['my-env', 'other'] } };
+  expect(() => namesBoth(twice as unknown as IncomingMessage, 'my-env')).toThrow('given twice'); // only they are read
 });
 
 test('the header addresses a sandbox on a host of the server', () => {

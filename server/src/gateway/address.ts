@@ -7,25 +7,28 @@ export type Address = { kind: 'server' } | { kind: 'sandbox'; identifier: string
 const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** Hosts of the server itself among the names below the base domain (cloud mode of the clients). */
-const ownLabels = new Set(['api', 'sandbox', 'www']);
+const ownLabels: ReadonlySet<string> = new Set(['api', 'sandbox', 'www']);
+const noLabels: ReadonlySet<string> = new Set();
+
+interface Suffix {
+  suffix: string;
+  /** Names below it that are not sandboxes. */
+  own: ReadonlySet<string>;
+}
 
 /**
  * Reads addresses. A sandbox is `{id|name}.local`, `{id|name}.localhost`, or `{id|name}` below the base domain
  * or below `sandbox.` of it.
  */
 export function createAddressReader({ baseDomain }: { baseDomain?: string }) {
-  const suffixes = [
-    '.local',
-    '.localhost',
-    ...(baseDomain ? [`.sandbox.${baseDomain}`, `.${baseDomain}`] : []),
-  ];
+  const suffixes = suffixesOf(baseDomain);
 
   const fromHost = (host: string | undefined): string | undefined => {
     const name = host?.toLowerCase().replace(/:\d+$/, '');
-    const suffix = suffixes.find((candidate) => name?.endsWith(candidate));
-    if (name === undefined || suffix === undefined) return undefined;
-    const identifier = name.slice(0, -suffix.length);
-    return label.test(identifier) && !ownLabels.has(identifier) ? identifier : undefined;
+    const found = suffixes.find(({ suffix }) => name?.endsWith(suffix));
+    if (name === undefined || name === baseDomain || found === undefined) return undefined;
+    const identifier = name.slice(0, -found.suffix.length);
+    return label.test(identifier) && !found.own.has(identifier) ? identifier : undefined;
   };
 
   return (request: IncomingMessage): Address => {
@@ -37,10 +40,22 @@ export function createAddressReader({ baseDomain }: { baseDomain?: string }) {
   };
 }
 
+/** The longest first: a base domain may itself end in `.local`, and what is below it is below it alone. */
+function suffixesOf(baseDomain: string | undefined): Suffix[] {
+  const always = ['.local', '.localhost'].map((suffix) => ({ suffix, own: noLabels }));
+  if (baseDomain === undefined) return always;
+  return [
+    { suffix: `.sandbox.${baseDomain}`, own: noLabels },
+    { suffix: `.${baseDomain}`, own: ownLabels },
+    ...always.filter(({ suffix }) => suffix !== `.${baseDomain}`),
+  ];
+}
+
 /** Both spellings may be given, as a name and an id; they must mean the same sandbox. */
 export function namesBoth(request: IncomingMessage, identifier: string): string | undefined {
-  const header = request.headers['x-tensorlake-sandbox-id'];
-  if (Array.isArray(header))
+  const headers = request.headersDistinct['x-tensorlake-sandbox-id'] ?? [];
+  if (headers.length > 1)
     throw new ApiError('conflicting_sandbox_ids', 'X-Tensorlake-Sandbox-Id is given twice');
+  const [header] = headers;
   return header === undefined || header === '' || header === identifier ? undefined : header;
 }
