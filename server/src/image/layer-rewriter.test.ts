@@ -8,6 +8,7 @@ import type { Member } from '../../../test/fixtures/image-layout.ts';
 import { defaultLayerLimits } from './layer-limits.ts';
 import { LayerRewriter } from './layer-rewriter.ts';
 import type { LayerContent } from './layer-rewriter.ts';
+import { safeXattrs } from './layer-xattrs.ts';
 import type { TarEntry } from './tar-entry.ts';
 import { TarReader } from './tar-reader.ts';
 
@@ -73,6 +74,9 @@ describe('hostile members end the layer', () => {
     ['a file below a file', [{ path: 'a' }, { path: 'a/b' }]],
     ['a symlink in place of the root', [{ path: './', kind: 'symlink', linkPath: '/' }]],
     ['a whiteout of nothing', [{ path: '.wh.' }]],
+    ['a name deeper than 256 directories', [{ path: 'x/'.repeat(257) }]],
+    ['a link longer than Linux allows', [{ path: 'a', kind: 'symlink', linkPath: 'x'.repeat(4096) }]],
+    ['a device in place of the root', [{ path: '.', kind: 'char' }]],
     ['a whiteout of the parent', [{ path: 'a/.wh...' }]],
   ])('%s', async (_, members) => {
     await expect(rewriteMembers(members)).rejects.toBeInstanceOf(ApiError);
@@ -109,7 +113,8 @@ describe('whiteouts', () => {
 
   test('an opaque mark may come before its directory, or without it', async () => {
     const entries = await rewriteMembers([{ path: 'a/.wh..wh..opq' }, dir('a'), { path: 'b/.wh..wh..opq' }]);
-    expect(brief(entries)).toEqual(['directory a/', 'directory a/ opaque', 'directory b/ opaque']);
+    expect(brief(entries)).toEqual(['directory a/ opaque', 'directory a/ opaque', 'directory b/ opaque']);
+    expect(entries.map(({ mode }) => mode)).toEqual([0o755, 0o711, 0o755]);
   });
 
   test('an opaque root is reported', async () => {
@@ -128,6 +133,11 @@ describe('whiteouts', () => {
     expect(brief(await rewriteMembers([{ path: '.wh.a' }, dir('a')]))).toContain(expected);
     expect(brief(await rewriteMembers([dir('a'), { path: '.wh.a' }]))).toContain(expected);
     expect(brief(await rewriteMembers([{ path: '.wh.a' }, { path: 'a/b' }]))).toContain(expected);
+  });
+
+  test('a directory that only its members name is one', async () => {
+    const entries = await rewriteMembers([{ path: 'a/b/c' }, { path: 'a/.wh.b' }]);
+    expect(brief(entries)).toEqual(['file a/b/c', 'directory a/b/ opaque']);
   });
 
   test('book-keeping of AUFS is left out', async () => {
@@ -158,7 +168,116 @@ test('only attributes of the image survive', async () => {
   expect(entry?.xattrs.get('user.mime')).toEqual(Buffer.from('v\n\0w'));
 });
 
+describe('device nodes', () => {
+  const device = { kind: 'block', devMajor: 7, devMinor: 1, mode: 0o666 } as const;
+  const whiteouts = (entries: TarEntry[]) =>
+    entries.every(({ kind, mode, devMajor, devMinor }) => kind === 'char' && !mode && !devMajor && !devMinor);
+
+  test('are left out, with their names hidden', async () => {
+    const entries = await rewriteMembers([
+      { path: 'disk', ...device },
+      { path: 'null', ...device, kind: 'char' },
+      { path: 'again', kind: 'hardlink', linkPath: 'disk' },
+    ]);
+    expect(brief(entries)).toEqual(['char disk', 'char null', 'char again']);
+    expect(whiteouts(entries)).toBe(true);
+  });
+
+  test('have nothing below them', async () => {
+    await expect(rewriteMembers([{ path: 'a', ...device }, { path: 'a/b' }])).rejects.toThrow('no directory');
+  });
+
+  test('are no fifos', async () => {
+    expect(brief(await rewriteMembers([{ path: 'a', kind: 'fifo' }]))).toEqual(['fifo a']);
+  });
+});
+
+describe('the places of the runtime’s own mounts', () => {
+  test.each<[string, Member]>([
+    ['a file', { path: '.atoll' }],
+    ['a symlink', { path: './.atoll/', kind: 'symlink', linkPath: '/etc' }],
+    ['a device', { path: '.atoll', kind: 'char' }],
+    ['a whiteout', { path: '.wh..atoll' }],
+    ['an opaque mark', { path: '.atoll/.wh..wh..opq' }],
+    ['another agent', { path: '.atoll/agent', content: 'x' }],
+    ['a directory', dir('.atoll/agent')],
+    ['a whiteout of the agent', { path: '.atoll/.wh.agent' }],
+    ['a whiteout of the identity', { path: '.atoll/.wh.identity' }],
+    ['a member of the identity', { path: '.atoll/identity/agent.json' }],
+  ])('are not replaced or hidden by %s', async (_, member) => {
+    await expect(rewriteMembers([member])).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringContaining('which belongs to Atoll'),
+      hint: expect.stringContaining('without /.atoll'),
+    });
+  });
+
+  test('may have other files beside them', async () => {
+    const members = [
+      dir('.atoll'),
+      { path: '.atoll/agents' },
+      { path: 'home/.atoll/agent' },
+      { path: '.atolls' },
+    ];
+    expect(await rewriteMembers(members)).toHaveLength(4);
+  });
+});
+
 describe('bounds', () => {
+  const attributes = (count: number, bytes: number) =>
+    new Map(Array.from({ length: count }, (_, n) => [`user.${n}`, Buffer.alloc(bytes)]));
+
+  test('on the attributes of directories, which are held in memory', async () => {
+    const members = Array.from({ length: 20 }, (_, n) => ({
+      ...dir(`d${n}`),
+      xattrs: attributes(1, 10_000),
+    }));
+    const limits = { ...defaultLayerLimits, maxNameBytes: 150_000 };
+    await expect(rewrite(tarball(members), limits)).rejects.toThrow('bytes of names');
+    const tiny = [{ ...dir('d'), xattrs: attributes(1000, 0) }];
+    await expect(rewrite(tarball([...tiny, ...tiny]), limits)).rejects.toThrow('bytes of names');
+    const files = members.map(({ path, xattrs }) => ({ path, xattrs }));
+    expect(await rewrite(tarball(files), limits)).toHaveLength(20);
+  });
+
+  test.each([
+    ['the size of one attribute', attributes(1, 65_537), 'larger than 65536 bytes'],
+    ['the name of an attribute', new Map([[`user.${'n'.repeat(251)}`, Buffer.alloc(1)]]), '255 bytes'],
+    ['how many attributes a file has', attributes(7000, 1), 'more attributes on one file'],
+    ['the records of a header', attributes(10_001, 1), 'more than 10000 records'],
+  ])('on %s', async (_, xattrs, message) => {
+    const refused = rewriteMembers([{ path: 'f', xattrs }]);
+    await expect(refused).rejects.toMatchObject({ code: 'limit_exceeded' });
+    await expect(refused).rejects.toThrow(message);
+  });
+
+  test('on what is kept of an attribute: not the header that it came in', () => {
+    const header = Buffer.alloc(100_000);
+    const [kept] = safeXattrs(new Map([['user.a', header.subarray(0, 5000)]])).values();
+    expect(kept?.buffer).not.toBe(header.buffer);
+    expect(kept?.buffer.byteLength).toBe(5000);
+  });
+
+  test('on the link that a directory claims to be', async () => {
+    const [entry] = await rewriteMembers([{ ...dir('a'), linkPath: 'x'.repeat(500_000) }]);
+    expect(entry?.linkPath).toBe('');
+  });
+
+  test('on directories that deep names imply', async () => {
+    const members = Array.from({ length: 10 }, (_, n) => ({ path: `${n}/${'x/'.repeat(100)}f` }));
+    await expect(rewrite(tarball(members), { ...defaultLayerLimits, maxEntries: 500 })).rejects.toThrow(
+      'more than 500 members',
+    );
+  });
+
+  test('on what waits for the end: each mark is passed on when it comes', () => {
+    const rewriter = new LayerRewriter(defaultLayerLimits);
+    const marks = Array.from({ length: 100 }, (_, n) => ({ path: `${n}/.wh..wh..opq` }));
+    rewriter.write(tarball(marks).subarray(0, -1024));
+    expect(rewriter.readableLength).toBeGreaterThan(100 * 512);
+    rewriter.destroy();
+  });
+
   test('on the members', async () => {
     const archive = tarball(Array.from({ length: 11 }, (_, n) => ({ path: `f${n}` })));
     await expect(rewrite(archive, { ...defaultLayerLimits, maxEntries: 10 })).rejects.toThrow(

@@ -2,8 +2,9 @@ import { Transform } from 'node:stream';
 import type { TransformCallback } from 'node:stream';
 import { ApiError } from '@atoll/protocol';
 import type { LayerLimits } from './layer-limits.ts';
-import { baseOf, hostile, layerPath, parentOf } from './layer-path.ts';
+import { baseOf, hostile, layerPath, parentOf, verifyNotReserved } from './layer-path.ts';
 import { LayerTree } from './layer-tree.ts';
+import { noXattrs, safeXattrs, xattrBytes } from './layer-xattrs.ts';
 import { paddingOf } from './tar-entry.ts';
 import type { TarEntry } from './tar-entry.ts';
 import { TarReader } from './tar-reader.ts';
@@ -15,10 +16,11 @@ const OPAQUE = '.wh..wh..opq';
 /** Book-keeping of AUFS, the file system that these names come from. */
 const AUFS_META = '.wh..wh.';
 
+const MAX_LINK_BYTES = 4095;
+
 const opaqueXattr: [string, Buffer] = ['trusted.overlay.opaque', Buffer.from('y')];
 
 const blank = { linkPath: '', uid: 0, gid: 0, sizeBytes: 0, mtime: '0', devMajor: 0, devMinor: 0 };
-const noXattrs: ReadonlyMap<string, Buffer> = new Map();
 const whiteout: TarEntry = { ...blank, kind: 'char', path: '', mode: 0, xattrs: noXattrs };
 const plainDirectory: TarEntry = { ...blank, kind: 'directory', path: '', mode: 0o755, xattrs: noXattrs };
 
@@ -32,8 +34,8 @@ export interface LayerContent {
 /**
  * Turns the tar stream of an OCI layer into one that may be unpacked as a directory of an overlay: every
  * header is read, checked and written anew; whiteouts become character devices 0:0 and opaque marks
- * become extended attributes; names, links, sizes and attributes that could harm the host end the stream
- * with an ApiError.
+ * become extended attributes, device nodes are left out; names, links, sizes and attributes that could harm the
+ * host end the stream with an ApiError.
  */
 export class LayerRewriter extends Transform implements TarVisitor {
   readonly #limits: LayerLimits;
@@ -77,7 +79,6 @@ export class LayerRewriter extends Transform implements TarVisitor {
   override _flush(done: TransformCallback): void {
     attempt(done, () => {
       this.#reader.finish();
-      for (const path of this.#opaque) this.#writeOpaque(path);
       this.#write(archiveEnd);
       this.#passOn();
     });
@@ -89,7 +90,7 @@ export class LayerRewriter extends Transform implements TarVisitor {
     this.#count(entry, path);
     this.#tree.verifyParents(path);
     const base = baseOf(path);
-    if (base === OPAQUE) this.#opaque.add(parentOf(path));
+    if (base === OPAQUE) this.#hideBelow(parentOf(path));
     else if (base.startsWith(AUFS_META)) return;
     else if (base.startsWith(WHITEOUT)) this.#whiteOut(path, base.slice(WHITEOUT.length));
     else this.#copy(entry, path);
@@ -115,7 +116,7 @@ export class LayerRewriter extends Transform implements TarVisitor {
     this.#entryCount++;
     this.#nameBytes += path.length;
     this.#contentBytes += entry.sizeBytes;
-    this.#verifyLimit(this.#entryCount, this.#limits.maxEntries, 'members');
+    this.#verifyLimit(this.#entryCount + this.#tree.impliedCount, this.#limits.maxEntries, 'members');
     this.#verifyLimit(this.#nameBytes, this.#limits.maxNameBytes, 'bytes of names');
     this.#verifyLimit(this.#contentBytes, this.#limits.maxBytes, 'bytes');
   }
@@ -129,24 +130,25 @@ export class LayerRewriter extends Transform implements TarVisitor {
     if (name === '' || name === '.' || name === '..') throw hostile(path, 'is a whiteout of nothing');
     const parent = parentOf(path);
     const target = parent === '' ? name : `${parent}/${name}`;
+    verifyNotReserved(target, false);
     const known = this.#tree.get(target);
-    if (known?.is === 'directory') this.#opaque.add(target);
+    if (known?.is === 'directory') this.#hideBelow(target);
     if (known !== undefined) return;
-    this.#reviveParents(target);
     this.#whiteoutCount++;
-    this.#tree.add(target, { is: 'whiteout' });
-    this.#write(encodeEntry({ ...whiteout, path: target }));
+    this.#hide(target, 'whiteout');
   }
 
   #copy(entry: TarEntry, path: string): void {
-    this.#reviveParents(path);
-    const clean = { ...entry, path: writtenPath(entry, path), xattrs: safeXattrs(entry.xattrs) };
+    verifyNotReserved(path, entry.kind === 'directory');
+    const clean = cleanEntry(entry, path);
     if (entry.kind === 'hardlink') {
-      const target = layerPath(entry.linkPath);
-      this.#tree.add(path, this.#tree.linkTarget(path, target));
-      clean.linkPath = target;
-    } else this.#record(clean, path);
-    this.#write(encodeEntry(clean));
+      const target = this.#tree.linkTarget(path, clean.linkPath);
+      if (target.is === 'device') return this.#hide(path, 'device');
+      this.#reviveParents(path);
+      this.#tree.add(path, target);
+    } else if (isDevice(entry)) return this.#hide(path, 'device');
+    else this.#record(clean, path);
+    this.#write(encodeEntry(this.#marked(clean, path)));
     this.#isCopying = entry.sizeBytes > 0;
     this.#remaining = entry.sizeBytes;
     this.#padding = paddingOf(entry.sizeBytes);
@@ -154,51 +156,75 @@ export class LayerRewriter extends Transform implements TarVisitor {
 
   #record(entry: TarEntry, path: string): void {
     if (path === '' && entry.kind !== 'directory') throw hostile(entry.path, 'replaces the root');
+    this.#reviveParents(path);
     if (entry.kind === 'symlink') return this.#tree.add(path, { is: 'symlink' });
     if (entry.kind !== 'directory') return this.#tree.add(path, { is: 'other' });
+    this.#nameBytes += xattrBytes(entry.xattrs);
     if (this.#tree.get(path)?.is === 'whiteout') this.#opaque.add(path);
     this.#tree.add(path, { is: 'directory', entry });
   }
 
+  /** Nothing is seen under this path, neither of this layer nor of lower ones. */
+  #hide(path: string, is: 'whiteout' | 'device'): void {
+    if (path === '') throw hostile(path, 'replaces the root');
+    this.#reviveParents(path);
+    this.#tree.add(path, { is });
+    this.#write(encodeEntry({ ...whiteout, path }));
+  }
+
   /** A directory that was whited out and now gets members exists anew, without what was below it. */
   #reviveParents(path: string): void {
-    for (const parent of this.#tree.whiteoutsAbove(path)) {
-      const entry = { ...plainDirectory, path: `${parent}/` };
-      this.#opaque.add(parent);
-      this.#tree.add(parent, { is: 'directory', entry });
-      this.#write(encodeEntry(entry));
-    }
+    for (const parent of this.#tree.whiteoutsAbove(path)) this.#hideBelow(parent);
   }
 
   /**
-   * The mark may arrive after its directory, so such directories are written once more at the end. That of
-   * the root is left to whoever stacks the layers: overlay does not read it there.
+   * Marks a directory as hiding what lower layers have in it. A directory that is known already is written once
+   * more. The mark of the root is left to whoever stacks the layers: overlay does not read it there.
    */
-  #writeOpaque(path: string): void {
+  #hideBelow(path: string): void {
+    verifyNotReserved(path, false);
+    if (this.#opaque.has(path)) return;
+    this.#opaque.add(path);
     if (path === '') return;
-    const node = this.#tree.get(path);
-    if (node !== undefined && node.is !== 'directory') return;
-    const entry = node?.entry ?? { ...plainDirectory, path: `${path}/` };
-    this.#write(encodeEntry({ ...entry, xattrs: new Map([...entry.xattrs, opaqueXattr]) }));
+    const known = this.#tree.get(path);
+    const entry = (known?.is === 'directory' && known.entry) || { ...plainDirectory, path: `${path}/` };
+    this.#reviveParents(path);
+    this.#tree.add(path, { is: 'directory', entry });
+    this.#write(encodeEntry(this.#marked(entry, path)));
   }
+
+  #marked(entry: TarEntry, path: string): TarEntry {
+    if (path === '' || entry.kind !== 'directory' || !this.#opaque.has(path)) return entry;
+    return { ...entry, xattrs: new Map([...entry.xattrs, opaqueXattr]) };
+  }
+}
+
+/**
+ * A device that a sandbox could open would be one of the host; its place stays empty, as a runtime brings a /dev of
+ * its own.
+ */
+const isDevice = ({ kind }: TarEntry): boolean => kind === 'char' || kind === 'block';
+
+/** Without what headers claim but members of this kind do not have: it would be held in memory for nothing. */
+function cleanEntry(entry: TarEntry, path: string): TarEntry {
+  return {
+    ...entry,
+    path: writtenPath(entry, path),
+    linkPath: cleanLink(entry),
+    xattrs: safeXattrs(entry.xattrs),
+  };
+}
+
+function cleanLink({ kind, path, linkPath }: TarEntry): string {
+  if (kind === 'hardlink') return layerPath(linkPath);
+  if (kind !== 'symlink') return '';
+  if (linkPath.length > MAX_LINK_BYTES) throw hostile(path, 'links to a path longer than Linux allows');
+  return linkPath;
 }
 
 function writtenPath(entry: TarEntry, path: string): string {
   if (path === '') return './';
   return entry.kind === 'directory' ? `${path}/` : path;
-}
-
-/**
- * `trusted.*` and most of `security.*` are orders to the host's kernel, `user.overlay.*` to its overlay file
- * system. File capabilities and POSIX ACLs belong to the image.
- */
-const isSafeXattr = (name: string): boolean =>
-  name === 'security.capability' ||
-  /^system\.posix_acl_(access|default)$/.test(name) ||
-  (name.startsWith('user.') && !name.startsWith('user.overlay.'));
-
-function safeXattrs(xattrs: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buffer> {
-  return xattrs.size === 0 ? noXattrs : new Map([...xattrs].filter(([name]) => isSafeXattr(name)));
 }
 
 function attempt(done: TransformCallback, work: () => void): void {
