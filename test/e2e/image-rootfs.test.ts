@@ -43,6 +43,40 @@ test('a rootfs cannot be written to', async () => {
   expect(() => writeFileSync(join(path, 'top'), 'x')).toThrow('EROFS');
 });
 
+test('a rootfs follows no redirects, shares no metadata and opens no devices', async () => {
+  const dir = await tempDir();
+  const store = await openStore(join(dir, 'data'));
+  const { path } = await acquire(store, await importStack(store, join(dir, 'layout'), 2));
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  const [mount = '', superblock = ''] = mounts.find((line) => line.includes(` ${path} `))?.split(' - ') ?? [];
+  expect(mount.split(' ')[5]?.split(',')).toEqual(expect.arrayContaining(['ro', 'nodev']));
+  const options = superblock.split(' ')[2]?.split(',');
+  expect(options).toContain('redirect_dir=nofollow');
+  // The kernel names options that differ from its defaults, which may be either.
+  const isDefault = readFileSync('/sys/module/overlay/parameters/metacopy', 'utf8').trim() === 'Y';
+  expect(options?.filter((option) => option.startsWith('metacopy'))).toEqual(
+    isDefault ? ['metacopy=off'] : [],
+  );
+});
+
+test('an image that replaces these places is refused by its digest, and at import', async () => {
+  const dir = await tempDir();
+  const layers = [{ tar: tarball([{ path: 'f' }]) }, { tar: tarball([{ path: '.wh..atoll' }]) }];
+  const digest = await writeLayout(join(dir, 'layout'), { layers });
+  const request = named('one', join(dir, 'layout'));
+  const store = await openStore(join(dir, 'data'));
+  const reason = `image ${digest}: the layer replaces or removes /.atoll, which belongs to Atoll`;
+  await expect(store.importLayout(request)).rejects.toThrow(reason);
+  expect(store.list('w1')).toEqual([]);
+  const withoutUnpacking = await openStore(join(dir, 'other'), { canUnpack: false });
+  await withoutUnpacking.importLayout(request);
+  await expect(withoutUnpacking.acquireRootfs(digest)).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: reason,
+    hint: expect.stringContaining('without /.atoll'),
+  });
+});
+
 test('every rootfs has places for the mounts of the runtime', async () => {
   const dir = await tempDir();
   const store = await openStore(join(dir, 'data'));

@@ -1,3 +1,4 @@
+import { ApiError } from '@atoll/protocol';
 import type { BlobStore } from './blob-store.ts';
 import type { ImageRecords } from './image-records.ts';
 import type { LayerStore, UnpackedLayerRecord } from './layer-store.ts';
@@ -28,7 +29,11 @@ interface Layer extends UnpackedLayerRecord {
 /** Unpacks what is not unpacked yet and gives out the image's file system. */
 export function createRootfsSource({ records, blobs, layers, mounts }: Options) {
   const pins = createPins();
-  const unpacked = async (manifestDigest: string, signal: AbortSignal): Promise<Layer[]> => {
+  const unpacked = (manifestDigest: string, signal: AbortSignal): Promise<Layer[]> =>
+    unpackAll(manifestDigest, signal).catch((error: unknown) => {
+      throw namingImage(error, manifestDigest);
+    });
+  const unpackAll = async (manifestDigest: string, signal: AbortSignal): Promise<Layer[]> => {
     const found: Layer[] = [];
     for (const { diff_id: diffId, blob_digest: blob } of records.layers(manifestDigest)) {
       const layer = await layers.ensure(diffId, { digest: blob, path: blobs.path(blob) }, signal);
@@ -68,6 +73,13 @@ export function createRootfsSource({ records, blobs, layers, mounts }: Options) 
     const path = await mounts.acquire(manifestDigest, trees);
     return { path, layers: trees, release: () => mounts.release(manifestDigest) };
   }
+}
+
+/** A layer knows nothing of the images that it is part of; who reads why it was refused knows images alone. */
+function namingImage(error: unknown, manifestDigest: string): unknown {
+  if (!(error instanceof ApiError)) return error;
+  const { code, message, hint } = error;
+  return new ApiError(code, `image ${manifestDigest}: ${message}`, { cause: error, ...(hint && { hint }) });
 }
 
 function createPins() {
