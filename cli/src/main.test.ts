@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { serverFileContent } from '../../server/src/server-file.ts';
 import { runCli } from '../../test/fixtures/run-cli.ts';
 import { standInKey, startStandIn } from '../../test/fixtures/stand-in-server.ts';
 import type { StandInServer } from '../../test/fixtures/stand-in-server.ts';
@@ -114,7 +115,7 @@ test('a chosen workspace is the namespace of later calls', async () => {
 });
 
 test('the server on this machine is found by its files', async () => {
-  await writeFile(join(folder, 'server.json'), JSON.stringify({ url: server.url, pid: 1, startedAt: 0 }));
+  await writeFile(join(folder, 'server.json'), serverFileContent(server.url));
   await writeFile(join(folder, 'admin-key'), `${standInKey}\n`);
   const { stdout } = await runCli(['whoami', '--json'], { env: { ...env, ATOLL_DATA_DIR: folder } });
   expect(JSON.parse(stdout)).toMatchObject({ apiUrlSource: 'local server', apiKeySource: 'local server' });

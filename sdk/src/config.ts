@@ -68,30 +68,56 @@ export async function writeConfig(config: Config, path: string = configPath()): 
   await rename(temporary, path);
 }
 
-/** The address and the first key of a server that runs, or ran, on this machine. */
+/** The address and the first key of a server that runs on this machine. */
 export interface LocalServer {
   url: string;
   /** Absent where this user may not read the key file. */
   apiKey?: string;
 }
 
-/** Finds a server by its data directory: `$ATOLL_DATA_DIR`, else `/var/lib/atoll`. */
+/**
+ * Finds a server by its data directory: `$ATOLL_DATA_DIR`, else `/var/lib/atoll`. One that was killed leaves its file
+ * behind, and by now anybody may listen at that address: only the address of a living server may be given the key.
+ */
 export async function readLocalServer(env: Environment = process.env): Promise<LocalServer | undefined> {
   const folder = env['ATOLL_DATA_DIR'] || '/var/lib/atoll';
-  const url = urlIn(await readIfThere(join(folder, 'server.json')));
-  if (url === undefined) return undefined;
+  const written = parseServerFile(await readIfThere(join(folder, 'server.json')));
+  if (written === undefined || !(await isAlive(written))) return undefined;
   const apiKey = (await readIfThere(join(folder, 'admin-key')))?.trim();
-  return withoutUndefined({ url: reachableUrl(url), apiKey: apiKey || undefined });
+  return withoutUndefined({ url: reachableUrl(written.url), apiKey: apiKey || undefined });
 }
 
-function urlIn(serverJson: string | undefined): string | undefined {
+interface ServerFile {
+  url: string;
+  pid: number;
+  /** When the process began, in the kernel's own count: a number that is given again belongs to another process. */
+  startTicks: number;
+}
+
+function parseServerFile(json: string | undefined): ServerFile | undefined {
   try {
-    const value: unknown = JSON.parse(serverJson ?? 'null');
-    if (typeof value !== 'object' || value === null || !('url' in value)) return undefined;
-    return typeof value.url === 'string' && URL.canParse(value.url) ? value.url : undefined;
+    const value: unknown = JSON.parse(json ?? 'null');
+    return isServerFile(value) && URL.canParse(value.url) ? value : undefined;
   } catch {
     return undefined; // the server is just writing it, or it is not ours
   }
+}
+
+const isServerFile = (value: unknown): value is ServerFile =>
+  typeof value === 'object' &&
+  value !== null &&
+  'url' in value &&
+  typeof value.url === 'string' &&
+  'pid' in value &&
+  Number.isInteger(value.pid) &&
+  'startTicks' in value &&
+  typeof value.startTicks === 'number';
+
+/** `starttime` of proc_pid_stat(5), counted from behind the program's name, which may hold anything. */
+async function isAlive({ pid, startTicks }: ServerFile): Promise<boolean> {
+  const stat = await readIfThere(`/proc/${pid}/stat`);
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields?.[19]) === startTicks;
 }
 
 /** A server that listens on every address is reached on loopback. */
@@ -102,7 +128,7 @@ function reachableUrl(url: string): string {
   return address.origin;
 }
 
-const absentCodes: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);
+const absentCodes: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ESRCH']);
 
 async function readIfThere(path: string): Promise<string | undefined> {
   try {

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { serverFileContent } from '../../server/src/server-file.ts';
 import { configPath, readConfig, readLocalServer, writeConfig } from './config.ts';
 import type { LocalServer, Profile } from './config.ts';
 import { resolveSettings } from './settings.ts';
@@ -109,8 +110,19 @@ test('a missing file has no profiles; a broken one names itself', async () => {
 test('the local server is found by its data directory', async () => {
   const env = { ATOLL_DATA_DIR: folder };
   expect(await readLocalServer(env)).toBeUndefined();
-  await writeFile(join(folder, 'server.json'), '{"url":"http://0.0.0.0:7070","pid":1}');
+  await writeFile(join(folder, 'server.json'), serverFileContent('http://0.0.0.0:7070'));
   expect(await readLocalServer(env)).toEqual({ url: 'http://127.0.0.1:7070' });
   await writeFile(join(folder, 'admin-key'), 'secret\n');
   expect(await readLocalServer(env)).toEqual({ url: 'http://127.0.0.1:7070', apiKey: 'secret' });
+});
+
+test.each([
+  ['has ended', { pid: 2 ** 22 + 1 }],
+  ['has ended and left its number to another process', { startTicks: 1 }],
+  ['does not say which process it is', { pid: undefined }],
+])('a server that %s is not found', async (_title, change) => {
+  const written: unknown = JSON.parse(serverFileContent('http://127.0.0.1:7070'));
+  await writeFile(join(folder, 'server.json'), JSON.stringify(Object.assign({}, written, change)));
+  await writeFile(join(folder, 'admin-key'), 'secret\n');
+  expect(await readLocalServer({ ATOLL_DATA_DIR: folder })).toBeUndefined();
 });

@@ -32,6 +32,7 @@ import type { Db } from './store/db.ts';
 import { createSandboxStore } from './store/sandbox-store.ts';
 import { createTenancy } from './tenancy/tenancy.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
+import { serverFileContent } from './server-file.ts';
 import { version } from './version.ts';
 
 /** A server that answers. */
@@ -206,6 +207,6 @@ async function listen(
   const port = await http.listen(config.host, config.port);
   const shownHost = config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host;
   const url = `http://${shownHost.includes(':') ? `[${shownHost}]` : shownHost}:${port}`;
-  writePrivate(dataDir.serverFilePath, JSON.stringify({ url, pid: process.pid, startedAt: Date.now() }));
+  writePrivate(dataDir.serverFilePath, serverFileContent(url));
   return url;
 }
