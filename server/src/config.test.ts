@@ -1,7 +1,41 @@
-import { expect, test } from 'vitest';
-import { ConfigError, readConfig } from './config.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import { afterAll, expect, test } from 'vitest';
+import { ConfigError, isLoopback, readConfig } from './config.ts';
 
 const read = (args: string[], env: NodeJS.ProcessEnv = {}) => readConfig(args, env, '/project');
+
+const folder = mkdtempSync(join(tmpdir(), 'atoll-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const written = (name: string, text: string): string => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+const [first = '', second = ''] = rootCertificates;
+const damagedCertificate = written('damaged.pem', `${first}\n${second.replace(/\n.{40}/, '\nAAAA')}`);
+
+test('certificates and domains that make sense are taken, the domain in lower case', () => {
+  const path = written('good.pem', `# ours\n${first}\n${second}\n`);
+  expect(read(['--extra-ca', path, '--base-domain', 'Lab.Example'])).toMatchObject({
+    extraCaFile: path,
+    baseDomain: 'lab.example',
+  });
+});
+
+test.each([
+  ['127.0.0.1', true],
+  ['127.8.8.8', true],
+  ['::1', true],
+  ['localhost', true],
+  ['127.evil.example', false],
+  ['0.0.0.0', false],
+  ['localhost.evil.example', false],
+])('that %s is reached from this machine alone is %s', (host, loopback) => {
+  expect(isLoopback(host)).toBe(loopback);
+});
 
 test('without flags a server listens on loopback, with gVisor', () => {
   expect(read([])).toMatchObject({
@@ -29,6 +63,14 @@ test.each([
   [['--slots', 'many']],
   [['--max-cpus', '0']],
   [['--unknown']],
+  [['--log-level', 'loud']],
+  [['--base-domain', 'https://lab.example']],
+  [['--base-domain', '.lab.example']],
+  [['--base-domain', 'lab..example']],
+  [['--base-domain', '10.0.0.1']],
+  [['--extra-ca', '/nowhere/ca.pem']],
+  [['--extra-ca', import.meta.filename]],
+  [['--extra-ca', damagedCertificate]],
 ])('%j is refused', (args) => {
   expect(() => read(args)).toThrow(ConfigError);
 });

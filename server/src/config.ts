@@ -1,7 +1,11 @@
+import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
+import { ConfigError } from './config-error.ts';
+import { requireCertificates } from './extra-ca.ts';
 import { defaultAdmission } from './sandbox/admission.ts';
 import type { AdmissionSettings } from './sandbox/admission.ts';
 
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export const runtimes = ['gvisor', 'native', 'fake'] as const;
 export type RuntimeName = (typeof runtimes)[number];
 
@@ -28,11 +32,11 @@ export interface ServerConfig {
   apiKey?: string;
 }
 
-/** Whether only this machine can reach an address. */
-export const isLoopback = (host: string): boolean => /^(127\.|localhost$|::1$)/.test(host);
+export { ConfigError };
 
-/** A flag or an environment variable that makes no sense; the message says which and why. */
-export class ConfigError extends Error {}
+/** Whether only this machine can reach an address. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 
 export const serverFlags = {
   listen: { type: 'string', default: '127.0.0.1:8900', description: 'address to listen on' },
@@ -91,9 +95,9 @@ export function readConfig(
     insecureRegistries: flags['insecure-registry']?.split(',') ?? [],
     agentBinary: env['ATOLL_AGENT_BINARY'] ?? `${projectRoot}/.build/atoll-agent`,
     idmapBinary: env['ATOLL_IDMAP_BINARY'] ?? `${projectRoot}/.build/atoll-idmap`,
-    logLevel: flags['log-level'],
-    ...(flags['base-domain'] !== undefined && { baseDomain: flags['base-domain'].toLowerCase() }),
-    ...(flags['extra-ca'] !== undefined && { extraCaFile: flags['extra-ca'] }),
+    logLevel: parseLogLevel(flags['log-level']),
+    ...(flags['base-domain'] !== undefined && { baseDomain: parseDomain(flags['base-domain']) }),
+    ...(flags['extra-ca'] !== undefined && { extraCaFile: requireCertificates(flags['extra-ca']) }),
     ...(env['ATOLL_API_KEY'] && { apiKey: parseApiKey(env['ATOLL_API_KEY']) }),
   };
 }
@@ -117,6 +121,19 @@ function parseRuntime(name: string): RuntimeName {
   const found = runtimes.find((runtime) => runtime === name);
   if (!found) throw new ConfigError(`--runtime ${name} is none of ${runtimes.join(', ')}`);
   return found;
+}
+
+function parseLogLevel(name: string): string {
+  if (logLevels.some((level) => level === name)) return name;
+  throw new ConfigError(`--log-level ${name} is none of ${logLevels.join(', ')}`);
+}
+
+/** Names of DNS, in lower case: what hosts are compared with. */
+function parseDomain(given: string): string {
+  const domain = given.toLowerCase();
+  const isName = domain.length <= 190 && /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.?)+$/.test(domain);
+  if (isName && !domain.endsWith('.') && isIP(domain) === 0) return domain;
+  throw new ConfigError(`--base-domain ${given} is not a DNS name such as sandboxes.example.com`);
 }
 
 function parseCount(flag: string, text: string, min: number, max: number): number {
