@@ -3,7 +3,7 @@ import { ApiError } from '@atoll/protocol';
 import { AGENT_PATH, IDENTITY_PATH } from '../runtime/oci-spec.ts';
 
 /** Far beyond any real tree, and far below what Linux names can express (2,047): work grows with depth. */
-export const MAX_DEPTH = 256;
+const MAX_DEPTH = 256;
 
 /**
  * A member's name as the path below the layer's root ('' is the root itself), without '.', '//' and a

@@ -46,20 +46,20 @@ export class LayerTree {
   /** Paths above `path` that the layer has marked as removed from lower layers; topmost first. */
   whiteoutsAbove(path: string): string[] {
     const found: string[] = [];
-    for (const [content, end] of this.#above(path)) {
-      if (content.is === 'whiteout') found.push(path.slice(0, end));
-    }
+    this.#eachAbove(path, ({ is }, end) => {
+      if (is === 'whiteout') found.push(path.slice(0, end));
+    });
     return found;
   }
 
   /** Throws when something above `path` is no directory. */
   verifyParents(path: string): void {
-    for (const [{ is }, end] of this.#above(path)) {
-      if (is === 'directory' || is === 'whiteout') continue;
+    this.#eachAbove(path, ({ is }, end) => {
+      if (is === 'directory' || is === 'whiteout') return;
       const shown = JSON.stringify(path.slice(0, end));
       if (is === 'symlink') throw hostile(path, `goes through the symbolic link ${shown}`);
       throw hostile(path, `lies below ${shown}, which is no directory`);
-    }
+    });
   }
 
   /** The kind of an earlier member that a hard link may point to. */
@@ -70,14 +70,14 @@ export class LayerTree {
     throw hostile(path, `is a hard link to ${JSON.stringify(target)}, which is no earlier file of the layer`);
   }
 
-  /** What is known of the directories above `path`, from the top, each with where its name ends in `path`. */
-  *#above(path: string): Generator<[Content, number]> {
+  /** Visits what is known of the directories above `path`, from the top, with where their names end in `path`. */
+  #eachAbove(path: string, visit: (content: Content, end: number) => void): void {
     let node = this.#root;
     let start = 0;
     for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', start)) {
       const next = node.members?.get(path.slice(start, slash));
       if (next === undefined) return;
-      yield [next.content, slash];
+      visit(next.content, slash);
       node = next;
       start = slash + 1;
     }
