@@ -209,6 +209,18 @@ describe.each(kinds.filter(({ needsRoot }) => isRoot || !needsRoot))(
         expect(output).toMatch(/^crw-rw-rw-.* 1, 5 .*\n4\n.*Permission denied/);
       });
 
+      test.runIf(kind === 'native')(
+        'the root file system follows no redirects and opens no devices',
+        async () => {
+          const { agent } = await stand.newSandbox();
+          const { output } = await agent.sh('grep " / / " /proc/self/mountinfo');
+          const [mount = '', superblock = ''] = output.trim().split(' - ');
+          expect(mount.split(' ')[5]?.split(',')).toContain('nodev');
+          expect(superblock).toMatch(/^overlay .*\bredirect_dir=nofollow\b/);
+          expect(superblock).not.toContain('metacopy=on');
+        },
+      );
+
       test.runIf(kind === 'native')('process 1 takes no signal from inside', async () => {
         const { agent } = await stand.newSandbox();
         await agent.sh('kill -9 1');
