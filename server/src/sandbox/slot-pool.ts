@@ -2,52 +2,29 @@ import type { Log } from '../lib/log.ts';
 import { newSlotId } from '../lib/id.ts';
 import type { SandboxNetwork } from '../network/network.ts';
 import type { ResourceLimits, RuntimeDriver, Slot } from '../runtime/driver.ts';
+import { createSlotClasses } from './slot-class.ts';
+import type { SlotClassesOptions } from './slot-class.ts';
 
-export interface SlotPoolOptions {
+export interface SlotPoolOptions extends SlotClassesOptions {
   network: SandboxNetwork;
   driver: RuntimeDriver;
   log: Log;
-  /** The size that is kept ready from the start. */
-  usualLimits: ResourceLimits;
-  /** How many slots of the usual size are kept ready at least. */
-  minReady: number;
-  /** How many ready slots there may be in all sizes together. */
-  maxReady: number;
-}
-
-interface SlotClass {
-  limits: ResourceLimits;
-  ready: Slot[];
-  target: number;
-  usedAt: number;
+  /** How often what is ready is looked at. */
+  reviewEveryMs?: number;
 }
 
 const REVIEW_EVERY_MS = 30_000;
-/** A size that nobody has asked for in this time is not kept ready any longer. */
-const FORGET_AFTER_MS = 5 * 60_000;
-
-const classKey = ({ cpus, memoryMb, diskMb }: ResourceLimits): string => `${cpus}/${memoryMb}/${diskMb}`;
 
 export type SlotPool = ReturnType<typeof createSlotPool>;
 
-/**
- * Keeps slots ready by size, so that a create finds the slow work done. A size's target doubles each time a
- * create finds none, and shrinks when the size is no longer asked for.
- */
-export function createSlotPool({ network, driver, log, usualLimits, minReady, maxReady }: SlotPoolOptions) {
-  const classes = new Map<string, SlotClass>();
+/** Keeps slots ready by size, so that a create finds the slow work done. */
+export function createSlotPool({ network, driver, log, reviewEveryMs, ...options }: SlotPoolOptions) {
+  const classes = createSlotClasses(options);
   const closing = new AbortController();
+  /** How many processes a ready slot had at the first look. */
+  const processCounts = new Map<string, number>();
   let urgent = 0;
   let refilling: Promise<void> | undefined;
-
-  const classOf = (limits: ResourceLimits): SlotClass => {
-    const key = classKey(limits);
-    const known = classes.get(key);
-    if (known) return known;
-    const fresh = { limits, ready: [], target: 0, usedAt: Date.now() };
-    classes.set(key, fresh);
-    return fresh;
-  };
 
   /** Frees everything of a slot on the host. What runs in it ends first: only then is its address nobody's. */
   const free = async (slotId: string): Promise<void> => {
@@ -78,18 +55,13 @@ export function createSlotPool({ network, driver, log, usualLimits, minReady, ma
     }
   };
 
-  const readyCount = (): number => classes.values().reduce((sum, { ready }) => sum + ready.length, 0);
-
-  const nextShort = (): SlotClass | undefined =>
-    urgent === 0 && !closing.signal.aborted && readyCount() < maxReady
-      ? classes.values().find((slotClass) => slotClass.ready.length < slotClass.target)
-      : undefined;
-
   const refillAll = async (): Promise<void> => {
-    for (let short = nextShort(); short; short = nextShort()) {
+    while (urgent === 0 && !closing.signal.aborted) {
+      const short = classes.nextShort();
+      if (short === undefined) return;
+      if (short.evicted) await freeSurely(short.evicted.id);
       const slot = await make(short.limits, closing.signal);
-      if (closing.signal.aborted) await freeSurely(slot.id);
-      else short.ready.push(slot);
+      if (closing.signal.aborted || !classes.put(slot)) await freeSurely(slot.id);
     }
   };
 
@@ -103,31 +75,46 @@ export function createSlotPool({ network, driver, log, usualLimits, minReady, ma
       });
   };
 
-  const review = (): void => {
-    for (const slotId of leftBehind) void freeSurely(slotId);
-    for (const [key, slotClass] of classes) {
-      if (Date.now() - slotClass.usedAt < FORGET_AFTER_MS) continue;
-      slotClass.target = slotClass === usual ? minReady : 0;
-      const surplus = slotClass.ready.splice(slotClass.target);
-      for (const slot of surplus) void freeSurely(slot.id);
-      if (slotClass.target === 0 && slotClass.ready.length === 0 && slotClass !== usual) classes.delete(key);
-    }
-    refill();
+  /**
+   * Drivers differ in what they prepare, but none prepares processes that end: a slot that has lost half of them has
+   * lost those that a sandbox needs.
+   */
+  const hasDied = async ({ id }: Slot): Promise<boolean> => {
+    const { processCount } = await driver.stats(id);
+    const before = processCounts.get(id) ?? processCount;
+    processCounts.set(id, before);
+    return processCount * 2 < before || (await driver.state(id)) === 'absent';
   };
 
-  const usual = classOf(usualLimits);
-  usual.target = minReady;
-  const reviewTimer = setInterval(review, REVIEW_EVERY_MS).unref();
+  const dropDead = async (): Promise<void> => {
+    const ready = classes.ready();
+    const known = new Set(ready.map(({ id }) => id));
+    for (const id of processCounts.keys()) if (!known.has(id)) processCounts.delete(id);
+    for (const slot of ready) {
+      if (!(await hasDied(slot)) || !classes.drop(slot)) continue;
+      log.warn({ slotId: slot.id }, 'a slot that was ready has died');
+      await freeSurely(slot.id);
+    }
+  };
+
+  let reviewing: Promise<void> | undefined;
+  const review = (): void => {
+    for (const slotId of leftBehind) void freeSurely(slotId);
+    for (const slot of classes.forget()) void freeSurely(slot.id);
+    reviewing ??= dropDead()
+      .catch((err: unknown) => log.warn({ err }, 'cannot look at the slots that are ready'))
+      .finally(() => {
+        reviewing = undefined;
+        refill();
+      });
+  };
+
+  const reviewTimer = setInterval(review, reviewEveryMs ?? REVIEW_EVERY_MS).unref();
 
   return {
     /** A slot of that size: a ready one if there is one. The caller owns it until `free`. */
-    take: async (limits: ResourceLimits, signal: AbortSignal): Promise<Slot> => {
-      const slotClass = classOf(limits);
-      slotClass.usedAt = Date.now();
-      const slot = slotClass.ready.shift();
-      if (slot === undefined) slotClass.target = Math.min(maxReady, Math.max(1, slotClass.target * 2));
-      return slot ?? make(limits, signal);
-    },
+    take: async (limits: ResourceLimits, signal: AbortSignal): Promise<Slot> =>
+      classes.take(limits) ?? make(limits, signal),
     /** While a sandbox starts, nothing is made ahead of time: it would take the processor from the start. */
     rush: async <T>(start: () => Promise<T>): Promise<T> => {
       urgent += 1;
@@ -144,14 +131,14 @@ export function createSlotPool({ network, driver, log, usualLimits, minReady, ma
     /** Frees a slot that no record names; never rejects, and tries again when it fails. */
     freeSurely,
     refill,
-    readyCount,
+    readyCount: classes.readyCount,
     /** Frees what is ready; slots that were taken stay. */
     close: async (): Promise<void> => {
       closing.abort(new Error('the server is stopping'));
       clearInterval(reviewTimer);
-      await refilling;
-      const left = [...classes.values()].flatMap(({ ready }) => ready.splice(0));
-      await Promise.allSettled(left.map((slot) => free(slot.id)));
+      await Promise.all([refilling, reviewing]);
+      const left = classes.ready().filter(classes.drop);
+      await Promise.all(left.map((slot) => freeSurely(slot.id)));
     },
   };
 }

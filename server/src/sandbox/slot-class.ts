@@ -1,0 +1,119 @@
+import type { ResourceLimits, Slot } from '../runtime/driver.ts';
+
+export interface SlotClassesOptions {
+  /** The size that is kept ready from the start. */
+  usualLimits: ResourceLimits;
+  /** How many slots of the usual size are kept ready at least; no other size takes their room. */
+  minReady: number;
+  /** How many ready slots there may be in all sizes together. */
+  maxReady: number;
+  now?: () => number;
+}
+
+interface SlotClass {
+  limits: ResourceLimits;
+  ready: Slot[];
+  target: number;
+  misses: number;
+  usedAt: number;
+}
+
+/** A size that was asked for once may never be again. */
+const MISSES_BEFORE_READY = 2;
+/** A size that nobody has asked for in this time is not kept ready any longer. */
+const FORGET_AFTER_MS = 5 * 60_000;
+
+const classKey = ({ cpus, memoryMb, diskMb }: ResourceLimits): string => `${cpus}/${memoryMb}/${diskMb}`;
+
+/**
+ * Which sizes are kept ready, and which slots are. A size's target doubles each time a create finds none, and shrinks
+ * when the size is no longer asked for. When there is no room, the size that was asked for longest ago gives way.
+ */
+export function createSlotClasses({ usualLimits, minReady, maxReady, now = Date.now }: SlotClassesOptions) {
+  const classes = new Map<string, SlotClass>();
+
+  const classOf = (limits: ResourceLimits): SlotClass => {
+    const key = classKey(limits);
+    const known = classes.get(key);
+    if (known) return known;
+    const fresh = { limits, ready: [], target: 0, misses: 0, usedAt: now() };
+    classes.set(key, fresh);
+    return fresh;
+  };
+
+  const usual = classOf(usualLimits);
+  usual.target = minReady;
+
+  const readyCount = (): number => classes.values().reduce((sum, { ready }) => sum + ready.length, 0);
+
+  const hasRoom = (slotClass: SlotClass): boolean => {
+    const all = readyCount();
+    if (all >= maxReady) return false;
+    return slotClass === usual || all - usual.ready.length < maxReady - minReady;
+  };
+
+  /** A ready slot of the size that has waited longest to be asked for, if it has waited longer than this one. */
+  const victimOf = (slotClass: SlotClass): SlotClass | undefined =>
+    [...classes.values()]
+      .filter((other) => other !== usual && other.ready.length > 0 && other.usedAt < slotClass.usedAt)
+      .toSorted((one, two) => one.usedAt - two.usedAt)[0];
+
+  const isShort = ({ ready, target }: SlotClass): boolean => ready.length < target;
+
+  const miss = (slotClass: SlotClass): void => {
+    slotClass.misses += 1;
+    if (slotClass !== usual && slotClass.misses < MISSES_BEFORE_READY) return;
+    slotClass.target = Math.min(maxReady, Math.max(1, slotClass.target * 2));
+  };
+
+  return {
+    readyCount,
+    /** A ready slot of that size, which is counted as asked for. */
+    take: (limits: ResourceLimits): Slot | undefined => {
+      const slotClass = classOf(limits);
+      slotClass.usedAt = now();
+      const slot = slotClass.ready.shift();
+      if (slot === undefined) miss(slotClass);
+      return slot;
+    },
+    /** The size that a slot should be made of next, and the ready slot that has to go for it. */
+    nextShort: (): { limits: ResourceLimits; evicted?: Slot } | undefined => {
+      for (const slotClass of [...classes.values()].filter(isShort)) {
+        if (hasRoom(slotClass)) return { limits: slotClass.limits };
+        const victim = victimOf(slotClass);
+        const evicted = victim?.ready.shift();
+        if (victim === undefined || evicted === undefined) continue;
+        victim.target = victim.ready.length;
+        return { limits: slotClass.limits, evicted };
+      }
+      return undefined;
+    },
+    /** Takes in a slot that was made ahead of time; `false` when it is no longer wanted. */
+    put: (slot: Slot): boolean => {
+      const slotClass = classes.get(classKey(slot.limits));
+      if (slotClass === undefined || !isShort(slotClass)) return false;
+      slotClass.ready.push(slot);
+      return true;
+    },
+    /** The slots of sizes that nobody asks for any longer. */
+    forget: (): Slot[] => {
+      const surplus: Slot[] = [];
+      for (const [key, slotClass] of classes) {
+        if (now() - slotClass.usedAt < FORGET_AFTER_MS) continue;
+        slotClass.target = slotClass === usual ? minReady : 0;
+        slotClass.misses = 0;
+        surplus.push(...slotClass.ready.splice(slotClass.target));
+        if (slotClass !== usual) classes.delete(key);
+      }
+      return surplus;
+    },
+    ready: (): Slot[] => [...classes.values()].flatMap(({ ready }) => ready),
+    /** Takes out a ready slot; `false` when somebody has taken it. */
+    drop: ({ id, limits }: Slot): boolean => {
+      const ready = classes.get(classKey(limits))?.ready ?? [];
+      const index = ready.findIndex((slot) => slot.id === id);
+      if (index !== -1) ready.splice(index, 1);
+      return index !== -1;
+    },
+  };
+}

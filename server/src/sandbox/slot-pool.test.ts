@@ -1,0 +1,81 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { opened, request } from '../../../test/fixtures/open-sandboxes.ts';
+import { tempDir } from '../../../test/fixtures/temp-dir.ts';
+import { createLog } from '../lib/log.ts';
+import { createLoopbackNetwork } from '../network/loopback.ts';
+import { createFakeDriver } from '../runtime/fake/fake-driver.ts';
+import { usualLimits } from './admission.ts';
+import { createSlotPool } from './slot-pool.ts';
+
+test('a create works when every ready slot is dead', async () => {
+  const readyIds = new Set<string>();
+  const { sandboxes, workspaceId } = await opened(
+    (real) => ({
+      ...real,
+      prepare: async (slot, signal) => {
+        await real.prepare(slot, signal);
+        // Four are the most that the fixture keeps ready.
+        if (readyIds.size < 4) readyIds.add(slot.id);
+      },
+      start: (slot, spec, signal) =>
+        readyIds.has(slot.id) ? Promise.reject(new Error('dead')) : real.start(slot, spec, signal),
+    }),
+    {},
+    4,
+  );
+  await expect.poll(() => sandboxes.countReady()).toBe(4);
+  expect((await sandboxes.create(workspaceId, request, 10_000)).kind).toBe('running');
+});
+
+test('a ready slot whose processes have ended is replaced', async () => {
+  const log = createLog('silent');
+  const real = await createFakeDriver({ runDir: await tempDir(), log });
+  let dead: string | undefined;
+  const stats = async (slotId: string) => ({
+    cpuUsageMs: 0,
+    memoryBytes: 0,
+    processCount: slotId === dead ? 1 : 4,
+  });
+  const pool = createSlotPool({
+    driver: { ...real, stats },
+    network: createLoopbackNetwork(),
+    log,
+    usualLimits,
+    minReady: 1,
+    maxReady: 1,
+    reviewEveryMs: 30,
+  });
+  onTestFinished(pool.close);
+  pool.refill();
+  await expect.poll(pool.readyCount).toBe(1);
+  await expect.poll(() => real.list()).toHaveLength(1);
+  const [first] = await real.list();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(await real.list()).toEqual([first]);
+  dead = first;
+  await expect.poll(async () => (await real.list()).join()).not.toContain(first);
+  await expect.poll(pool.readyCount).toBe(1);
+});
+
+test('a slot that nobody owns and that could not be freed is freed later', async () => {
+  const log = createLog('silent');
+  const real = await createFakeDriver({ runDir: await tempDir(), log });
+  let failures = 1;
+  const pool = createSlotPool({
+    driver: {
+      ...real,
+      remove: (slotId) => (failures-- > 0 ? Promise.reject(new Error('stuck')) : real.remove(slotId)),
+    },
+    network: createLoopbackNetwork(),
+    log,
+    usualLimits,
+    minReady: 0,
+    maxReady: 1,
+    reviewEveryMs: 30,
+  });
+  onTestFinished(pool.close);
+  const slot = await pool.take(usualLimits, AbortSignal.timeout(1_000));
+  await pool.freeSurely(slot.id);
+  expect(await real.list()).toContain(slot.id);
+  await expect.poll(() => real.list()).not.toContain(slot.id);
+});
