@@ -11,12 +11,9 @@ export type Authenticate = (request: IncomingMessage, workspace?: string) => Cal
  */
 export function createAuthentication(authenticator: Authenticator): Authenticate {
   return (request, workspace) => {
-    const key = bearerKey(request);
-    const caller = authenticator.authenticate(key, workspace);
     const project = request.headers['x-forwarded-project-id'];
-    const named = workspace !== undefined && workspace !== 'default';
-    if (named || caller.kind === 'api' || typeof project !== 'string') return caller;
-    return authenticator.authenticate(key, project);
+    const named = typeof project === 'string' ? project : undefined;
+    return authenticator.authenticate(bearerKey(request), workspace, named);
   };
 }
 

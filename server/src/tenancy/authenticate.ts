@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Db } from '../store/db.ts';
 import { lowerRole } from './caller.ts';
 import type { Caller } from './caller.ts';
-import { hashSecret } from './key-value.ts';
+import { hashSecret, isPersonalValue } from './key-value.ts';
 import type { KeyKind } from './key-value.ts';
 
 interface KeyRow {
@@ -58,9 +58,10 @@ export function createAuthenticator({ db, clock }: { db: Db; clock: Clock }) {
     return role && row.role ? lowerRole(role, row.role) : role;
   };
 
-  const lookUp = (value: string, wanted: string | undefined): Caller => {
+  const lookUp = (value: string, named: string | undefined, project: string | undefined): Caller => {
     const row = db.get<KeyRow>(selectKey, hashSecret(value));
     if (!row) throw new ApiError('unauthenticated', 'this API key is unknown or was revoked');
+    const wanted = named ?? (row.kind === 'personal' ? project : undefined);
     const workspace = findWorkspace(db, row, wanted);
     const role = workspace && roleIn(row, workspace.id);
     if (!workspace || !role) {
@@ -83,14 +84,17 @@ export function createAuthenticator({ db, clock }: { db: Db; clock: Clock }) {
   return {
     /**
      * The caller behind a key, in the workspace it asks for by name or id (`undefined` or `default`: the key's own).
+     * A personal token that asks for none acts in `project`, if that is given.
      * Throws `unauthenticated`, or `not_found` for a workspace that the key may not use.
      */
-    authenticate: (value: string | undefined, workspace?: string): Caller => {
+    authenticate: (value: string | undefined, workspace?: string, project?: string): Caller => {
       if (value === undefined || value === '')
         throw new ApiError('unauthenticated', 'this request has no API key');
-      const wanted = workspace === 'default' ? undefined : workspace;
-      const cacheKey = `${wanted ?? ''}\0${value}`;
-      const caller = callers.get(cacheKey) ?? lookUp(value, wanted);
+      const named = nameOf(workspace);
+      // Left out for api keys, for which the memory would hold one entry for each value that a client makes up.
+      const fallback = named === undefined && isPersonalValue(value) ? nameOf(project) : undefined;
+      const cacheKey = `${named ?? fallback ?? ''}\0${value}`;
+      const caller = callers.get(cacheKey) ?? lookUp(value, named, fallback);
       if (callers.size >= MAX_CACHED_CALLERS) callers.clear();
       callers.set(cacheKey, caller);
       usedKeys.set(caller.keyId, clock.now());
@@ -105,6 +109,9 @@ export function createAuthenticator({ db, clock }: { db: Db; clock: Clock }) {
       }),
   };
 }
+
+const nameOf = (workspace: string | undefined): string | undefined =>
+  workspace === 'default' || workspace === '' ? undefined : workspace;
 
 /** The key's own workspace unless another is wanted; an api key reaches its own alone. */
 function findWorkspace(

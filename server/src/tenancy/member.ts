@@ -80,8 +80,10 @@ export function createMembers({ db, clock, onChange }: { db: Db; clock: Clock; o
       requireRole(caller, 'admin');
       requireMember(caller, memberId);
       const removed = db.transaction(() => {
+        // Personal tokens stay: they are for whatever other workspaces the member has, and for none without a role.
         db.run(
-          'UPDATE api_keys SET revoked_at = ? WHERE member_id = ? AND workspace_id = ? AND revoked_at IS NULL',
+          `UPDATE api_keys SET revoked_at = ?
+           WHERE member_id = ? AND workspace_id = ? AND kind = 'api' AND revoked_at IS NULL`,
           clock.now(),
           memberId,
           caller.workspace.id,
