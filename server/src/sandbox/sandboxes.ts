@@ -3,7 +3,7 @@ import { newSandboxId } from '../lib/id.ts';
 import { waitAtMost } from '../lib/deadline.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import type { ResourceLimits, SlotStats } from '../runtime/driver.ts';
-import type { Page, SandboxRecord } from '../store/sandbox-store.ts';
+import type { ListPage, SandboxRecord } from '../store/sandbox-store.ts';
 import { createActivity } from './activity.ts';
 import { checkHost, checkLimits } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
@@ -16,6 +16,7 @@ import { checkName } from './name.ts';
 import { createReaper } from './reaper.ts';
 import { reconcile } from './reconcile.ts';
 import { createRecovery } from './recovery.ts';
+import { createRetention } from './retention.ts';
 import { startSandbox } from './start.ts';
 import { resumeSandbox, suspendSandbox } from './suspend.ts';
 import { terminateSandbox } from './terminate.ts';
@@ -88,6 +89,7 @@ export function createSandboxes(options: SandboxesOptions) {
   );
   const reaper = createReaper(context);
   const recovery = createRecovery(context, options.recoverEveryMs);
+  const retention = createRetention(context);
   /** Ends the wait of creates for their turn. */
   const closing = new AbortController();
   const unwatchAll = (): void => context.live.forEach(({ unwatch }) => unwatch());
@@ -166,7 +168,7 @@ export function createSandboxes(options: SandboxesOptions) {
       if (!record) throw notFound(identifier);
       return record;
     },
-    list: (workspaceId: string, page?: Page) => store.list(workspaceId, endedSince(), page),
+    list: (workspaceId: string, page?: ListPage) => store.list(workspaceId, endedSince(), page),
     listEnded: store.listEnded,
     getEnded: (workspaceId: string, id: string): SandboxRecord => {
       const record = store.byId(workspaceId, id);
@@ -218,6 +220,7 @@ export function createSandboxes(options: SandboxesOptions) {
       context.pool.refill();
       reaper.start();
       recovery.start();
+      retention.start();
       return reconciled;
     },
     /**
@@ -230,6 +233,7 @@ export function createSandboxes(options: SandboxesOptions) {
       closing.abort(reason);
       reaper.stop();
       recovery.stop();
+      retention.stop();
       unwatchAll();
       const { timedOut } = await waitAtMost(context.flights.idle(), graceMs);
       if (timedOut) context.flights.abortAll(reason);

@@ -1,7 +1,8 @@
 import type { ResourceLimits, SlotEndpoint } from '../runtime/driver.ts';
 import type { Db } from './db.ts';
 
-export type SandboxState = 'pending' | 'running' | 'suspended' | 'terminated' | 'failed';
+export const states = ['pending', 'running', 'suspended', 'terminated', 'failed'] as const;
+export type SandboxState = (typeof states)[number];
 export type SandboxOperation = 'create' | 'suspend' | 'resume' | 'terminate';
 
 /** A sandbox as the server knows it. Times are epoch milliseconds. */
@@ -38,6 +39,14 @@ export interface Page {
   after?: { at: number; id: string };
   direction: 'forward' | 'backward';
 }
+
+/** Which sandboxes are asked for; one whose suspend is under way is a case of its own. */
+export interface ListFilter {
+  states: readonly SandboxState[];
+  isSuspending: boolean | undefined;
+}
+
+export type ListPage = Partial<Pick<Page, 'limit' | 'after'>> & { filter?: ListFilter };
 
 /** The columns that an operation may change. */
 export type SandboxChange = Partial<
@@ -95,25 +104,27 @@ export function createSandboxStore(db: Db) {
         endedSince,
       ),
     /** Living sandboxes, and those that ended after `endedSince`; newest first. */
-    list: (workspaceId: string, endedSince: number, page?: Page) => {
-      const after = page?.after ?? { at: Number.MAX_SAFE_INTEGER, id: '' };
-      return many(
-        `WHERE workspace_id = ? AND (terminated_at IS NULL OR terminated_at > ?) AND (created_at, id) < (?, ?)
-         ORDER BY created_at DESC, id DESC LIMIT ?`,
-        workspaceId,
-        endedSince,
-        after.at,
-        after.id,
-        page?.limit ?? -1,
-      );
-    },
+    list: (workspaceId: string, endedSince: number, page: ListPage = {}) =>
+      list(db, workspaceId, endedSince, page),
     listEnded: (workspaceId: string, page: Page) => listEnded(many, workspaceId, page),
-    /** Everything that reconcile has to look at. */
+    /** Everything that reconcile has to look at. A term each, because an index serves one term. */
     unsettled: () =>
       many(
-        `WHERE state IN ('pending', 'running', 'suspended') OR operation IS NOT NULL OR slot_id IS NOT NULL`,
+        `WHERE id IN (
+           SELECT id FROM sandboxes WHERE state NOT IN ('terminated', 'failed')
+           UNION ALL SELECT id FROM sandboxes WHERE operation IS NOT NULL
+           UNION ALL SELECT id FROM sandboxes WHERE slot_id IS NOT NULL)`,
       ),
     runningWithTimeout: () => many(`WHERE state = 'running' AND timeout_secs > 0`),
+    /** Takes away what ended before that and has left nothing on the host; answers how many. */
+    forgetEnded: (before: number, limit: number): number =>
+      db.run(
+        `DELETE FROM sandboxes WHERE id IN (
+           SELECT id FROM sandboxes WHERE terminated_at < ? AND operation IS NULL AND slot_id IS NULL
+           ORDER BY terminated_at LIMIT ?)`,
+        before,
+        limit,
+      ),
     countLive: () =>
       db.all<{ state: string; count: number }>(
         `SELECT state, count(*) AS count FROM sandboxes WHERE state NOT IN ('terminated', 'failed') GROUP BY state`,
@@ -144,6 +155,34 @@ export function createSandboxStore(db: Db) {
       change: SandboxChange,
     ): boolean => applyChange(db, record, during, change),
   };
+}
+
+/**
+ * Each half by the index that holds no more than its sandboxes: by age alone, a list would read the whole history
+ * of its workspace.
+ */
+function list(db: Db, workspaceId: string, endedSince: number, page: ListPage): SandboxRecord[] {
+  const { after = { at: Number.MAX_SAFE_INTEGER, id: '' } } = page;
+  const { states: wanted, isSuspending } = page.filter ?? { states, isSuspending: undefined };
+  const asked = `workspace_id = ?1 AND (created_at, id) < (?2, ?3)
+    AND state IN (SELECT value FROM json_each(?4)) AND (operation IS 'suspend') = ifnull(?5, operation IS 'suspend')`;
+  return db
+    .all<SandboxRow>(
+      `SELECT * FROM (
+         SELECT * FROM sandboxes INDEXED BY sandboxes_living
+         WHERE state NOT IN ('terminated', 'failed') AND ${asked}
+         UNION ALL
+         SELECT * FROM sandboxes INDEXED BY sandboxes_ended WHERE terminated_at > ?6 AND ${asked})
+       ORDER BY created_at DESC, id DESC LIMIT ?7`,
+      workspaceId,
+      after.at,
+      after.id,
+      JSON.stringify(wanted),
+      isSuspending === undefined ? null : Number(isSuspending),
+      endedSince,
+      page.limit ?? -1,
+    )
+    .map(toRecord);
 }
 
 function listEnded(

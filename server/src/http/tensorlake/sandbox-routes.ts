@@ -7,7 +7,7 @@ import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
 import { requireSupportedUpdate, toSandboxRequest } from './sandbox-request.ts';
-import { toArchivedInfo, toCreateAnswer, toSandboxInfo } from './sandbox-view.ts';
+import { filterOf, toArchivedInfo, toCreateAnswer, toSandboxInfo } from './sandbox-view.ts';
 
 /** The lifecycle API of the Tensorlake dialect (wire 1.4). */
 export function sandboxRoutes({ sandboxes }: { sandboxes: Sandboxes }): Binding[] {
@@ -35,17 +35,14 @@ export function sandboxRoutes({ sandboxes }: { sandboxes: Sandboxes }): Binding[
       return toCreateAnswer(created, context.baseUrl);
     }),
     bind(routes.listSandboxes, ({ query }, context) => {
-      const page =
-        query.limit === undefined
-          ? undefined
-          : { limit: query.limit + 1, direction: 'forward' as const, ...after(query.cursor) };
-      const found = sandboxes.list(context.caller.workspace.id, page);
+      const found = sandboxes.list(context.caller.workspace.id, {
+        ...(query.limit !== undefined && { limit: query.limit + 1, ...after(query.cursor) }),
+        ...(query.status !== undefined && { filter: filterOf(query.status) }),
+      });
       const shown = found.slice(0, query.limit);
       const last = shown.at(-1);
       return {
-        sandboxes: shown
-          .map((record) => show(record, context))
-          .filter(({ status }) => status === (query.status ?? status)),
+        sandboxes: shown.map((record) => show(record, context)),
         ...(found.length > shown.length &&
           last && { next_cursor: formatCursor({ at: last.createdAt, id: last.id }) }),
       };

@@ -1,12 +1,19 @@
 import type { CreateSandboxAnswer, SandboxInfo, SandboxStatus } from '@atoll/protocol';
 import type { Created } from '../../sandbox/sandboxes.ts';
-import type { SandboxRecord } from '../../store/sandbox-store.ts';
+import { states } from '../../store/sandbox-store.ts';
+import type { ListFilter, SandboxRecord } from '../../store/sandbox-store.ts';
 
 /** The wire's status: the state, unless an operation in flight has a word of its own. */
-function statusOf(record: SandboxRecord): SandboxStatus {
+function statusOf(record: Pick<SandboxRecord, 'state' | 'operation'>): SandboxStatus {
   if (record.operation === 'suspend') return 'suspending';
   return record.state === 'failed' ? 'terminated' : record.state;
 }
+
+/** Which sandboxes `statusOf` shows with this status. */
+export const filterOf = (status: SandboxStatus): ListFilter => ({
+  states: states.filter((state) => status === 'suspending' || statusOf({ state }) === status),
+  isSuspending: status === 'suspending',
+});
 
 /** A sandbox in the words of the Tensorlake wire (1.4). */
 export function toSandboxInfo(record: SandboxRecord, namespace: string, baseUrl: string): SandboxInfo {
