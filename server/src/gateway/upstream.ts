@@ -1,12 +1,13 @@
 import { Agent } from 'node:http';
 
-const KEEP_ALIVE_MS = 60_000;
+/** Well below the five minutes after which an agent closes a connection that nobody uses. */
+const FREE_FOR_MS = 60_000;
 
 /**
  * Connections to agents, kept by incarnation: an address passes from one sandbox to another, a connection
  * must not.
  */
-export function createUpstreams() {
+export function createUpstreams(freeForMs = FREE_FOR_MS) {
   const agents = new Map<string, Agent>();
   /** Connections that have become WebSockets, which an agent no longer knows. */
   const attached = new Map<string, Set<() => void>>();
@@ -18,7 +19,8 @@ export function createUpstreams() {
       if (known) return known;
       const agent = new Agent({
         keepAlive: true,
-        keepAliveMsecs: KEEP_ALIVE_MS,
+        // Ends connections that wait for a request; one in use only hears of it.
+        timeout: freeForMs,
         maxFreeSockets: 8,
         scheduling: 'lifo',
       });
