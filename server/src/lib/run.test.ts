@@ -23,6 +23,11 @@ test('an aborted command ends as aborted', async () => {
   await expect(waiting).rejects.toThrow('aborted');
 });
 
+test('a program that says more than can be held fails instead of losing a part', async () => {
+  const flood = run(['head', '-c', '17000000', '/dev/zero'], { timeoutMs: 10_000 });
+  await expect(flood).rejects.toThrow('more than 16777216 bytes of output');
+});
+
 test('a program that does not exist is a CommandError', async () => {
   await expect(run(['/no/such/program'], { timeoutMs: 5_000 })).rejects.toBeInstanceOf(CommandError);
 });

@@ -34,27 +34,38 @@ export class CommandError extends Error {
 
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
-/** Runs a program of the host to its end, with a deadline and never through a shell. */
+/**
+ * Runs a program of the host to its end, with a deadline and never through a shell. One that says more than 16 MiB is
+ * killed: who reads half an answer takes it for a whole one.
+ */
 export function run(argv: readonly string[], options: RunOptions): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const [command, ...args] = argv;
     if (command === undefined) throw new TypeError('run needs a command');
     const deadline = AbortSignal.timeout(options.timeoutMs);
+    const flooded = new AbortController();
+    const signals = [deadline, flooded.signal];
     const child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
-      signal: options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]),
+      signal: AbortSignal.any(options.signal === undefined ? signals : [...signals, options.signal]),
       killSignal: 'SIGKILL',
       ...(options.env && { env: { ...process.env, ...options.env } }),
       ...(options.cwd !== undefined && { cwd: options.cwd }),
     });
-    const stdout = collect(child.stdout);
-    const stderr = collect(child.stderr);
+    const flood = (): void => flooded.abort();
+    const stdout = collect(child.stdout, flood);
+    const stderr = collect(child.stderr, flood);
     let spawnError: Error | undefined;
     child.once('error', (error) => {
       spawnError = error;
       if (child.pid === undefined) reject(new CommandError(argv, null, error.message, ''));
     });
     child.once('close', (code, signal) => {
+      if (flooded.signal.aborted) {
+        return reject(
+          new CommandError(argv, code, `more than ${MAX_OUTPUT_BYTES} bytes of output`, stderr()),
+        );
+      }
       if (code === 0) return resolve({ stdout: stdout(), stderr: stderr() });
       reject(
         new CommandError(argv, code, describeEnd(code, signal, spawnError, deadline, options), stderr()),
@@ -83,12 +94,13 @@ function describeEnd(
   return code === null ? `killed by ${signal}` : `exit code ${code}`;
 }
 
-function collect(stream: Readable): () => string {
+function collect(stream: Readable, onFlood: () => void): () => string {
   const chunks: Buffer[] = [];
   let size = 0;
   stream.on('data', (chunk: Buffer) => {
     size += chunk.length;
     if (size <= MAX_OUTPUT_BYTES) chunks.push(chunk);
+    else onFlood();
   });
   return () => Buffer.concat(chunks).toString('utf8');
 }
