@@ -65,16 +65,21 @@ function exchangeUdp(
 ): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
     const socket = createSocket(isIPv6(resolver.host) ? 'udp6' : 'udp4');
+    let isFinished = false;
     const finish = (answer?: Buffer): void => {
+      if (isFinished) return;
+      isFinished = true;
       clearTimeout(timer);
-      socket.removeAllListeners('message');
       socket.close();
       resolve(answer);
     };
     const timer = setTimeout(finish, timeoutMs);
     socket.once('error', () => finish());
     socket.on('message', (message) => accepts(message) && finish(message));
-    socket.connect(resolver.port, resolver.host, () => socket.send(query));
+    // Without a route the callback gets an error, and sending would throw where nobody catches.
+    socket.connect(resolver.port, resolver.host, (error?: Error) =>
+      error === undefined ? socket.send(query, () => {}) : finish(),
+    );
   });
 }
 
