@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createSocket } from 'node:dgram';
 import type { Socket as UdpSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLog } from '../lib/log.ts';
@@ -142,4 +143,40 @@ test('a connection carries several questions and is refused politely when the re
   while (codes.length < 2) await once(socket, 'data', { signal: AbortSignal.timeout(3_000) });
   expect(codes).toEqual([2, 2]);
   socket.destroy();
+});
+
+test('a resolver without a route is a server failure, not the end of the server', async () => {
+  // Connecting to the broadcast address fails at once, as any address does on a host without a route.
+  const unreachable = createDnsUpstream({
+    resolvers: () => Promise.resolve([{ host: '255.255.255.255', port: 53 }]),
+    timeoutMs: 150,
+  });
+  const question = { name: 'a', type: 1, class: 1, end: query.length };
+  expect(await unreachable.ask(query, question, 'udp')).toBeUndefined();
+});
+
+test('a connection is served at a bounded pace, however fast it asks', async () => {
+  const wanted = Buffer.from(query);
+  wanted.writeUInt16BE(28, query.length - 4);
+  const frame = Buffer.concat([Buffer.from([0, wanted.length]), wanted]);
+  const flood = Buffer.concat(Array.from({ length: 20_000 }, () => frame));
+  const socket = connect(port, ADDRESS).on('error', () => {});
+  await once(socket, 'connect');
+  socket.pause();
+  socket.write(flood);
+  const started = performance.now();
+  await sleep(200);
+  let received = 0;
+  socket.on('data', (chunk) => (received += chunk.length));
+  socket.resume();
+  await sleep(300);
+  const elapsedMs = performance.now() - started;
+  expect(received / frame.length).toBeLessThan(elapsedMs / 5 + 10);
+  socket.destroy();
+});
+
+test('a query that announces more than a question can be ends the connection', async () => {
+  const socket = connect(port, ADDRESS);
+  socket.write(Buffer.from([0xff, 0xff, 0]));
+  await once(socket, 'close', { signal: AbortSignal.timeout(3_000) });
 });

@@ -1,7 +1,9 @@
 import { createSocket } from 'node:dgram';
 import type { RemoteInfo, Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../lib/log.ts';
 import { readDnsFrames, writeDnsFrame } from './dns-frame.ts';
 import { DNS_CODE, DNS_TYPE, answeredAddresses, emptyAnswer, parseQuery } from './dns-message.ts';
@@ -34,6 +36,10 @@ const DNS_PORT = 53;
 const MAX_QUERIES_PER_CLIENT = 64;
 const MAX_CONNECTIONS_PER_CLIENT = 8;
 const TCP_IDLE_MS = 10_000;
+const TCP_DRAIN_MS = 2_000;
+const TCP_PACE_MS = 5;
+/** Questions are short: a name has at most 255 bytes. */
+const MAX_TCP_QUERY_BYTES = 4_096;
 
 /**
  * The sandboxes' resolver. It forwards to the host's resolvers, which sandboxes need not reach, and answers nobody
@@ -131,26 +137,43 @@ function listenTcp(options: DnsProxyOptions, answer: Answerer): Promise<{ close(
   });
 }
 
-/** Reading stops while a query is open, so a client cannot queue more than a chunk's worth. */
+/**
+ * One query after the other, at a bounded pace, and the next only once the client has taken the answer. Reading stops
+ * meanwhile, so a client cannot queue more than a chunk's worth.
+ */
 function serveConnection(socket: Socket, source: string, answer: Answerer, log: Log): void {
-  let open = 0;
-  const serve = async (frame: Buffer): Promise<void> => {
-    const message = await answer(frame, source, 'tcp');
-    if (message === undefined) socket.destroy();
-    else if (!socket.destroyed) writeDnsFrame(socket, message);
+  const frames: Buffer[] = [];
+  let isServing = false;
+  const serve = async (): Promise<void> => {
+    for (let frame = frames.shift(); frame !== undefined && !socket.destroyed; frame = frames.shift()) {
+      const message = await answer(frame, source, 'tcp');
+      if (message === undefined) return void socket.destroy();
+      if (!socket.destroyed && !writeDnsFrame(socket, message)) await drained(socket);
+      await sleep(TCP_PACE_MS);
+    }
+    isServing = false;
+    socket.resume();
+  };
+  const failed = (error: unknown): void => {
+    log.warn({ err: error }, 'name query failed');
+    socket.destroy();
   };
   socket.setTimeout(TCP_IDLE_MS, () => socket.destroy());
   socket.on('error', () => {});
-  readDnsFrames(socket, (frame) => {
-    open += 1;
+  const onFrame = (frame: Buffer): void => {
+    frames.push(frame);
     socket.pause();
-    serve(frame)
-      .catch((error: unknown) => log.warn({ err: error }, 'name query failed'))
-      .finally(() => {
-        open -= 1;
-        if (open === 0) socket.resume();
-      });
-  });
+    if (isServing) return;
+    isServing = true;
+    serve().catch(failed);
+  };
+  readDnsFrames(socket, onFrame, MAX_TCP_QUERY_BYTES);
+}
+
+/** A client that does not read for this long is given up. */
+async function drained(socket: Socket): Promise<void> {
+  const signal = AbortSignal.timeout(TCP_DRAIN_MS);
+  await once(socket, 'drain', { signal }).catch(() => socket.destroy());
 }
 
 function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
