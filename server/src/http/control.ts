@@ -52,11 +52,10 @@ async function answer(
 ): Promise<FastifyReply> {
   const { route } = binding;
   const raw = rawInput(request);
-  const event: AuditEvent = { action: route.id, result: 'ok', ...targetOf(request), ...addressOf(request) };
+  const event: AuditEvent = { action: route.id, result: 'ok', ...targetOf(request), address: request.ip };
   const stopTimer = options.metrics.timeRequest(route.id);
   try {
-    const caller = admit(route, options, request);
-    if (caller) event.caller = caller;
+    const caller = admit(route, options, request, event);
     reply.code(route.status);
     const context = requestContext(options, request, reply, caller, event);
     const body = await binding.answer(raw, context);
@@ -66,9 +65,11 @@ async function answer(
     throw error;
   } finally {
     stopTimer(event.result);
-    if (route.method !== 'GET' && route.id !== 'introspectKey') options.audit.record(event);
+    if (isChange(route)) options.audit.record(event);
   }
 }
+
+const isChange = (route: Route): boolean => route.method !== 'GET' && route.id !== 'introspectKey';
 
 const isStream = (body: unknown): body is AsyncIterable<string> =>
   typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
@@ -83,9 +84,16 @@ function signalOf(reply: FastifyReply): AbortSignal {
 }
 
 /** Authenticates in the workspace that the path names and checks the role. */
-function admit(route: Route, options: ControlOptions, request: FastifyRequest): Caller | undefined {
+function admit(
+  route: Route,
+  options: ControlOptions,
+  request: FastifyRequest,
+  event: AuditEvent,
+): Caller | undefined {
   if (route.access === 'public') return undefined;
   const caller = options.authenticate(request.raw, workspaceOf(request));
+  // Before the role is checked: what somebody was refused is on record too.
+  event.caller = caller;
   requireRole(caller, route.access);
   return caller;
 }
@@ -108,9 +116,6 @@ const targetOf = (request: FastifyRequest): { target?: string } => {
   return target === undefined ? {} : { target };
 };
 
-const addressOf = (request: FastifyRequest): { address?: string } =>
-  request.ip === undefined ? {} : { address: request.ip };
-
 const DEFAULT_TIMEOUT_MS = 300_000;
 
 function timeoutOf(request: FastifyRequest): number {
@@ -130,6 +135,7 @@ function requestContext(
       if (!caller) throw new Error('a public route has no caller');
       return caller;
     },
+    address: request.ip,
     baseUrl: options.baseUrlOf(request.raw),
     timeoutMs: timeoutOf(request),
     signal: signalOf(reply),
@@ -137,6 +143,9 @@ function requestContext(
     contentType: (type) => void reply.type(type),
     target: (id) => {
       event.target = id;
+    },
+    actor: (who) => {
+      event.caller = who;
     },
   };
 }

@@ -1,9 +1,12 @@
+import type { AuditActor } from '../tenancy/audit.ts';
 import type { Caller } from '../tenancy/caller.ts';
 
 /** What a handler knows of a request beside its parsed input. */
 export interface RequestContext {
   /** Who calls. Throws on routes that need no key. */
   readonly caller: Caller;
+  /** Where the client calls from. */
+  readonly address: string;
   /** Scheme and host that the client used; every URL of an answer begins with it. */
   readonly baseUrl: string;
   /** How long the client is willing to wait (X-Tensorlake-Request-Timeout-Ms). */
@@ -16,4 +19,6 @@ export interface RequestContext {
   contentType(type: string): void;
   /** Names what a change was about, for the audit record. */
   target(id: string): void;
+  /** Says who made a change on a route that needs no key. */
+  actor(who: AuditActor): void;
 }

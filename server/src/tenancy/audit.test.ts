@@ -4,6 +4,7 @@ import { openDb } from '../store/db.ts';
 import { createAudit } from './audit.ts';
 
 const DAY_MS = 24 * 3_600_000;
+const caller = { workspace: { id: 'project_1' } };
 
 function openAudit() {
   const db = openDb(':memory:');
@@ -19,7 +20,7 @@ test('entries that find the disk full are written once there is room', async () 
   const [pages] = db.all<{ page_count: number }>('PRAGMA page_count');
   db.all(`PRAGMA max_page_count = ${pages?.page_count}`);
   const names = Array.from({ length: 200 }, (_, index) => `${index} ${'x'.repeat(500)}`);
-  for (const action of names) audit.record({ action, result: 'ok' });
+  for (const action of names) audit.record({ action, result: 'ok', caller });
   await sleep(300);
   expect(actions()).toEqual([]);
   db.all('PRAGMA max_page_count = 10000');
@@ -28,10 +29,17 @@ test('entries that find the disk full are written once there is room', async () 
 
 test('entries go after 90 days', () => {
   const { audit, actions, passTime } = openAudit();
-  audit.record({ action: 'old', result: 'ok' });
+  audit.record({ action: 'old', result: 'ok', caller });
   audit.flush();
   passTime(91 * DAY_MS);
-  audit.record({ action: 'new', result: 'ok' });
+  audit.record({ action: 'new', result: 'ok', caller });
   audit.flush();
   expect(actions()).toEqual(['new']);
+});
+
+test('what nobody has authenticated for leaves no entry', () => {
+  const { audit, actions } = openAudit();
+  audit.record({ action: 'createSandbox', result: 'unauthenticated', address: '10.0.0.1' });
+  audit.flush();
+  expect(actions()).toEqual([]);
 });

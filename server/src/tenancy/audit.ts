@@ -4,13 +4,21 @@ import type { Log } from '../lib/log.ts';
 import type { Db } from '../store/db.ts';
 import type { Caller } from './caller.ts';
 
+/** Who made a change, and in which workspace. */
+export interface AuditActor {
+  workspace: { id: string };
+  /** Absent for what the server did by itself. */
+  member?: { id: string };
+  keyId?: string;
+}
+
 export interface AuditEvent {
   action: string;
   target?: string;
   /** `ok`, or the code of the error. */
   result: string;
-  /** Absent for what nobody has authenticated for. */
-  caller?: Caller;
+  /** Absent where nobody has authenticated: that is counted in the metrics alone. */
+  caller?: AuditActor;
   address?: string;
 }
 
@@ -67,6 +75,7 @@ export function createAudit({ db, clock, log }: { db: Db; clock: Clock; log?: Lo
   };
 
   const record = (event: AuditEvent): void => {
+    if (!event.caller) return;
     if (waiting.length < MAX_WAITING) waiting.push([event, clock.now()]);
     else lost += 1;
     schedule();
@@ -110,7 +119,7 @@ function write(db: Db, event: AuditEvent, at: number): void {
     event.target ?? null,
     event.result,
     event.caller?.workspace.id ?? null,
-    event.caller?.member.id ?? null,
+    event.caller?.member?.id ?? null,
     event.caller?.keyId ?? null,
     event.address ?? null,
   );

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { ApiError } from '@atoll/protocol';
 import type { Clock } from '../lib/clock.ts';
 import { randomId } from '../lib/id.ts';
@@ -8,13 +9,23 @@ import type { NewKey } from './key.ts';
 import { hashSecret } from './key-value.ts';
 
 const LIFETIME_MS = 10 * 60_000;
-/** Anybody may begin a login, so the number that wait is bounded. */
-const MAX_PENDING = 100;
+/** Anybody may begin a login, so the number that wait is bounded: the oldest make room, first those of the same address. */
+const MAX_PENDING = 1000;
+const MAX_PENDING_OF_ADDRESS = 50;
 
 interface LoginRow {
   expires_at: number;
   member_id: string | null;
   workspace_id: string | null;
+}
+
+/** What an approved device gets. */
+export interface ExchangedLogin {
+  token: string;
+  keyId: string;
+  accountId: string;
+  workspaceId: string;
+  memberId: string;
 }
 
 /** The device login: a device shows a user code, a person with a key approves it, the device gets a token. */
@@ -25,30 +36,38 @@ export function createLogins({
 }: {
   db: Db;
   clock: Clock;
-  addKey: (key: NewKey) => { value: string };
+  addKey: (key: NewKey) => { value: string; key: { id: string } };
 }) {
   const find = (deviceCode: string) =>
     db.get<LoginRow>('SELECT * FROM logins WHERE device_code_hash = ?', hashSecret(deviceCode));
 
+  /** Approved ones stay: somebody with a key has vouched for them. */
+  const makeRoom = (scope: string, limit: number, ...params: string[]): number =>
+    db.run(
+      `DELETE FROM logins WHERE rowid IN (
+         SELECT rowid FROM logins WHERE ${scope} AND member_id IS NULL
+         ORDER BY expires_at DESC, rowid DESC LIMIT -1 OFFSET ${limit - 1})`,
+      ...params,
+    );
+
   return {
-    start: () => {
-      db.run('DELETE FROM logins WHERE expires_at < ?', clock.now() - LIFETIME_MS);
-      const waiting = db.get<{ count: number }>(
-        'SELECT count(*) AS count FROM logins WHERE expires_at > ?',
-        clock.now(),
-      );
-      if ((waiting?.count ?? 0) >= MAX_PENDING)
-        throw new ApiError('too_busy', 'too many logins wait for their approval');
-      const deviceCode = randomId(40);
-      const userCode = newUserCode();
-      db.run(
-        'INSERT INTO logins (device_code_hash, user_code, expires_at) VALUES (?, ?, ?)',
-        hashSecret(deviceCode),
-        userCode,
-        clock.now() + LIFETIME_MS,
-      );
-      return { deviceCode, userCode, expiresInSecs: LIFETIME_MS / 1000 };
-    },
+    /** `address` is where the device calls from. */
+    start: (address = '') =>
+      db.transaction(() => {
+        db.run('DELETE FROM logins WHERE expires_at < ?', clock.now() - LIFETIME_MS);
+        makeRoom('address = ?', MAX_PENDING_OF_ADDRESS, address);
+        makeRoom('1', MAX_PENDING);
+        const deviceCode = randomId(40);
+        const userCode = newUserCode();
+        db.run(
+          'INSERT INTO logins (device_code_hash, user_code, expires_at, address) VALUES (?, ?, ?, ?)',
+          hashSecret(deviceCode),
+          userCode,
+          clock.now() + LIFETIME_MS,
+          address,
+        );
+        return { deviceCode, userCode, expiresInSecs: LIFETIME_MS / 1000 };
+      }),
 
     poll: (deviceCode: string): 'pending' | 'approved' | 'expired' | 'failed' => {
       const login = find(deviceCode);
@@ -78,7 +97,7 @@ export function createLogins({
     },
 
     /** The device code is spent by this; a second exchange finds nothing. */
-    exchange: (deviceCode: string): { token: string; accountId: string; workspaceId: string } =>
+    exchange: (deviceCode: string): ExchangedLogin =>
       db.transaction(() => {
         const login = find(deviceCode);
         if (!login || login.expires_at < clock.now())
@@ -87,13 +106,14 @@ export function createLogins({
         if (memberId === null || workspaceId === null)
           throw new ApiError('conflict', 'this login is not approved yet');
         db.run('DELETE FROM logins WHERE device_code_hash = ?', hashSecret(deviceCode));
-        const { value } = addKey({ name: 'device login', kind: 'personal', memberId, workspaceId });
+        const { value, key } = addKey({ name: 'device login', kind: 'personal', memberId, workspaceId });
         const workspace = db.get<{ accountId: string }>(
           'SELECT account_id AS accountId FROM workspaces WHERE id = ?',
           workspaceId,
         );
         if (!workspace) throw new ApiError('not_found', 'the workspace of this login is gone');
-        return { token: value, accountId: workspace.accountId, workspaceId };
+        const { accountId } = workspace;
+        return { token: value, keyId: key.id, accountId, workspaceId, memberId };
       }),
   };
 }
@@ -101,8 +121,6 @@ export function createLogins({
 /** Eight letters without vowels and look-alikes, in two groups that are easy to type. */
 function newUserCode(): string {
   const letters = 'BCDFGHJKLMNPQRSTVWXZ';
-  const code = Array.from(randomId(8), (char) => letters[Number.parseInt(char, 36) % letters.length]).join(
-    '',
-  );
+  const code = Array.from({ length: 8 }, () => letters[randomInt(letters.length)]).join('');
   return `${code.slice(0, 4)}-${code.slice(4)}`;
 }

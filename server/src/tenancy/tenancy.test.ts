@@ -1,4 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
+import { createAuthentication } from '../http/authentication.ts';
 import { openDb } from '../store/db.ts';
 import { createTenancy } from './tenancy.ts';
 
@@ -128,6 +130,35 @@ test('a member that is taken out of a workspace loses it at once', () => {
   expect(() => as(value)).toThrow(expect.objectContaining({ code: 'unauthenticated' }));
 });
 
+test('a personal token outlives the membership in its default workspace and acts in the others', () => {
+  const { tenancy, as } = open();
+  const authenticate = createAuthentication(tenancy.authenticator);
+  const owner = tenancy.keys.create(as(adminKey), { name: 'pat', kind: 'personal' });
+  const second = tenancy.accounts.createWorkspace(as(adminKey), 'second');
+  const { id: memberId } = tenancy.members.put(as(adminKey), { name: 'Mia', role: 'member' });
+  tenancy.members.put(as(owner.value, 'second'), { memberId, role: 'viewer' });
+  const workspaceId = as(adminKey).workspace.id;
+  const { value } = tenancy.keys.add({ name: 'pat', kind: 'personal', memberId, workspaceId });
+  tenancy.members.remove(as(adminKey), memberId);
+  const request = (headers: Record<string, string>) =>
+    ({ headers: { authorization: `Bearer ${value}`, ...headers } }) as unknown as IncomingMessage; // all it reads
+  expect(authenticate(request({ 'x-forwarded-project-id': second.id })).role).toBe('viewer');
+  expect(authenticate(request({}), 'second').role).toBe('viewer');
+  expect(() => authenticate(request({}))).toThrow('lost its role');
+});
+
+test('the project header changes nothing for an api key, whatever its value', () => {
+  const { tenancy, as } = open();
+  const { memberId, workspaceId } = {
+    memberId: as(adminKey).member.id,
+    workspaceId: as(adminKey).workspace.id,
+  };
+  const value = 'atoll_pat_chosen_by_the_operator';
+  tenancy.keys.add({ name: 'k', kind: 'api', role: 'admin', memberId, workspaceId, value });
+  for (const key of [adminKey, value])
+    expect(tenancy.authenticator.authenticate(key, undefined, 'elsewhere').workspace.id).toBe(workspaceId);
+});
+
 test('another account sees nothing of the first one', () => {
   const { tenancy, as } = open();
   const other = tenancy.addAccount({ name: 'other', workspace: 'theirs', ownerName: 'Olga' });
@@ -174,10 +205,24 @@ test('a login that nobody approves expires', () => {
   );
 });
 
-test('the number of logins that wait is bounded', () => {
-  const { tenancy } = open();
-  for (let count = 0; count < 100; count += 1) tenancy.logins.start();
-  expect(() => tenancy.logins.start()).toThrow(expect.objectContaining({ code: 'too_busy' }));
+test('logins that nobody approves make room for new ones, first of all those of the same address', () => {
+  const { tenancy, as, db } = open();
+  const other = tenancy.logins.start('10.0.0.2');
+  const approved = tenancy.logins.start('10.0.0.1');
+  tenancy.logins.approve(as(adminKey), approved.userCode);
+  const oldest = tenancy.logins.start('10.0.0.1');
+  const last = Array.from({ length: 60 }, () => tenancy.logins.start('10.0.0.1')).at(-1);
+  const polled = [other, approved, oldest, last].map((login) => tenancy.logins.poll(login?.deviceCode ?? ''));
+  expect(polled).toEqual(['pending', 'approved', 'failed', 'pending']);
+  expect(db.get('SELECT count(*) AS count FROM logins')).toEqual({ count: 52 });
+});
+
+test('logins from any number of addresses are bounded, and a new one is always let in', () => {
+  const { tenancy, db } = open();
+  const addresses = Array.from({ length: 1010 }, (_, index) => `10.0.${index >> 8}.${index & 255}`);
+  const last = addresses.map((address) => tenancy.logins.start(address)).at(-1);
+  expect(tenancy.logins.poll(last?.deviceCode ?? '')).toBe('pending');
+  expect(db.get('SELECT count(*) AS count FROM logins')).toEqual({ count: 1000 });
 });
 
 test('the audit record is the workspace’s own, newest first, in pages', () => {

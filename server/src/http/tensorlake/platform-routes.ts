@@ -11,13 +11,14 @@ export function platformRoutes({ tenancy }: { tenancy: Tenancy }): Binding[] {
       organizationId: caller.account.id,
       projectId: caller.workspace.id,
     })),
-    bind(routes.startLogin, () => {
-      const { deviceCode, userCode, expiresInSecs } = tenancy.logins.start();
+    bind(routes.startLogin, (_input, { address }) => {
+      const { deviceCode, userCode, expiresInSecs } = tenancy.logins.start(address);
       return { device_code: deviceCode, user_code: userCode, expires_in: expiresInSecs };
     }),
     bind(routes.pollLogin, ({ query }) => ({ status: tenancy.logins.poll(query.device_code) })),
-    bind(routes.exchangeLogin, ({ body }) => {
+    bind(routes.exchangeLogin, ({ body }, context) => {
       const login = tenancy.logins.exchange(body.device_code);
+      context.actor({ workspace: { id: login.workspaceId }, member: { id: login.memberId }, keyId: login.keyId });
       return { access_token: login.token, organization_id: login.accountId, project_id: login.workspaceId };
     }),
   ];
