@@ -238,6 +238,33 @@ describe('audit', () => {
     }
   });
 
+  test('a refusal by role, the exchange of a login, and an ending by the server are on record', async () => {
+    const { value, key } = await makeKey({ name: 'viewer', role: 'viewer' });
+    await call(withKey(value), '/sandboxes', { body: {} });
+    const login = await ask<{ device_code: string; user_code: string }>(
+      { url: server().url },
+      '/platform/cli/login/start',
+      { method: 'POST' },
+    );
+    await call(server(), `/v1/logins/${login.user_code}/approve`, { method: 'POST' });
+    await call({ url: server().url }, '/platform/cli/login/exchange', { body: login });
+    const id = await createSandbox(server(), { timeout_secs: 1 });
+    await expect
+      .poll(entries, { timeout: 20_000 })
+      .toContainEqual(expect.objectContaining({ action: 'sandbox.timeout', target: id, result: 'ok' }));
+    const recorded = await entries();
+    expect(recorded).toContainEqual(
+      expect.objectContaining({ action: 'createSandbox', keyId: key.id, result: 'forbidden' }),
+    );
+    expect(recorded).toContainEqual(
+      expect.objectContaining({
+        action: 'exchangeLogin',
+        result: 'ok',
+        memberId: expect.stringMatching(/^user_/),
+      }),
+    );
+  });
+
   test('no key ever stands in the record or in the log', async () => {
     const { value } = await makeKey({ name: 'secret' });
     await call(withKey(value), '/sandboxes/none', { method: 'DELETE' });

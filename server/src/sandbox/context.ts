@@ -38,4 +38,6 @@ export interface SandboxContext {
   onCut: (record: SandboxRecord) => void;
   /** Ends a sandbox whose runtime has ended by itself. */
   onAgentLost: (record: SandboxRecord) => void;
+  /** Told why a sandbox has ended that nobody asked to end. */
+  onEnded?: (record: SandboxRecord, reason: string) => void;
 }

@@ -19,7 +19,7 @@ export function writeEnd(
   state: 'terminated' | 'failed',
   ending: Ending,
 ): void {
-  context.transaction(() => {
+  const wasWritten = context.transaction(() => {
     const written = context.store.change(record, during, {
       state,
       operation: null,
@@ -29,5 +29,10 @@ export function writeEnd(
       ...(ending.error !== undefined && { error: ending.error }),
     });
     if (written) context.images.dropReferences(imageHolder(record));
+    return written;
   });
+  if (wasWritten && !askedFor.has(ending.reason)) context.onEnded?.(record, ending.reason);
 }
+
+/** `terminated` is what an earlier process was asked for and did not finish. */
+const askedFor: ReadonlySet<string> = new Set(['terminated_by_user', 'terminated']);
