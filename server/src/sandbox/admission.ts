@@ -7,6 +7,8 @@ export interface AdmissionSettings {
   maxCpus: number;
   maxMemoryMb: number;
   maxDiskMb: number;
+  /** How many sandboxes of one workspace may live at once, those that wait for their start included. */
+  maxLivingPerWorkspace: number;
   /** Creates are refused while the host has less than this available. */
   reservedMemoryMb: number;
   reservedDiskMb: number;
@@ -16,6 +18,7 @@ export const defaultAdmission: AdmissionSettings = {
   maxCpus: 64,
   maxMemoryMb: 256 * 1024,
   maxDiskMb: 1024 * 1024,
+  maxLivingPerWorkspace: 1000,
   reservedMemoryMb: 512,
   reservedDiskMb: 1024,
 };
@@ -44,6 +47,16 @@ function checkRange(field: string, value: number, min: number, max: number): voi
   }
   if (value > max)
     throw new ApiError('limit_exceeded', `resources.${field} is ${value}; this server allows ${max}`);
+}
+
+/** Keeps one workspace from taking the places of all others. */
+export function checkQuota(living: number, { maxLivingPerWorkspace }: AdmissionSettings): void {
+  if (living < maxLivingPerWorkspace) return;
+  throw new ApiError(
+    'quota_exceeded',
+    `the workspace has ${living} living sandboxes; this server allows ${maxLivingPerWorkspace}`,
+    { hint: 'Terminate sandboxes that you no longer use.' },
+  );
 }
 
 /**

@@ -4,7 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openSandboxes, opened, request, terminate } from '../../../test/fixtures/open-sandboxes.ts';
 import { tempDir } from '../../../test/fixtures/temp-dir.ts';
+import { createLog } from '../lib/log.ts';
 import type { RuntimeDriver } from '../runtime/driver.ts';
+import { defaultAdmission } from './admission.ts';
 
 const refuse = () => Promise.reject(new Error('the host is stuck'));
 
@@ -21,6 +23,40 @@ test('a create that is refused as too busy leaves no record', async () => {
   const results = await Promise.allSettled(creates);
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
   expect(sandboxes.list(workspaceId).map(({ name }) => name)).not.toContain('c');
+});
+
+test('a workspace has as many living sandboxes as its quota allows', async () => {
+  const admission = {
+    ...defaultAdmission,
+    reservedMemoryMb: 0,
+    reservedDiskMb: 0,
+    maxLivingPerWorkspace: 1,
+  };
+  const { sandboxes, workspaceId } = await opened((real) => real, { admission });
+  const { record } = await sandboxes.create(workspaceId, request, 10_000);
+  await expect(sandboxes.create(workspaceId, request, 10_000)).rejects.toMatchObject({
+    code: 'quota_exceeded',
+    status: 429,
+  });
+  await terminate({ sandboxes, workspaceId }, record.id);
+  expect((await sandboxes.create(workspaceId, request, 10_000)).kind).toBe('running');
+});
+
+test('a create that fails after its caller has gone says why in the log', async () => {
+  const lines: string[] = [];
+  const log = createLog('error', { write: (line) => void lines.push(line) });
+  const { sandboxes, workspaceId } = await opened(
+    (real) => ({
+      ...real,
+      start: async () => {
+        await sleep(100);
+        throw new Error('the disk is made of cheese');
+      },
+    }),
+    { log },
+  );
+  expect((await sandboxes.create(workspaceId, request, 10)).kind).toBe('timeout');
+  await expect.poll(() => lines.join()).toContain('the disk is made of cheese');
 });
 
 test('a create whose image cannot be mounted fails and lets go of its name', async () => {

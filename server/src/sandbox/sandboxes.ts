@@ -5,7 +5,7 @@ import { createSemaphore } from '../lib/semaphore.ts';
 import type { ResourceLimits, SlotStats } from '../runtime/driver.ts';
 import type { ListPage, SandboxRecord } from '../store/sandbox-store.ts';
 import { createActivity } from './activity.ts';
-import { checkHost, checkLimits } from './admission.ts';
+import { checkHost, checkLimits, checkQuota } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
 import type { SandboxContext } from './context.ts';
 import { carryOutCreate } from './create.ts';
@@ -110,6 +110,7 @@ export function createSandboxes(options: SandboxesOptions) {
     if (request.name !== undefined) checkName(request.name);
     const limits = checkLimits(request.limits, options.admission);
     const image = options.images.resolve(workspaceId, request.image ?? defaultImage);
+    checkQuota(store.countLiving(workspaceId), options.admission);
     checkHost(options.dataDir, options.admission);
     const record: SandboxRecord = {
       id: newSandboxId(),

@@ -125,6 +125,11 @@ export function createSandboxStore(db: Db) {
         before,
         limit,
       ),
+    countLiving: (workspaceId: string): number =>
+      db.get<{ count: number }>(
+        `SELECT count(*) AS count FROM sandboxes WHERE workspace_id = ? AND state NOT IN ('terminated', 'failed')`,
+        workspaceId,
+      )?.count ?? 0,
     countLive: () =>
       db.all<{ state: string; count: number }>(
         `SELECT state, count(*) AS count FROM sandboxes WHERE state NOT IN ('terminated', 'failed') GROUP BY state`,
