@@ -24,12 +24,23 @@ export async function createLink(
   await runIpBatch(['-n', names.netns(slotId)], sandboxCommands(addresses), signal);
 }
 
+/**
+ * Root of a native sandbox is not root of the network namespace, so low ports and ping are opened to all in it. On a host
+ * without IPv6 the first two are absent (`-e`), and so is the need.
+ */
+const NAMESPACE_SETTINGS = [
+  'net.ipv6.conf.all.disable_ipv6=1',
+  'net.ipv6.conf.default.disable_ipv6=1',
+  'net.ipv4.ip_unprivileged_port_start=0',
+  '"net.ipv4.ping_group_range=0 2147483647"',
+] as const;
+
 /** `addrgenmode none` keeps the host's end from ever having a link-local address, also before IPv6 is switched off. */
 function hostCommands(names: NetworkNames, slotId: string, addresses: SlotAddresses): string[] {
   const [veth, netns] = [names.veth(slotId), names.netns(slotId)];
   return [
     `netns add ${netns}`,
-    `netns exec ${netns} sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1`,
+    `netns exec ${netns} sysctl -eqw ${NAMESPACE_SETTINGS.join(' ')}`,
     `link add ${veth} mtu ${MTU} type veth peer name eth0 mtu ${MTU} netns ${netns}`,
     `link set ${veth} addrgenmode none`,
     `address add ${addresses.gateway}/30 dev ${veth}`,
