@@ -93,6 +93,63 @@ afterAll(async () => {
 
 afterEach(stopResidents);
 
+/** Runs a script of Node in the namespace, and answers what it printed. */
+async function runIn(netns: string, script: string): Promise<string> {
+  const argv = ['nsenter', `--net=${netns}`, process.execPath, '-e', script];
+  return (await run(argv, { timeoutMs: 20_000 })).stdout.trim();
+}
+
+describe('shares of the host', () => {
+  test('a sandbox cannot fill the table of connections', async () => {
+    const { netns } = await attach();
+    const counted = async () => Number(await readFile('/proc/sys/net/netfilter/nf_conntrack_count', 'utf8'));
+    const before = await counted();
+    await runIn(
+      netns,
+      `const s = require('dgram').createSocket('udp4'); let sent = 0;
+       for (let port = 10000; port < 16000; port++)
+         s.send('x', port, '${outside.address}', () => ++sent === 6000 && s.close());`,
+    );
+    const opened = (await counted()) - before;
+    expect(opened).toBeGreaterThan(3_000);
+    expect(opened).toBeLessThan(4_096 + 500);
+    expect(await probe(netns, { kind: 'tcp', host: outside.address, port: outside.port })).toBe('timeout');
+    const other = await attach();
+    expect(await probe(other.netns, { kind: 'tcp', host: outside.address, port: outside.port })).toContain(
+      'reached',
+    );
+  });
+
+  test('a sandbox cannot flood the resolver', async () => {
+    const { netns } = await attach();
+    const answered = await runIn(
+      netns,
+      `const s = require('dgram').createSocket('udp4'); let got = 0; s.on('message', () => got++);
+       const q = Buffer.from('000701000001000000000000016100001c0001', 'hex');
+       for (let i = 0; i < 3000; i++) s.send(q, 53, '${network.resolverAddress}');
+       setTimeout(() => { console.log(got); s.close(); }, 1000);`,
+    );
+    expect(Number(answered)).toBeGreaterThan(100);
+    expect(Number(answered)).toBeLessThan(1_200);
+  });
+
+  test('low ports and ping are open to all users of a sandbox', async () => {
+    const { netns } = await attach();
+    const sysctl = '/proc/sys/net/ipv4';
+    const { stdout } = await run(
+      [
+        'nsenter',
+        `--net=${netns}`,
+        'cat',
+        `${sysctl}/ip_unprivileged_port_start`,
+        `${sysctl}/ping_group_range`,
+      ],
+      { timeoutMs: 5_000 },
+    );
+    expect(stdout.split(/\s+/).filter(Boolean)).toEqual(['0', '0', '2147483647']);
+  });
+});
+
 describe('outwards', () => {
   test('a sandbox reaches other hosts under the address of this one', async () => {
     const { netns } = await attach();

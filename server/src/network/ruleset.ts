@@ -17,6 +17,9 @@ export interface RulesetOptions {
 /** Never forwarded to: "this network", loopback, link-local (cloud metadata), multicast, reserved and broadcast. */
 export const DENIED_RANGES = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '240.0.0.0/4'];
 
+/** The table of connections is the host's, shared by all: one sandbox must not be able to fill it. */
+const MAX_CONNECTIONS = 4096;
+
 /**
  * The whole table in one transaction: the old one goes and the new one comes with all its elements, so there is no
  * moment without rules. Conntrack entries are not part of a table, so established connections go on.
@@ -31,6 +34,10 @@ ${renderTableRemoval(names.table)}
 table inet ${names.table} {
   set legal { type ifname . ipv4_addr; }
   set egress { type ifname; }
+  # Their elements go by themselves, so that a sandbox costs nothing here once it is gone.
+  set asks { type ipv4_addr; flags dynamic; timeout 1m; size 16384; }
+  set dials { type ipv4_addr; flags dynamic; timeout 1m; size 16384; }
+  set connections { type ipv4_addr; flags dynamic; size 16384; }
   set denied { type ipv4_addr; flags interval; elements = { ${DENIED_RANGES.join(', ')} } }
 
   # Before conntrack: a sandbox sends IPv4 from its own address, and nobody else speaks as or to this range.
@@ -50,7 +57,14 @@ table inet ${names.table} {
   # Before destination NAT: a port that the host publishes from elsewhere (containers) is a service of the host too.
   chain before_nat {
     type filter hook prerouting priority mangle; policy accept;
+    iifname ${own} ct state new add @connections { ip saddr ct count over ${MAX_CONNECTIONS} } drop
+    iifname ${own} ip daddr ${resolver} jump resolver_rate
     iifname ${own} fib daddr type local jump to_host
+  }
+  # The resolver is part of the server, which has other work as well.
+  chain resolver_rate {
+    udp dport 53 update @asks { ip saddr limit rate over 200/second burst 400 packets } drop
+    tcp dport 53 ct state new update @dials { ip saddr limit rate over 20/second burst 40 packets } drop
   }
   chain input {
     type filter hook input priority filter; policy accept;
