@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log"
@@ -29,30 +28,22 @@ func (a *agent) bound(options *process.Options) {
 		options.Fork, options.Gate = group.Fork, group
 		a.reaper.OnOrphan = group.OrphanCollected
 	}
-	options.OnStarted = childSettings(ownOomScore() != 0, err != nil, a.config.MaxProcesses)
+	options.OnStarted = childSettings(err != nil, a.config.MaxProcesses)
 }
 
-// childSettings gives a new process back what the agent has for itself alone: its protection from the
-// kernel's OOM killer. Without a cgroup, users but root get a limit of their own.
-func childSettings(resetOomScore, limitUsers bool, maxProcesses int64) func(int, uint32) {
+// childOomScore makes the kernel's OOM killer prefer what runs in the sandbox to its agent. Raising it needs no
+// privilege, and whoever lowers it again comes no lower than the agent itself.
+const childOomScore = "500"
+
+// childSettings makes a new process the OOM killer's choice before the agent. Without a cgroup, users but root get a limit of their own.
+func childSettings(limitUsers bool, maxProcesses int64) func(int, uint32) {
 	return func(pid int, uid uint32) {
-		if resetOomScore {
-			_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte("0"), 0)
-		}
+		_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(childOomScore), 0)
 		if limitUsers && uid != 0 && maxProcesses > 0 {
 			limit := unix.Rlimit{Cur: uint64(maxProcesses), Max: uint64(maxProcesses)}
 			_ = unix.Prlimit(pid, unix.RLIMIT_NPROC, &limit, nil)
 		}
 	}
-}
-
-func ownOomScore() int {
-	data, err := os.ReadFile("/proc/self/oom_score_adj")
-	if err != nil {
-		return 0
-	}
-	score, _ := strconv.Atoi(string(bytes.TrimSpace(data)))
-	return score
 }
 
 // guardMemory starts what the driver asked for; it ends with ctx.

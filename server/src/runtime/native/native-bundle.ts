@@ -47,8 +47,11 @@ export interface NativeBundle {
   args?: readonly string[];
 }
 
-/** The kernel's killer takes the agent last: without it the sandbox is gone. */
-const AGENT_OOM_SCORE = -999;
+/**
+ * Never negative: the sandbox could keep what it inherits, and the host's killer would take everybody else first. The
+ * agent gives its children a higher one, so it goes last among its own.
+ */
+const AGENT_OOM_SCORE = 0;
 const OPEN_FILES = 1_048_576;
 /** Where `atoll-idmap` puts things, visible to the runtime alone. */
 const STAGE = '/mnt';
