@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -199,6 +199,34 @@ describe.each(kinds.filter(({ needsRoot }) => isRoot || !needsRoot))(
         expect(output).toContain('No space left on device');
         expect(await agent.isHealthy()).toBe(true);
       });
+
+      test.runIf(kind === 'native')(
+        'a rootfs that the runtime refuses fails at once and says why',
+        async () => {
+          const layer = await tempDir();
+          await chmod(layer, 0o755);
+          await symlink('/etc', join(layer, 'proc'));
+          const slot = await stand.newSlot();
+          await stand.driver.prepare(slot, never);
+          const startedAt = performance.now();
+          const error: unknown = await stand
+            .start(slot, { layers: [layer] })
+            .catch((cause: unknown) => cause);
+          expect(performance.now() - startedAt).toBeLessThan(5_000);
+          expect(String(error instanceof Error && error.cause)).toContain('`/proc` is invalid');
+          await stand.driver.remove(slot.id);
+          expect(await stand.census()).toEqual([]);
+        },
+      );
+
+      test.runIf(kind === 'native')(
+        'the kernel takes a child before the agent, which has no privilege',
+        async () => {
+          const { agent } = await stand.newSandbox();
+          const { output } = await agent.sh('cat /proc/1/oom_score_adj /proc/self/oom_score_adj');
+          expect(output.split('\n').slice(0, 2)).toEqual(['0', '500']);
+        },
+      );
 
       test.runIf(kind === 'native')('a device node of a layer opens no device', async () => {
         const layer = await tempDir();

@@ -20,7 +20,7 @@ export interface CgroupStats {
 
 /** The control groups of one server: one group per slot, all below one parent that carries the instance id. */
 export interface Cgroups {
-  /** Makes the group with these limits; an existing one gets the limits. */
+  /** Makes the group with these limits; an existing one gets the limits. Also for `a/b`, once `a` is there. */
   create(name: string, limits: CgroupLimits): Promise<void>;
   limit(name: string, limits: CgroupLimits): Promise<void>;
   /** The files that a process writes its id (or `0`) to in order to join the group. */
@@ -29,10 +29,12 @@ export interface Cgroups {
   /** Processes of the group and the groups below it; none if it is absent. */
   pids(name: string): Promise<number[]>;
   stats(name: string): Promise<CgroupStats | undefined>;
+  /** How many processes of the group, or of one below, the kernel has killed for want of memory. */
+  oomKills(name: string): Promise<number>;
   /** Stops every process of the group where it is; resolves when all stand still. */
   freeze(name: string): Promise<void>;
   thaw(name: string): Promise<void>;
-  /** Kills everything in the group, frozen or not; resolves when nothing is left in it. */
+  /** Kills everything in the group and below, frozen or not; resolves when nothing is left in it. */
   kill(name: string): Promise<void>;
   /** Kills what is left and removes the group. Idempotent. */
   remove(name: string): Promise<void>;
@@ -76,7 +78,7 @@ export function createCgroups({ layout, instanceId, base = '' }: CgroupsOptions)
       const alive = await pids(name);
       if (alive.length === 0) return;
       for (const pid of alive) killPid(pid);
-      await files.thaw(join(parent, name));
+      for (const group of await groupsFrom(mainDirOf(name))) await files.thaw(join(parent, name, group));
       if (Date.now() > deadline) throw new Error(`processes ${alive.join(', ')} of ${name} do not end`);
       await sleep(KILL_PAUSE_MS[Math.min(round, KILL_PAUSE_MS.length - 1)]);
     }
@@ -99,6 +101,7 @@ export function createCgroups({ layout, instanceId, base = '' }: CgroupsOptions)
       const usage = await files.usage(join(parent, name)).catch(ignoreAbsent);
       return usage && { ...usage, processCount: (await pids(name)).length };
     },
+    oomKills: (name) => files.oomKills(join(parent, name)),
     freeze: (name) => freeze(files, join(parent, name)),
     thaw: (name) => files.thaw(join(parent, name)),
     kill,
@@ -131,6 +134,7 @@ interface CgroupFiles {
   makeUsable(group: string): Promise<void>;
   limit(group: string, limits: CgroupLimits): Promise<void>;
   usage(group: string): Promise<Usage>;
+  oomKills(group: string): Promise<number>;
   /** Asks for the freeze and answers whether all stand still. */
   freeze(group: string): Promise<boolean>;
   thaw(group: string): Promise<void>;
@@ -165,6 +169,10 @@ function v2Files(root: string): CgroupFiles {
         cpuUsageMs: (cpu.get('usage_usec') ?? 0) / 1000,
         memoryBytes: Math.max(0, current - (memory.get('inactive_file') ?? 0)),
       };
+    },
+    oomKills: async (group) => {
+      const events = await read(join(root, group), 'memory.events').catch(ignoreAbsent);
+      return parseFlat(events ?? '').get('oom_kill') ?? 0;
     },
     freeze: async (group) => {
       await write(join(root, group), 'cgroup.freeze', '1');
@@ -216,6 +224,16 @@ function v1Files(mounts: ReadonlyMap<string, string>): CgroupFiles {
         memoryBytes: Math.max(0, current - (memory.get('total_inactive_file') ?? 0)),
       };
     },
+    oomKills: async (group) => {
+      // v1 counts in the group of the process only, not in those above.
+      const dir = join(mountOf('memory'), group);
+      const groups = await groupsFrom(dir);
+      const counts = groups.map(async (name) => {
+        const control = await read(join(dir, name), 'memory.oom_control').catch(ignoreAbsent);
+        return parseFlat(control ?? '').get('oom_kill') ?? 0;
+      });
+      return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+    },
     freeze: async (group) => {
       const dir = join(mountOf('freezer'), group);
       await write(dir, 'freezer.state', 'FROZEN');
@@ -260,6 +278,17 @@ async function listPids(dir: string): Promise<number[]> {
   const below = await Promise.all((await listGroups(dir)).map((name) => listPids(join(dir, name))));
   // 0 stands for a process of another PID namespace, which is not ours to signal.
   return [...own, ...below.flat()].filter((pid) => pid > 0);
+}
+
+/** The group itself, as the empty name, and all below it. A runtime that fails may leave one of them frozen. */
+async function groupsFrom(dir: string): Promise<string[]> {
+  const below = await Promise.all(
+    (await listGroups(dir)).map(async (name) => {
+      const names = await groupsFrom(join(dir, name));
+      return names.map((rest) => join(name, rest));
+    }),
+  );
+  return ['', ...below.flat()];
 }
 
 async function listGroups(dir: string): Promise<string[]> {

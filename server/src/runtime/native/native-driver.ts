@@ -35,6 +35,16 @@ export interface NativeDriverOptions {
 const START_TIMEOUT_MS = 30_000;
 const MB = 1024 * 1024;
 const MIN_PIDS = 128;
+/** What the runtime takes while it starts a sandbox, on top of the sandbox's own. */
+const LAUNCH_MB = 32;
+const LAUNCH_PIDS = 32;
+
+/**
+ * A runtime that fails freezes or kills the container's group, so it must not be in it, or it could never say why. And
+ * only a group without processes of its own may have limited groups below it on cgroup v2.
+ */
+const boxGroup = (slotId: string): string => `${slotId}/box`;
+const launchGroup = (slotId: string): string => `${slotId}/launch`;
 
 interface Context {
   options: NativeDriverOptions;
@@ -100,11 +110,15 @@ async function prepare(context: Context, slot: Slot, signal: AbortSignal): Promi
   const { cpus, memoryMb, diskMb } = slot.limits;
   // The folder first: whatever is made after it is found by its name.
   await mkdir(paths.bundle, { recursive: true, mode: 0o700 });
-  await context.options.cgroups.create(slot.id, {
+  const { cgroups } = context.options;
+  const maxPids = Math.max(MIN_PIDS, memoryMb);
+  await cgroups.create(slot.id, {
     cpus,
-    memoryBytes: memoryMb * MB,
-    maxPids: Math.max(MIN_PIDS, memoryMb),
+    memoryBytes: (memoryMb + LAUNCH_MB) * MB,
+    maxPids: maxPids + LAUNCH_PIDS,
   });
+  await cgroups.create(boxGroup(slot.id), { cpus, memoryBytes: memoryMb * MB, maxPids });
+  await cgroups.create(launchGroup(slot.id), {});
   await createDisk(paths, diskMb, signal);
 }
 
@@ -121,7 +135,7 @@ async function start(
     spec,
     ids: runtime.hasUserNamespaces ? idRangeOf(slot) : undefined,
     hide: runtime.hide,
-    cgroupsPath: options.cgroups.specPath(slot.id),
+    cgroupsPath: options.cgroups.specPath(boxGroup(slot.id)),
     seccomp,
   });
   signal.throwIfAborted();
@@ -142,7 +156,7 @@ function launch(
   { plan, bundle }: NativeSlotPaths,
 ): ChildProcess {
   const command = ['--root', paths.stateRoot, 'run', '--detach', '--bundle', bundle, slotId];
-  const joinFiles = options.cgroups.joinFiles(slotId);
+  const joinFiles = options.cgroups.joinFiles(launchGroup(slotId));
   return launchInCgroup(joinFiles, [options.idmapBinary, plan, runtime.command, ...command]);
 }
 
