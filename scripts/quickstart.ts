@@ -22,14 +22,17 @@ async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
 /** Starts the server as a user would, and waits for the log line that says it listens. */
 async function startServer(dataDir: string): Promise<{ server: ChildProcess; url: string }> {
   const args = ['server', '--listen', '127.0.0.1:0', '--data-dir', dataDir];
-  const server = spawn(join(root, 'bin', 'atoll'), args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const server = spawn(join(root, 'bin', 'atoll'), args, { stdio: ['ignore', 'pipe', 'pipe'] });
   await new Promise<void>((resolve, reject) => {
     let output = '';
-    server.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      if (output.includes('"listening"')) resolve();
-    });
-    server.once('exit', () => reject(new Error(`the server did not start:\n${output}`)));
+    for (const stream of [server.stdout, server.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (output.includes('"listening"')) resolve();
+      });
+    }
+    // Not `exit`: what it said last may still be on its way.
+    server.once('close', () => reject(new Error(`the server did not start:\n${output}`)));
   });
   return { server, url: readServerUrl(dataDir) };
 }
