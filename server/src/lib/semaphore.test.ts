@@ -22,6 +22,29 @@ test('no more than the limit run at once, in order of arrival', async () => {
   expect(order).toEqual([0, 1, 2, 3, 4]);
 });
 
+test('owners take turns', async () => {
+  const semaphore = createSemaphore(1, 10, full);
+  const order: string[] = [];
+  const work = (owner: string) => semaphore.run(never, async () => void order.push(owner), owner);
+  await Promise.all(['a', 'a', 'a', 'a', 'b', 'b', 'c'].map(work));
+  expect(order).toEqual(['a', 'a', 'b', 'c', 'a', 'b', 'a']);
+});
+
+test('an owner whose work gave up has no turn', async () => {
+  const semaphore = createSemaphore(1, 10, full);
+  const gate = Promise.withResolvers<void>();
+  const first = semaphore.run(never, () => gate.promise, 'a');
+  const impatient = new AbortController();
+  const gone = semaphore.run(impatient.signal, async () => {}, 'b');
+  const last = semaphore.run(never, async () => 'last', 'c');
+  impatient.abort(new Error('gone'));
+  await expect(gone).rejects.toThrow('gone');
+  expect(semaphore.waiting).toBe(1);
+  gate.resolve();
+  await first;
+  expect(await last).toBe('last');
+});
+
 test('what exceeds the waiting room is refused', async () => {
   const semaphore = createSemaphore(1, 1, full);
   const gate = Promise.withResolvers<void>();

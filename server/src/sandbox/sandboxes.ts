@@ -151,8 +151,10 @@ export function createSandboxes(options: SandboxesOptions) {
       });
       const start = context.flights.begin(record.id, 'create', (signal) =>
         carryOutCreate(context, record, () =>
-          starts.run(AbortSignal.any([signal, closing.signal]), () =>
-            options.pool.rush(() => startSandbox(context, record, image, signal)),
+          starts.run(
+            AbortSignal.any([signal, closing.signal]),
+            () => options.pool.rush(() => startSandbox(context, record, image, signal)),
+            workspaceId,
           ),
         ),
       );
