@@ -42,11 +42,14 @@ function refuseUnsupported(body: CreateSandboxBody): void {
 }
 
 /** An update may repeat what holds anyway. */
-export function requireSupportedUpdate(body: UpdateSandboxBody): void {
+export function requireSupportedUpdate(body: UpdateSandboxBody, record: { internet: boolean }): void {
+  const internet = body.network?.allow_internet_access ?? record.internet;
   refuseGiven({
     exposed_ports: body.exposed_ports,
     allow_unauthenticated_access: body.allow_unauthenticated_access,
-    network: body.network,
+    'network.allow_internet_access': internet !== record.internet,
+    'network.allow_out': body.network?.allow_out,
+    'network.deny_out': body.network?.deny_out,
   });
 }
 

@@ -51,8 +51,8 @@ export function sandboxRoutes({ sandboxes }: { sandboxes: Sandboxes }): Binding[
       show(sandboxes.get(context.caller.workspace.id, params.id), context),
     ),
     bind(routes.updateSandbox, ({ params, body }, context) => {
-      requireSupportedUpdate(body);
       const record = named(params.id, context);
+      requireSupportedUpdate(body, record);
       const { id } = context.caller.workspace;
       return show(body.name === undefined ? record : sandboxes.rename(id, record.id, body.name), context);
     }),
