@@ -16,6 +16,8 @@ export interface HttpServerOptions extends ControlOptions {
   readAddress: (request: IncomingMessage) => Address;
   gateway: Gateway;
   registry: OciDispatcher;
+  /** Whether a reverse proxy stands before this server. */
+  trustProxy?: boolean;
 }
 
 export interface HttpServer {
@@ -53,7 +55,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       if (address.kind === 'sandbox')
         return void options.gateway.handle(request, response, address.identifier);
       if (isOciUrl(request.url)) return void options.registry(request, response);
-      limitBody(request);
+      limitBody(request, response);
       control?.(request, response);
     },
   );
@@ -66,7 +68,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   server.setTimeout(IDLE_TIMEOUT_MS);
   // Bytes are what is limited: a limit on their number would silently leave out the last ones, a length among them.
   server.maxHeadersCount = 0;
-  const app = createKernel(server, (handler) => {
+  const app = createKernel(server, options.trustProxy === true, (handler) => {
     control = handler;
   });
   mountControl(app, options);
@@ -77,8 +79,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   };
 }
 
-function createKernel(server: Server, onHandler: (handler: RequestListener) => void): FastifyInstance {
+function createKernel(
+  server: Server,
+  trustProxy: boolean,
+  onHandler: (handler: RequestListener) => void,
+): FastifyInstance {
   return fastify({
+    // The one proxy before this server says who called it; what stands before that in the header is anybody's word.
+    trustProxy: trustProxy && ((_address, hop) => hop === 0),
     serverFactory: (handler) => {
       onHandler(handler as (request: IncomingMessage, response: ServerResponse) => void); // its own HTTP/1 types
       return server;
@@ -91,9 +99,13 @@ function createKernel(server: Server, onHandler: (handler: RequestListener) => v
   });
 }
 
-function limitBody(request: IncomingMessage): void {
+function limitBody(request: IncomingMessage, response: ServerResponse): void {
   const timer = setTimeout(() => {
-    if (!request.complete) request.destroy();
+    if (request.complete) return;
+    if (response.headersSent) return void request.destroy();
+    // Should the rest come after all, it must not become a request that was answered already.
+    request.removeAllListeners('data').removeAllListeners('end').resume();
+    refuse(request.socket, lateBody);
   }, CONTROL_BODY_TIMEOUT_MS).unref();
   request.once('close', () => clearTimeout(timer));
 }
@@ -101,6 +113,26 @@ function limitBody(request: IncomingMessage): void {
 /** How long a refused client may go on sending before its connection is cut. */
 const REFUSED_LINGER_MS = 5_000;
 const refused = new WeakSet<Socket>();
+
+interface Refusal {
+  status: string;
+  code: string;
+  message: string;
+}
+
+const largeHeaders = {
+  status: '431 Request Header Fields Too Large',
+  code: 'headers_too_large',
+  message: `headers are limited to ${MAX_HEADER_BYTES} bytes`,
+};
+const late = { status: '408 Request Timeout', code: 'invalid_request' };
+const lateHeaders = { ...late, message: 'the headers did not arrive in time' };
+const lateBody = { ...late, message: 'the body did not arrive in time' };
+const notHttp = {
+  status: '400 Bad Request',
+  code: 'invalid_request',
+  message: 'this is not a valid HTTP request',
+};
 
 /**
  * What is not HTTP, or has too many headers, gets one line in the same words as every other error. What the client
@@ -110,16 +142,12 @@ const refused = new WeakSet<Socket>();
 function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
   if (refused.has(socket) && error.code !== 'ECONNRESET') return;
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
-  const [status, code, message] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? [
-          '431 Request Header Fields Too Large',
-          'headers_too_large',
-          `headers are limited to ${MAX_HEADER_BYTES} bytes`,
-        ]
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ['408 Request Timeout', 'invalid_request', 'the headers did not arrive in time']
-        : ['400 Bad Request', 'invalid_request', 'this is not a valid HTTP request'];
+  if (error.code === 'HPE_HEADER_OVERFLOW') return refuse(socket, largeHeaders);
+  refuse(socket, error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? lateHeaders : notHttp);
+}
+
+/** Answers in the place of the kernel, which knows nothing of this connection or still waits for it. */
+function refuse(socket: Socket, { status, code, message }: Refusal): void {
   const body = JSON.stringify({ error: message, code, message });
   const head = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`;
   refused.add(socket);
@@ -139,8 +167,9 @@ function listen(server: Server, host: string, port: number): Promise<number> {
 }
 
 /**
- * The connections that carry no request, WebSockets among them: those do not end by themselves. Node's own `closeIdleConnections` leaves out those on which nothing was ever
- * sent, which clients open ahead of time and which would hold up a stop.
+ * The connections that carry no request, WebSockets among them: those do not end by themselves. Node's own
+ * `closeIdleConnections` leaves out those on which nothing was ever sent, which clients open ahead of time and which
+ * would hold up a stop.
  */
 function watchIdle(server: Server): ReadonlySet<Socket> {
   const idle = new Set<Socket>();

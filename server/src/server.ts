@@ -90,7 +90,7 @@ async function open(start: Start): Promise<string> {
   opened.defer(() => tenancy.audit.flush());
   ensureAdminKey({ config, dataDir, tenancy });
 
-  const parts = await openParts(start, dataDir, db);
+  const parts = await openParts(start, { dataDir, db, tenancy });
   signal.throwIfAborted();
   const http = await openHttp(start, { ...parts, tenancy });
   log.info(await parts.sandboxes.open(), 'reconciled');
@@ -103,7 +103,10 @@ async function open(start: Start): Promise<string> {
 }
 
 /** What runs sandboxes: the host, the images, and the sandboxes themselves. */
-async function openParts({ config, log, signal, opened }: Start, dataDir: DataDir, db: Db) {
+async function openParts(
+  { config, log, signal, opened }: Start,
+  { dataDir, db, tenancy }: { dataDir: DataDir; db: Db; tenancy: Tenancy },
+) {
   const runDir = join(config.runDir, dataDir.instanceId);
   const agents = await openAgentBinaries({ source: config.agentBinary, dataDir: dataDir.path });
   signal.throwIfAborted();
@@ -145,6 +148,13 @@ async function openParts({ config, log, signal, opened }: Start, dataDir: DataDi
     maxStarts: MAX_STARTS_AT_ONCE,
     maxWaiting: MAX_WAITING_STARTS,
     listEndedForMs: LIST_ENDED_FOR_MS,
+    onEnded: ({ id, workspaceId }, reason) =>
+      tenancy.audit.record({
+        action: `sandbox.${reason}`,
+        target: id,
+        result: 'ok',
+        caller: { workspace: { id: workspaceId } },
+      }),
   });
   opened.defer(() => sandboxes.close());
   return { images, sandboxes };
@@ -174,6 +184,7 @@ async function openHttp({ config, log, opened }: Start, { images, sandboxes, ten
     readAddress: createAddressReader(config),
     audit: tenancy.audit,
     gateway,
+    trustProxy: config.trustProxy,
     registry: createOciDispatcher({
       registry: images.registry,
       authenticator: tenancy.authenticator,

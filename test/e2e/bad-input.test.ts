@@ -162,16 +162,33 @@ describe('HTTP that is not well behaved', () => {
     ]);
   });
 
-  test('bodies that never end make nobody wait, and are cut', { timeout: 60_000 }, async () => {
+  test('bodies that never end make nobody wait, are told so, and are cut', { timeout: 60_000 }, async () => {
     const { hostname, port } = new URL(server().url);
     const sockets = Array.from({ length: 50 }, () => connect(Number(port), hostname));
     for (const socket of sockets) socket.write(`${requestHead('Content-Length: 1000')}{`);
-    const closed = Promise.all(sockets.map((socket) => once(socket.resume(), 'close')));
+    const answers = sockets.map(() => '');
+    sockets.forEach((socket, index) => socket.on('data', (chunk) => (answers[index] += String(chunk))));
+    const closed = Promise.all(sockets.map((socket) => once(socket, 'close')));
     const begun = Date.now();
     expect((await call(server(), '/sandboxes')).status).toBe(200);
     expect(Date.now() - begun).toBeLessThan(2_000);
     await closed;
     expect(Date.now() - begun).toBeLessThan(45_000);
+    expect(answers.map(statusesOf)).toEqual(sockets.map(() => [408]));
+    expect(answers[0]).toMatch(/^connection: close\r$/im);
+    expect(answers[0]).toContain('"the body did not arrive in time"');
+  });
+
+  test('a body that comes after its refusal makes nothing', { timeout: 60_000 }, async () => {
+    const { hostname, port } = new URL(server().url);
+    const before = await count();
+    const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    socket.write(`${requestHead('Content-Length: 2')}{`);
+    const [answer] = await once(socket, 'data');
+    socket.end('}');
+    await once(socket.resume(), 'close');
+    expect(statusesOf(String(answer))).toEqual([408]);
+    expect(await count()).toBe(before);
   });
 });
 
