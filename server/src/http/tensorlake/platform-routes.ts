@@ -18,7 +18,11 @@ export function platformRoutes({ tenancy }: { tenancy: Tenancy }): Binding[] {
     bind(routes.pollLogin, ({ query }) => ({ status: tenancy.logins.poll(query.device_code) })),
     bind(routes.exchangeLogin, ({ body }, context) => {
       const login = tenancy.logins.exchange(body.device_code);
-      context.actor({ workspace: { id: login.workspaceId }, member: { id: login.memberId }, keyId: login.keyId });
+      context.actor({
+        workspace: { id: login.workspaceId },
+        member: { id: login.memberId },
+        keyId: login.keyId,
+      });
       return { access_token: login.token, organization_id: login.accountId, project_id: login.workspaceId };
     }),
   ];
