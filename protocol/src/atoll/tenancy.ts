@@ -211,7 +211,7 @@ export const revokeKey = defineRoute({
   access: 'viewer',
   params: z.object({ id: z.string() }),
   status: 204,
-  errors: ['not_found'],
+  errors: ['not_found', 'conflict'],
 });
 
 export const approveLogin = defineRoute({

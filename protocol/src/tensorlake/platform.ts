@@ -25,7 +25,7 @@ export const startLogin = defineRoute({
   access: 'public',
   response: z.object({ device_code: z.string(), user_code: z.string(), expires_in: z.number() }),
   status: 200,
-  errors: ['too_busy'],
+  errors: [],
 });
 
 export const pollLogin = defineRoute({
