@@ -30,7 +30,7 @@ CREATE TABLE memberships (
   PRIMARY KEY (workspace_id, member_id)
 ) STRICT, WITHOUT ROWID;
 
--- Only the SHA-256 of a key is kept: keys are 256 random bits, so a slow hash adds nothing.
+-- Only the SHA-256 of a key is kept: keys are 206 random bits, so a slow hash adds nothing.
 CREATE TABLE api_keys (
   id TEXT PRIMARY KEY,
   hash TEXT NOT NULL UNIQUE,

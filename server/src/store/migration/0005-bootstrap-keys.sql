@@ -4,5 +4,5 @@ UPDATE api_keys SET bootstrap = 1 WHERE rowid IN (
   SELECT min(k.rowid) FROM api_keys k JOIN members m ON m.id = k.member_id GROUP BY m.account_id
 );
 
--- Who began a login: nobody's logins that wait may push out those of others.
+-- Who began a login: logins that wait make room for those of the same address first.
 ALTER TABLE logins ADD COLUMN address TEXT;
