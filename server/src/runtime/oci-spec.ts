@@ -115,7 +115,7 @@ export function agentProcess(capabilities: readonly string[], oomScoreAdj: numbe
   };
 }
 
-/** Kernel file systems, each tmpfs with a size: what they hold is memory. */
+/** Kernel file systems, each tmpfs with a size, as what they hold is memory; gVisor honours that of /dev/shm alone. */
 export function kernelMounts(slot: Slot): OciMount[] {
   const shmMb = Math.max(MIN_SHM_MB, Math.floor(slot.limits.memoryMb / 4));
   return [

@@ -1,6 +1,6 @@
 import type { SandboxSpec, Slot } from '../driver.ts';
 import { agentMounts, agentProcess, defaultCapabilities, kernelMounts, OCI_VERSION } from '../oci-spec.ts';
-import type { OciNamespace, OciSpec } from '../oci-spec.ts';
+import type { OciMount, OciNamespace, OciSpec } from '../oci-spec.ts';
 import { podIdOf } from './slot-path.ts';
 
 /**
@@ -51,7 +51,7 @@ export function mainSpec(slot: Slot, spec: MainFiles): OciSpec {
     process: agentProcess(capabilities, 0),
     root: { path: spec.rootfs, readonly: false },
     mounts: [
-      ...kernelMounts(slot),
+      ...kernelMounts(slot).map(readOnlyDev),
       { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['rw'] },
       keepTmpOnDisk,
       ...agentMounts(spec),
@@ -63,6 +63,15 @@ export function mainSpec(slot: Slot, spec: MainFiles): OciSpec {
     },
     linux: { namespaces: isolated },
   };
+}
+
+/**
+ * runsc's file system for /dev ignores the size that it is given, and what it holds is memory. Devices in it work as
+ * before; root may mount it anew, as it may any tmpfs.
+ */
+function readOnlyDev(mount: OciMount): OciMount {
+  if (mount.destination !== '/dev') return mount;
+  return { ...mount, options: [...(mount.options ?? []), 'ro'] };
 }
 
 const isolated: readonly OciNamespace[] = [
