@@ -3,6 +3,8 @@ import { chmod, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createCgroups } from '@atoll/server/runtime/cgroup';
+import { readCgroupLayout } from '@atoll/server/runtime/cgroup-layout';
 import { tempDir } from '../fixtures/temp-dir.ts';
 import { openDriverStand } from './driver-stand.ts';
 import type { DriverKind, DriverStand } from './driver-stand.ts';
@@ -200,6 +202,19 @@ describe.each(kinds.filter(({ needsRoot }) => isRoot || !needsRoot))(
         expect(await agent.isHealthy()).toBe(true);
       });
 
+      test('/dev cannot be filled, and its devices work', async () => {
+        const { agent } = await stand.newSandbox();
+        const { output } = await agent.sh('dd if=/dev/zero of=/dev/big bs=1M count=700 2>&1');
+        expect(output).toMatch(/Read-only file system|No space left on device/);
+        const use =
+          'echo x > /dev/null; echo x > /dev/shm/x; head -c 3 /dev/zero | wc -c; echo | tee /dev/stderr';
+        const terminal = 'python3 -c "import os; print(os.ttyname(os.openpty()[1]))"';
+        const used = await agent.sh(`(${use}; ${terminal}) 2>&1`);
+        expect(used.output).toContain('/dev/pts/');
+        expect(used.output).not.toMatch(/denied|Read-only|No such/);
+        expect(await agent.isHealthy()).toBe(true);
+      });
+
       test.runIf(kind === 'native')(
         'a rootfs that the runtime refuses fails at once and says why',
         async () => {
@@ -253,6 +268,19 @@ describe.each(kinds.filter(({ needsRoot }) => isRoot || !needsRoot))(
         const { agent } = await stand.newSandbox();
         await agent.sh('kill -9 1');
         expect(await agent.isHealthy()).toBe(true);
+      });
+
+      test.runIf(kind === 'gvisor')('a sandbox that the host ends for want of memory says so', async () => {
+        const { slot, agent } = await stand.newSandbox({ memoryMb: 512 });
+        expect(await stand.driver.wasKilledForMemory(slot.id)).toBe(false);
+        const { instanceId } = stand.folders;
+        const cgroups = createCgroups({ layout: await readCgroupLayout(), instanceId });
+        const { memoryBytes } = await stand.driver.stats(slot.id);
+        await cgroups.limit(slot.id, { memoryBytes: memoryBytes + (64 << 20) });
+        // Nobody answers once the sandbox is gone.
+        void agent.sh('exec python3 -c "a = bytearray(300 << 20)"').catch(() => {});
+        await expect.poll(() => stand.driver.state(slot.id), { timeout: 10_000 }).toBe('stopped');
+        expect(await stand.driver.wasKilledForMemory(slot.id)).toBe(true);
       });
 
       test.runIf(kind === 'gvisor')('a sandbox whose process 1 is killed is stopped', async () => {

@@ -89,6 +89,11 @@ export interface RuntimeDriver {
   /** Lets a frozen slot go on. Idempotent. */
   thaw(slotId: string): Promise<void>;
   state(slotId: string): Promise<SlotState>;
+  /**
+   * Whether the host's kernel ended the slot's sandbox for want of memory. To be asked before `remove`. False also where
+   * the host cannot tell.
+   */
+  wasKilledForMemory(slotId: string): Promise<boolean>;
   /** Zeros for a slot that is absent. */
   stats(slotId: string): Promise<SlotStats>;
   /** Ids of all slots of which anything is left on the host. */

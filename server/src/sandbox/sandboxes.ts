@@ -10,6 +10,7 @@ import type { AdmissionSettings } from './admission.ts';
 import type { SandboxContext } from './context.ts';
 import { carryOutCreate } from './create.ts';
 import { imageHolder } from './ending.ts';
+import type { Ending } from './ending.ts';
 import { createFlights } from './flight.ts';
 import { isEnded } from './lifecycle.ts';
 import { checkName } from './name.ts';
@@ -62,6 +63,14 @@ export interface SandboxesOptions extends Omit<
 const CLOSE_GRACE_MS = 10_000;
 const ABORT_GRACE_MS = 5_000;
 
+/** What a sandbox ended of whose agent is gone; the runtime knows as long as its slot is there. */
+async function lostEnding({ driver }: SandboxContext, { slotId }: SandboxRecord): Promise<Ending> {
+  const isOutOfMemory = slotId !== undefined && (await driver.wasKilledForMemory(slotId).catch(() => false));
+  return isOutOfMemory
+    ? { reason: 'out_of_memory', error: 'the host ended the sandbox, which took more memory than it may' }
+    : { reason: 'agent_exited', error: 'the agent in the sandbox has ended' };
+}
+
 export type Sandboxes = ReturnType<typeof createSandboxes>;
 
 /** The sandboxes of this server: every dialect and the gateway go through here. */
@@ -76,8 +85,8 @@ export function createSandboxes(options: SandboxesOptions) {
     activity,
     onCut: (record) => cutListeners.forEach((listen) => listen(record)),
     onAgentLost: (record) => {
-      const ending = { reason: 'agent_exited', error: 'the agent in the sandbox has ended' };
-      terminateSandbox(context, record, ending).catch((err: unknown) =>
+      const ended = lostEnding(context, record).then((ending) => terminateSandbox(context, record, ending));
+      ended.catch((err: unknown) =>
         log.error({ sandboxId: record.id, err }, 'cannot free a sandbox whose agent was lost'),
       );
     },

@@ -46,6 +46,7 @@ export async function createFakeDriver({ runDir, log }: FakeDriverOptions): Prom
       for (const { pid } of await processesOf(dirOf(slotId))) send(pid, 'SIGCONT');
     },
     state: (slotId) => stateOf(dirOf(slotId)),
+    wasKilledForMemory: () => Promise.resolve(false),
     stats: async (slotId) => {
       const rows = await processesOf(dirOf(slotId));
       const sum = (of: (row: ProcessRow) => number): number =>

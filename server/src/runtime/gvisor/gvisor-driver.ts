@@ -90,6 +90,8 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       if (await isContainerAlive(mainState, mainIdOf(slotId))) return 'running';
       return (await exists(dir)) ? 'stopped' : 'absent';
     },
+    // Whatever the kernel kills there is a part of gVisor, and the sandbox ends with it.
+    wasKilledForMemory: async (slotId) => (await options.cgroups.oomKills(slotId)) > 0,
     stats: async (slotId) =>
       (await options.cgroups.stats(slotId)) ?? { cpuUsageMs: 0, memoryBytes: 0, processCount: 0 },
     list: async () => {

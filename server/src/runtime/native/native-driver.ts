@@ -94,6 +94,8 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
       if ((await cgroups.pids(slotId)).length > 0) return 'running';
       return (await exists(nativeSlotPaths(paths, slotId).bundle)) ? 'stopped' : 'absent';
     },
+    // The kernel counts its kills, most of which a sandbox survives, and does not say whom it killed.
+    wasKilledForMemory: () => Promise.resolve(false),
     stats: async (slotId) =>
       (await cgroups.stats(slotId)) ?? { cpuUsageMs: 0, memoryBytes: 0, processCount: 0 },
     list: () => list(context),
