@@ -15,7 +15,16 @@ export interface RulesetOptions {
 }
 
 /** Never forwarded to: "this network", loopback, link-local (cloud metadata), multicast, reserved and broadcast. */
-export const DENIED_RANGES = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '240.0.0.0/4'];
+export const DENIED_RANGES = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  // Metadata of Azure and of Alibaba Cloud, which are not link-local.
+  '168.63.129.16/32',
+  '100.100.100.200/32',
+];
 
 /** The table of connections is the host's, shared by all: one sandbox must not be able to fill it. */
 const MAX_CONNECTIONS = 4096;
