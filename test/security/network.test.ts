@@ -99,6 +99,10 @@ async function runIn(netns: string, script: string): Promise<string> {
   return (await run(argv, { timeoutMs: 20_000 })).stdout.trim();
 }
 
+test('a second server of the same instance id is refused, and says what to do', async () => {
+  await expect(openNetwork()).rejects.toThrow(/data directory was copied/);
+});
+
 describe('shares of the host', () => {
   test('a sandbox cannot fill the table of connections', async () => {
     const { netns } = await attach();

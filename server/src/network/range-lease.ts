@@ -43,6 +43,26 @@ const RECORD = 'network-range';
  * only its resolver interface is left, nothing waits, and the range is taken over.
  */
 export async function leaseRange(options: RangeLeaseOptions): Promise<RangeLease> {
+  const instance = await lockInstance(options.instanceId);
+  try {
+    return await leaseAny(options, instance);
+  } catch (error) {
+    await closeServer(instance);
+    throw error;
+  }
+}
+
+/** Everything on the host is named after the instance, so two servers of one id would remove each other's sandboxes. */
+async function lockInstance(instanceId: string): Promise<Server> {
+  const lock = await lockName(`atoll-instance-${instanceId}`);
+  if (lock !== undefined) return lock;
+  throw new Error(
+    `another server of this host has the instance id ${instanceId}: its data directory was copied; ` +
+      'remove the file instance-id of the copy before it is started for the first time',
+  );
+}
+
+async function leaseAny(options: RangeLeaseOptions, instance: Server): Promise<RangeLease> {
   const recorded = await readRecord(options.runDir);
   const candidates = candidateRanges(options);
   const tried: string[] = [];
@@ -50,7 +70,7 @@ export async function leaseRange(options: RangeLeaseOptions): Promise<RangeLease
     const lock = await lockRange(range);
     if (lock === undefined) continue;
     const obstacle = await clearRange(range, options);
-    if (obstacle === undefined) return keepRange(range, lock, options);
+    if (obstacle === undefined) return keepRange(range, [lock, instance], options);
     tried.push(`${formatIpv4Range(range)}: ${describeHostRange(obstacle)}`);
     await closeServer(lock);
   }
@@ -58,13 +78,13 @@ export async function leaseRange(options: RangeLeaseOptions): Promise<RangeLease
   throw new Error(`no free address range for sandboxes in ${options.pool}: ${reasons}`);
 }
 
-async function keepRange(range: Ipv4Range, lock: Server, options: RangeLeaseOptions): Promise<RangeLease> {
+async function keepRange(range: Ipv4Range, locks: Server[], options: RangeLeaseOptions): Promise<RangeLease> {
   await writeRecord(options.runDir, range);
   return {
     range,
     async release({ forget }) {
       if (forget) await rm(join(options.runDir, RECORD), { force: true });
-      await closeServer(lock);
+      await Promise.all(locks.map(closeServer));
     },
   };
 }
@@ -85,14 +105,17 @@ function candidateRanges(options: RangeLeaseOptions): Ipv4Range[] {
 }
 
 /** The lock of a range, or undefined while another process has it. */
-function lockRange(range: Ipv4Range): Promise<Server | undefined> {
+const lockRange = (range: Ipv4Range): Promise<Server | undefined> =>
+  lockName(`atoll-range-${formatIpv4Range(range)}`);
+
+function lockName(name: string): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
     server.unref();
     server.once('error', (error: NodeJS.ErrnoException) =>
       error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
     );
-    server.listen(`\0atoll-range-${formatIpv4Range(range)}`, () => resolve(server));
+    server.listen(`\0${name}`, () => resolve(server));
   });
 }
 
