@@ -14,7 +14,7 @@ import { mainSpec, pauseRootEntries, pauseSpec } from './bundle.ts';
 import { findGofer, seesSameFiles } from './gofer.ts';
 import { gateZone, holdRun } from './held-run.ts';
 import type { HeldRun } from './held-run.ts';
-import { launchInCgroup } from './launch.ts';
+import { launchInCgroup } from '../launch.ts';
 import { runscCommands } from './runsc.ts';
 import type { RunscCommands } from './runsc.ts';
 import { driverPaths, mainIdOf, slotPaths } from './slot-path.ts';

@@ -33,7 +33,8 @@ export const gateZone = (gate: string): Record<string, string> => ({ TZ: `:${gat
  * zone that is a named pipe holds them: the command passes a first pipe with a preliminary spec, starts the proxy, and
  * the proxy waits at a second one. What it reads after that is the spec that counts.
  *
- * Without a writer, as when the server dies, the proxy reads an empty spec, fails, and the command undoes itself.
+ * Without a writer, as when the server dies, the proxy goes on with what the spec says by then: before `start` has
+ * written it, nothing, so it fails and the command undoes itself; after, the sandbox starts, and is found by its slot.
  */
 export async function holdRun({ gate, configFile, signal, launch }: HoldOptions): Promise<HeldRun> {
   const second = `${gate}.next`;

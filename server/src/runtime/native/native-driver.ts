@@ -7,7 +7,7 @@ import { awaitAgentReady } from '../agent-ready.ts';
 import type { Cgroups } from '../cgroup.ts';
 import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
 import { defaultCapabilities } from '../oci-spec.ts';
-import { launchInCgroup } from '../gvisor/launch.ts';
+import { launchInCgroup } from '../launch.ts';
 import { createSlotOperations } from '../slot-operation.ts';
 import { createDisk, removeDisk } from './disk.ts';
 import { idRangeOf } from './id-range.ts';
