@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { ConfigError } from './config-error.ts';
-import { requireCertificates } from './extra-ca.ts';
 import { defaultAdmission } from './sandbox/admission.ts';
 import type { AdmissionSettings } from './sandbox/admission.ts';
 
@@ -97,7 +96,7 @@ export function readConfig(
     idmapBinary: env['ATOLL_IDMAP_BINARY'] ?? `${projectRoot}/.build/atoll-idmap`,
     logLevel: parseLogLevel(flags['log-level']),
     ...(flags['base-domain'] !== undefined && { baseDomain: parseDomain(flags['base-domain']) }),
-    ...(flags['extra-ca'] !== undefined && { extraCaFile: requireCertificates(flags['extra-ca']) }),
+    ...(flags['extra-ca'] !== undefined && { extraCaFile: flags['extra-ca'] }),
     ...(env['ATOLL_API_KEY'] && { apiKey: parseApiKey(env['ATOLL_API_KEY']) }),
   };
 }

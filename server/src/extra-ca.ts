@@ -6,13 +6,12 @@ const block = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
  * Checks the file of `--extra-ca` while the operator is looking: without this every sandbox would be the one to find
- * out. Returns its path.
+ * out. Throws ConfigError.
  */
-export function requireCertificates(path: string): string {
+export function requireCertificates(path: string): void {
   const certificates = read(path).match(block) ?? [];
   if (certificates.length === 0) throw new ConfigError(`--extra-ca ${path} holds no certificate in PEM`);
   certificates.forEach((pem, index) => requireCertificate(path, pem, index + 1));
-  return path;
 }
 
 function read(path: string): string {

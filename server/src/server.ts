@@ -4,6 +4,7 @@ import { openAgentBinaries } from './agent/binary.ts';
 import { createIdentityFolders } from './agent/identity.ts';
 import { ensureAdminKey } from './admin-key.ts';
 import type { ServerConfig } from './config.ts';
+import { requireCertificates } from './extra-ca.ts';
 import { createAddressReader } from './gateway/address.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createAuthentication } from './http/authentication.ts';
@@ -60,6 +61,7 @@ export async function startServer(
   log: Log,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<RunningServer> {
+  if (config.extraCaFile !== undefined) requireCertificates(config.extraCaFile);
   const opened = new AsyncDisposableStack();
   try {
     const url = await open({ config, log, signal, opened });

@@ -13,6 +13,7 @@ export interface SlotPoolOptions extends SlotClassesOptions {
   reviewEveryMs?: number;
 }
 
+const REFILL_AFTER_MS = 50;
 const REVIEW_EVERY_MS = 30_000;
 
 export type SlotPool = ReturnType<typeof createSlotPool>;
@@ -115,14 +116,17 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
     /** A slot of that size: a ready one if there is one. The caller owns it until `free`. */
     take: async (limits: ResourceLimits, signal: AbortSignal): Promise<Slot> =>
       classes.take(limits) ?? make(limits, signal),
-    /** While a sandbox starts, nothing is made ahead of time: it would take the processor from the start. */
+    /**
+     * While a sandbox starts, nothing is made ahead of time: it would take the processor from the start. Nor right after
+     * it: to start a program stops this process for milliseconds, and the answer and the first command come first.
+     */
     rush: async <T>(start: () => Promise<T>): Promise<T> => {
       urgent += 1;
       try {
         return await start();
       } finally {
         urgent -= 1;
-        refill();
+        setTimeout(refill, REFILL_AFTER_MS).unref();
       }
     },
     /** A slot of that size that has not waited. */
