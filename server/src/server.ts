@@ -19,6 +19,7 @@ import { platformRoutes } from './http/tensorlake/platform-routes.ts';
 import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
 import { openImageStore } from './image/image-store.ts';
 import type { ImageStore } from './image/image-store.ts';
+import { removeEmptyFolders } from './lib/empty-folder.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { openHost } from './host.ts';
@@ -110,6 +111,7 @@ async function openParts(
   { dataDir, db, tenancy }: { dataDir: DataDir; db: Db; tenancy: Tenancy },
 ) {
   const runDir = join(config.runDir, dataDir.instanceId);
+  opened.defer(() => removeEmptyFolders(runDir));
   const agents = await openAgentBinaries({ source: config.agentBinary, dataDir: dataDir.path });
   signal.throwIfAborted();
   const host = await openHost({ config, dataDir, runDir, pauseBinary: agents.current.path, log });

@@ -55,6 +55,9 @@ const cacheDir = process.env['ATOLL_CACHE_DIR'] ?? join(homedir(), '.cache/atoll
 const token = 'contract-suite-token';
 /** How the agent learns of a shortage of memory where it runs. */
 const oomGuards = { gvisor: 'meminfo', native: 'cgroup', fake: 'none' } as const;
+/** Folders of the stands that this process has opened. */
+export const standDirs: string[] = [];
+
 /** The one that the server gives to all. */
 const hostname = 'tl-sbx';
 const never = new AbortController().signal;
@@ -126,6 +129,7 @@ export async function openDriverStand(kind: DriverKind): Promise<DriverStand> {
 async function openHost(kind: DriverKind): Promise<Host> {
   const instanceId = randomId(4);
   const dir = await mkdtemp(join(tmpdir(), 'atoll-contract-'));
+  standDirs.push(dir);
   const runDir = join(dir, 'run');
   await mkdir(runDir);
   if (kind === 'fake') {
