@@ -1,13 +1,12 @@
-import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../../server/src/lib/run.ts';
+import { installNpmFolder } from './npm-folder.ts';
 
-/** Installs into a folder of its own: two packages that bring a `tl` cannot share one node_modules. */
-const dir = join(import.meta.dirname, '..', '..', '.compat', 'tl-0.5.33');
-const binary = join(
-  dir,
+/** In a folder of its own: two packages that bring a `tl` cannot share one node_modules. */
+const packageBinary = join(
   'node_modules',
   'tensorlake',
   'dist',
@@ -15,38 +14,15 @@ const binary = join(
   `${process.platform}-${process.arch}`,
   'tl',
 );
-const manifestDir = join(import.meta.dirname, 'tl');
-const INSTALL_TIMEOUT_MS = 300_000;
 const TIMEOUT_MS = 60_000;
 
 /** How to call the published `tl`; installs it first unless that was done before. */
 export async function installTl(): Promise<readonly string[]> {
-  if (!(await isInstalled())) await install();
+  const dir = await installNpmFolder('tl');
+  const binary = join(dir, packageBinary);
   if (!existsSync(binary))
     throw new Error(`npm tensorlake 0.5.33 holds no tl for ${process.platform}-${process.arch}`);
-  return (await starts([binary])) ? [binary] : await withNewerLibraries();
-}
-
-async function isInstalled(): Promise<boolean> {
-  const [wanted, installed] = await Promise.all(
-    [manifestDir, dir].map((folder) =>
-      readFile(join(folder, 'package-lock.json'), 'utf8').catch(() => undefined),
-    ),
-  );
-  return wanted === installed && existsSync(binary);
-}
-
-/** The lockfile goes last: a folder with an equal one is complete. */
-async function install(): Promise<void> {
-  await rm(dir, { recursive: true, force: true });
-  const staging = `${dir}.new`;
-  await rm(staging, { recursive: true, force: true });
-  await mkdir(staging, { recursive: true });
-  for (const file of ['package.json', 'package-lock.json'])
-    await copyFile(join(manifestDir, file), join(staging, file));
-  const argv = ['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund'];
-  await run(argv, { cwd: staging, timeoutMs: INSTALL_TIMEOUT_MS });
-  await run(['mv', staging, dir], { timeoutMs: TIMEOUT_MS });
+  return (await starts([binary])) ? [binary] : await withNewerLibraries(dir, binary);
 }
 
 const starts = (argv: readonly string[]): Promise<boolean> =>
@@ -58,15 +34,15 @@ const starts = (argv: readonly string[]): Promise<boolean> =>
 const libraries = ['ld-linux-x86-64.so.2', 'libc.so.6', 'libgcc_s.so.1', 'libm.so.6'];
 
 /** The binary asks for glibc 2.39. On an older host the libraries of the Debian 13 base image load it, unchanged. */
-async function withNewerLibraries(): Promise<readonly string[]> {
+async function withNewerLibraries(dir: string, binary: string): Promise<readonly string[]> {
   const libraryDir = join(dir, 'usr', 'lib', 'x86_64-linux-gnu');
   const loader = join(libraryDir, 'ld-linux-x86-64.so.2');
   const argv = [loader, '--library-path', libraryDir, binary];
-  if (!(await starts(argv))) await unpackLibraries(await findLayer());
+  if (!(await starts(argv))) await unpackLibraries(dir, await findLayer());
   return argv;
 }
 
-async function unpackLibraries(layer: string): Promise<void> {
+async function unpackLibraries(dir: string, layer: string): Promise<void> {
   const members = libraries.map((name) => `*/x86_64-linux-gnu/${name}`);
   await run(['tar', '-xf', layer, '-z', '-C', dir, '--no-same-owner', '--wildcards', ...members], {
     timeoutMs: TIMEOUT_MS,
