@@ -61,8 +61,8 @@ export interface SlotStats {
 export interface RuntimeCapabilities {
   isolation: 'gvisor' | 'namespaces' | 'none';
   memorySnapshot: boolean;
-  /** `exact` answers ENOSPC at the limit, `watched` notices that usage grew past it. */
-  diskLimit: 'exact' | 'watched' | 'none';
+  /** `exact` answers ENOSPC at the limit. */
+  diskLimit: 'exact' | 'none';
 }
 
 /**

@@ -4,7 +4,7 @@ const namePattern = /^[a-z]([a-z0-9-]*[a-z0-9])?$/;
 const idPattern = /^[a-z0-9]{21}$/;
 
 /** Whether an identifier can only be an id: names never look like one (tensorlake wire 1.4.1). */
-export const looksLikeId = (identifier: string): boolean => idPattern.test(identifier);
+const looksLikeId = (identifier: string): boolean => idPattern.test(identifier);
 
 /** Throws `invalid_name` unless a sandbox may have this name. */
 export function checkName(name: string): void {

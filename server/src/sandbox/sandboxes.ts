@@ -2,7 +2,7 @@ import { ApiError, defaultImage } from '@atoll/protocol';
 import { newSandboxId } from '../lib/id.ts';
 import { waitAtMost } from '../lib/deadline.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
-import type { ResourceLimits, SlotStats } from '../runtime/driver.ts';
+import type { ResourceLimits } from '../runtime/driver.ts';
 import type { ListPage, SandboxRecord } from '../store/sandbox-store.ts';
 import { createActivity } from './activity.ts';
 import { checkHost, checkLimits, checkQuota } from './admission.ts';
@@ -216,11 +216,6 @@ export function createSandboxes(options: SandboxesOptions) {
         release();
         throw error;
       }
-    },
-    stats: (record: SandboxRecord): Promise<SlotStats> => {
-      if (record.slotId === undefined)
-        throw new ApiError('sandbox_not_running', `sandbox ${record.id} does not run`);
-      return context.driver.stats(record.slotId);
     },
     countLive: store.countLive,
     countReady: () => context.pool.readyCount(),
