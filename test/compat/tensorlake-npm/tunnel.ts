@@ -38,7 +38,7 @@ export function testTunnels(sandbox: () => Sandbox): void {
 
   test('what the server says first arrives, and bytes go both ways', async () => {
     await listen(7001);
-    const tunnel = await sandbox().createTunnel(7001);
+    const tunnel = await sandbox().createTunnel(7001, { localPort: 0 });
     const socket = await open(tunnel);
     const [greeting] = await once(socket, 'data');
     expect(String(greeting)).toBe('hello\n');
@@ -51,7 +51,7 @@ export function testTunnels(sandbox: () => Sandbox): void {
 
   test('twenty megabytes come back equal', async () => {
     await listen(7002);
-    const tunnel = await sandbox().createTunnel(7002);
+    const tunnel = await sandbox().createTunnel(7002, { localPort: 0 });
     const socket = await open(tunnel);
     const size = 20 * 1024 * 1024;
     const sent = Buffer.alloc(size, 'abcdefg');
@@ -73,7 +73,7 @@ export function testTunnels(sandbox: () => Sandbox): void {
 
   test('a hundred connections at once', async () => {
     await listen(7003);
-    const tunnel = await sandbox().createTunnel(7003);
+    const tunnel = await sandbox().createTunnel(7003, { localPort: 0 });
     const greetings = await Promise.all(
       Array.from({ length: 100 }, async () => {
         const socket = await open(tunnel);
@@ -94,7 +94,7 @@ export function testTunnels(sandbox: () => Sandbox): void {
       ],
     });
     await vi.waitFor(async () => expect((await sandbox().getStdout(pid)).lines).toEqual(['up']));
-    const tunnel = await sandbox().createTunnel(7004);
+    const tunnel = await sandbox().createTunnel(7004, { localPort: 0 });
     expect(await readAll(await open(tunnel))).toBe('bye');
     await tunnel.close();
   });
