@@ -61,3 +61,14 @@ test('a short key of the operator is refused', () => {
 test('the driver without isolation keeps its run folder in the data directory', () => {
   expect(read(['--runtime', 'fake', '--data-dir', '/tmp/x']).runDir).toBe('/tmp/x/run');
 });
+
+test.each(['/', '/atoll.slice', '/machine.slice/atoll-1.slice'])('--cgroup-parent %s is taken', (path) => {
+  expect(read(['--cgroup-parent', path]).cgroupParent).toBe(path);
+});
+
+test.each(['', 'atoll.slice', '/..', '/a/../b', '/a//b', '/a/', '/a b'])(
+  '--cgroup-parent %j is refused',
+  (path) => {
+    expect(() => read(['--cgroup-parent', path])).toThrow(ConfigError);
+  },
+);

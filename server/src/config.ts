@@ -17,6 +17,8 @@ export interface ServerConfig {
   cacheDir: string;
   runtime: RuntimeName;
   unsafeNative: boolean;
+  /** Control group below which those of sandboxes are made; `/` for the root. */
+  cgroupParent: string;
   baseDomain?: string;
   trustProxy: boolean;
   extraCaFile?: string;
@@ -46,6 +48,11 @@ export const serverFlags = {
     description: 'gvisor, native (trusted work), or fake (no isolation)',
   },
   'unsafe-native': { type: 'boolean', default: false, description: 'allow native without user namespaces' },
+  'cgroup-parent': {
+    type: 'string',
+    default: '/',
+    description: 'control group above those of sandboxes, such as a delegated slice of systemd',
+  },
   'base-domain': { type: 'string', description: 'DNS name below which sandboxes are addressed' },
   'trust-proxy': { type: 'boolean', default: false, description: 'believe X-Forwarded-* of a reverse proxy' },
   'insecure-registry': {
@@ -79,6 +86,7 @@ export function readConfig(
     cacheDir: env['ATOLL_CACHE_DIR'] ?? `${env['HOME'] ?? '/root'}/.cache/atoll`,
     runtime,
     unsafeNative: flags['unsafe-native'],
+    cgroupParent: parseCgroupParent(flags['cgroup-parent']),
     trustProxy: flags['trust-proxy'],
     readySlots: parseCount('--slots', flags.slots, 0, 64),
     admission: {
@@ -125,6 +133,16 @@ function parseRuntime(name: string): RuntimeName {
 function parseLogLevel(name: string): string {
   if (logLevels.some((level) => level === name)) return name;
   throw new ConfigError(`--log-level ${name} is none of ${logLevels.join(', ')}`);
+}
+
+function parseCgroupParent(path: string): string {
+  const parts = path.split('/').slice(1);
+  if (
+    path === '/' ||
+    (path.startsWith('/') && parts.every((part) => /^[\w@.:\\-]+$/.test(part) && !/^\.+$/.test(part)))
+  )
+    return path;
+  throw new ConfigError(`--cgroup-parent ${path} is not the path of a control group such as /atoll.slice`);
 }
 
 /** Names of DNS, in lower case: what hosts are compared with. */

@@ -59,7 +59,8 @@ async function openDriver({
   pauseBinary,
   log,
 }: HostOptions): Promise<RuntimeDriver> {
-  const cgroups = createCgroups({ layout: await readCgroupLayout(), instanceId: dataDir.instanceId });
+  const { instanceId } = dataDir;
+  const cgroups = createCgroups({ layout: await readCgroupLayout(), instanceId, base: config.cgroupParent });
   const common = { runDir, dataDir: dataDir.path, cgroups, log };
   if (config.runtime === 'native') {
     const { idmapBinary, unsafeNative } = config;

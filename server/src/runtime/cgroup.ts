@@ -48,7 +48,7 @@ export interface Cgroups {
 export interface CgroupsOptions {
   layout: CgroupLayout;
   instanceId: string;
-  /** Group below which the parent is made, such as a slice that systemd delegates; empty for the root. */
+  /** Group below which the parent is made, such as a slice that systemd delegates; absent for the root. */
   base?: string;
 }
 
