@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { beforeAll, expect, test } from 'vitest';
+import { freePort } from '../fixtures/free-port.ts';
 import { runInTerminal } from '../fixtures/in-terminal.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import { installTl } from './tl-install.ts';
@@ -63,10 +64,11 @@ describeOnEachDriver('terminals and tunnels with tl of npm tensorlake 0.5.33', (
     const script =
       "import socket; s=socket.create_server(('127.0.0.1',7100)); c=s.accept()[0]; c.sendall(c.recv(99).upper()); c.close()";
     const serving = run('exec', 'my-env', 'python3', '-c', script);
-    const tunnel = start('tunnel', 'my-env', '7100', '-l', '17100');
+    const port = await freePort();
+    const tunnel = start('tunnel', 'my-env', '7100', '-l', String(port));
     const [line] = await once(createInterface({ input: tunnel.stderr }), 'line');
     expect(line).toContain('forwarding to sandbox my-env port 7100');
-    const answer = await untilAnswered(17_100);
+    const answer = await untilAnswered(port);
     tunnel.kill('SIGINT');
     expect(answer).toBe('PING');
     expect((await serving).exit).toBe(0);

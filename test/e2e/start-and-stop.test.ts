@@ -2,12 +2,13 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readdir, rmdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
+import { readCgroupLayout } from '../../server/src/runtime/cgroup-layout.ts';
 import { takeCensus } from '../fixtures/census.ts';
 import type { CensusOf } from '../fixtures/census.ts';
 import { findDriversUnderTest } from '../fixtures/driver-under-test.ts';
@@ -29,11 +30,15 @@ interface Start extends CensusOf {
 
 /** Starts the program; the instance is known as soon as it has begun to make something. */
 async function launch(runtime: string, ...args: string[]): Promise<Start> {
+  return launchBy([], runtime, ...args);
+}
+
+/** As `launch`, through a program that runs the one it is given. */
+async function launchBy(wrapper: readonly string[], runtime: string, ...args: string[]): Promise<Start> {
   const dataDir = await mkdtemp(join(tmpdir(), 'atoll-start-'));
   await plantImages(dataDir).catch(() => {}); // there is none yet where this test runs first
-  const child = spawn(program, ['server', '--data-dir', dataDir, '--runtime', runtime, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const command = [...wrapper, program, 'server', '--data-dir', dataDir, '--runtime', runtime, ...args];
+  const child = spawn('env', command, { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (text += String(chunk)));
   const ended = once(child, 'close');
@@ -79,3 +84,43 @@ for (const { name, obstacle } of await findDriversUnderTest()) {
     },
   );
 }
+
+const native = (await findDriversUnderTest()).find(({ name }) => name === 'native');
+
+describe.skipIf(native === undefined || native.obstacle !== undefined)('without user namespaces', () => {
+  const withoutThem = ['python3', join(import.meta.dirname, '..', 'fixtures', 'without-user-namespaces.py')];
+
+  test('native is refused, with what allows it, and leaves nothing on the host', async () => {
+    const start = await launchBy(withoutThem, 'native', '--listen', '127.0.0.1:0');
+    await start.ended;
+    expect(start.child.exitCode).not.toBe(0);
+    expect(start.output()).toContain('--unsafe-native');
+    expect(await takeCensus(start)).toEqual([]);
+  });
+
+  test('native starts when the operator allows it', async () => {
+    const start = await launchBy(withoutThem, 'native', '--unsafe-native', '--listen', '127.0.0.1:0');
+    await expect.poll(start.output, { timeout: 30_000 }).toContain('"msg":"listening"');
+    start.child.kill('SIGTERM');
+    await start.ended;
+    expect(start.child.exitCode).toBe(0);
+    expect(start.output()).toContain('"userNamespaces":false');
+  });
+});
+
+test('sandboxes are in the control group that the operator names, and leave it empty', async () => {
+  const parent = `/atoll-test-${process.pid}.slice`;
+  const layout = await readCgroupLayout();
+  const dirs = (layout.version === 2 ? [layout.root] : layout.hierarchies).map((root) => join(root, parent));
+  cleanUps.push(async () => void (await Promise.all(dirs.map((dir) => rmdir(dir).catch(() => {})))));
+  const start = await launch('native', '--cgroup-parent', parent, '--slots', '1', '--listen', '127.0.0.1:0');
+  const groups = async (): Promise<number> => {
+    const names = dirs.map((dir) => readdir(join(dir, `atoll-${start.instanceId}`)).catch(() => []));
+    return (await Promise.all(names)).filter((entries) => entries.some((name) => /^\w{8}$/.test(name)))
+      .length;
+  };
+  await expect.poll(groups, { timeout: 30_000 }).toBe(dirs.length);
+  start.child.kill('SIGTERM');
+  await start.ended;
+  for (const dir of dirs) await rmdir(dir);
+});

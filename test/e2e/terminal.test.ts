@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { SandboxClient } from '@atoll/sdk';
 import type { Sandbox } from '@atoll/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../fixtures/free-port.ts';
 import { runInTerminal } from '../fixtures/in-terminal.ts';
 import { runCli, startCli } from '../fixtures/run-cli.ts';
 import { startTestServer } from '../fixtures/server.ts';
@@ -109,12 +110,13 @@ test('a tunnel passes the end of input on and gets the rest of the answer', asyn
   });
   await new Promise<void>((resolve) => upper.listen(0, '127.0.0.1', resolve));
   const { port } = upper.address() as AddressInfo;
-  const child = startCli(['sbx', 'tunnel', 'my-env', String(port), '-l', '17211'], { env: env() });
+  const local = await freePort();
+  const child = startCli(['sbx', 'tunnel', 'my-env', String(port), '-l', String(local)], { env: env() });
   const [line] = await once(createInterface({ input: child.stderr }), 'line');
   expect(line).toBe(
-    `Listening on 127.0.0.1:17211 and forwarding to sandbox my-env port ${port}. Press Ctrl-C to stop.`,
+    `Listening on 127.0.0.1:${local} and forwarding to sandbox my-env port ${port}. Press Ctrl-C to stop.`,
   );
-  const socket = connect({ port: 17_211, host: '127.0.0.1', allowHalfOpen: true });
+  const socket = connect({ port: local, host: '127.0.0.1', allowHalfOpen: true });
   socket.end('half closed');
   expect(await text(socket)).toBe('HALF CLOSED');
   child.kill('SIGINT');

@@ -54,7 +54,10 @@ export async function probeNativeRuntime(options: NativeProbeOptions): Promise<N
       failures.push(failure);
     }
   }
-  throw new Error(`no OCI runtime of this host can run native sandboxes: ${failures.join('; ')}`);
+  const hint = options.unsafeNative
+    ? ''
+    : '. `atoll doctor` says what is missing; --unsafe-native runs without user namespaces';
+  throw new Error(`no OCI runtime of this host can run native sandboxes: ${failures.join('; ')}${hint}`);
 }
 
 /** Why the runtime cannot be used, or undefined. The container runs the layout program itself, which ends at once. */
