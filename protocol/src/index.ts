@@ -13,4 +13,6 @@ export * from './tensorlake/managed-process.ts';
 export * from './tensorlake/terminal.ts';
 export * from './atoll/tenancy.ts';
 export * from './atoll/image.ts';
+export * from './atoll/build.ts';
+export * from './atoll/build-event.ts';
 export * from './atoll/server.ts';

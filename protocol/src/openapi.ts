@@ -47,6 +47,9 @@ function operation(route: Route): Json {
     ...(route.access === 'public' && { security: [] }),
     parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query')],
     ...(route.body && { requestBody: { required: true, content: jsonContent(route.body, 'input') } }),
+    ...(route.bodyKind === 'stream' && {
+      requestBody: { required: true, content: { 'application/octet-stream': {} } },
+    }),
     responses: { ...success(route), ...failures(route) },
   };
 }

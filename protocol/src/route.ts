@@ -21,6 +21,8 @@ export interface Route {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
+  /** `stream` bodies go to the handler as they come, of any size; such a route has no `body`. */
+  bodyKind?: 'stream';
   /** Absent where the answer has no body. */
   response?: z.ZodType;
   /** `stream` answers are passed through as they come. */

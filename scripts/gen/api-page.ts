@@ -57,9 +57,9 @@ function describeRoute(route: Route): string[] {
 const typed = (title: string, schema: Route['body'], io: 'input' | 'output'): string =>
   schema ? `${title}:\n\n${block('ts', typeText(schema, io))}` : '';
 
-/** A `stream` route without an answer is one that takes raw bytes. */
+/** A `stream` route without an answer is one that takes raw bytes too. */
 const bodyOf = (route: Route): string =>
-  route.responseKind === 'stream' && route.status === 204
+  route.bodyKind === 'stream' || (route.responseKind === 'stream' && route.status === 204)
     ? 'The body is raw bytes.'
     : typed('Body', route.body, 'input');
 
