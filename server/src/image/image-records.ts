@@ -94,6 +94,8 @@ export function createImageRecords(db: Db, now: () => number) {
       )?.size ?? 0,
     /** Throws when a public name is another workspace's. */
     verifyOwner: (registration: Registration): void => verifyOwner(db, registration),
+    config: (manifestDigest: string): string | undefined =>
+      db.get<{ config: string }>('SELECT config FROM manifests WHERE digest = ?', manifestDigest)?.config,
     /** Of blobs that no other image has. */
     uniqueBytes: (manifestDigest: string): number =>
       db.get<{ size: number }>(

@@ -12,10 +12,12 @@ import { createGarbageRecords } from './garbage/garbage-records.ts';
 import { verifyNewName } from './image-name.ts';
 import { createImageNames } from './image-names.ts';
 import { createImageRecords } from './image-records.ts';
-import type { ImageRecords, ReferenceHolder } from './image-records.ts';
+import type { ImageRecords, ReferenceHolder, Registration } from './image-records.ts';
 import type { ImportRequest } from './import-request.ts';
 import { defaultLayerLimits } from './layer-limits.ts';
 import type { LayerLimits } from './layer-limits.ts';
+import { createLayerAdder } from './layer-adder.ts';
+import type { DerivedImage, UpperLayer } from './layer-adder.ts';
 import { openLayerStore } from './layer-store.ts';
 import { readLayout } from './oci-layout.ts';
 import type { LayoutImage } from './oci-layout.ts';
@@ -30,14 +32,26 @@ import { createPuller } from './remote/pull-image.ts';
 import { createRemoteHttp, defaultRemoteLimits } from './remote/remote-http.ts';
 import type { RemoteLimits } from './remote/remote-http.ts';
 import { createPlainHosts } from './remote/plain-hosts.ts';
-import { describeByName, describeImage, resolveImage } from './resolve.ts';
-import type { ImageDescription, ResolvedImage } from './resolve.ts';
+import { describeByName, describeImage, resolveImage, resolveManifest } from './resolve.ts';
+import type { ImageDescription, ResolvedImage, RunnableManifest } from './resolve.ts';
 import { createRootfsSource } from './rootfs.ts';
 import type { Rootfs } from './rootfs.ts';
 import { createUnpackAhead } from './unpack-ahead.ts';
 import { createRootfsMounts } from './rootfs-mounts.ts';
 
-export type { ImageDescription, ImportRequest, PruneOptions, PruneReport, ResolvedImage, Rootfs };
+export type {
+  DerivedImage,
+  ImageDescription,
+  ImportRequest,
+  PruneOptions,
+  PruneReport,
+  ReferenceHolder,
+  Registration,
+  ResolvedImage,
+  Rootfs,
+  RunnableManifest,
+  UpperLayer,
+};
 
 export interface ImageStoreOptions {
   db: Db;
@@ -66,6 +80,8 @@ export interface ImageStore {
   /** Imports the base images that set-up left in `<cacheDir>/images`. */
   importCatalog(cacheDir: string, signal?: AbortSignal): Promise<ImageDescription[]>;
   resolve(workspaceId: string, ref: string): ResolvedImage;
+  /** What sandboxes need to know of a manifest that is here, with or without a name. */
+  resolveManifest(manifestDigest: string): RunnableManifest;
   describe(workspaceId: string, ref: string): ImageDescription;
   list(workspaceId: string): ImageDescription[];
   /** Names an image once more. */
@@ -74,6 +90,19 @@ export interface ImageStore {
   remove(workspaceId: string, ref: string): void;
   /** Frees what nothing reaches, safely beside pushes, imports and sandboxes. */
   prune(options: PruneOptions): Promise<PruneReport>;
+  /** Names a manifest that is here. The name moves to it, as by a push. */
+  registerManifest(registration: Registration, manifestDigest: string): ImageDescription;
+  /**
+   * Makes a new image of an existing one and an upper directory. `commit` runs in the transaction that makes it known,
+   * and has to write who keeps it; the stream may be left half read when the promise rejects.
+   */
+  addLayer(
+    upper: UpperLayer,
+    commit: (derived: DerivedImage) => void,
+    signal: AbortSignal,
+  ): Promise<DerivedImage>;
+  /** Unpacks what is not unpacked yet, and tells how much all layers hold. */
+  unpack(manifestDigest: string, signal?: AbortSignal): Promise<{ unpackedBytes: number }>;
   acquireRootfs(manifestDigest: string, signal?: AbortSignal): Promise<Rootfs>;
   /** Keeps a manifest from garbage collection. Call it in the transaction that writes the holder. */
   addReference(manifestDigest: string, holder: ReferenceHolder): void;
@@ -136,6 +165,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       if (canUnpack) unpackAhead(digest);
     },
   });
+  const addLayer = createLayerAdder({ blobs, records, transaction: db.transaction });
   const mayBePlain = createPlainHosts(options.insecureRegistries ?? []);
   const http = createRemoteHttp(options.remoteLimits ?? defaultRemoteLimits, mayBePlain);
   const puller = createPuller({ http, blobs, records, mayBePlain, closing: closing.signal });
@@ -168,6 +198,17 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       return imported;
     },
     resolve: (workspaceId, ref) => resolveImage(records, workspaceId, ref),
+    resolveManifest: (manifestDigest) => resolveManifest(records, manifestDigest),
+    registerManifest(registration, manifestDigest) {
+      const { workspaceId, repository, tag } = registration;
+      verifyNewName(workspaceId, repository, tag);
+      return describeByName(records, workspaceId, records.register(registration, manifestDigest));
+    },
+    addLayer: (upper, commit, signal) => addLayer(upper, commit, until(signal)),
+    async unpack(manifestDigest, signal) {
+      await rootfs.unpack(manifestDigest, until(signal));
+      return { unpackedBytes: records.unpackedBytes(manifestDigest) };
+    },
     describe: (workspaceId, ref) => describeByName(records, workspaceId, ref),
     list: (workspaceId) => records.list(workspaceId).map((row) => describeImage(records, row)),
     tag: (workspaceId, ref, name) => describeByName(records, workspaceId, names.tag(workspaceId, ref, name)),

@@ -42,6 +42,10 @@ export function verifyNotReserved(path: string, isDirectory: boolean): void {
   });
 }
 
+/** Whether a path belongs to the runtime: the folder of its mounts, and what is in it. */
+export const isReserved = (path: string): boolean =>
+  path === mountPointDir || path.startsWith(`${mountPointDir}/`);
+
 export function hostile(name: string, why: string): ApiError {
   return new ApiError('invalid_request', `the layer holds a name that ${why}: ${JSON.stringify(name)}`, {
     hint: 'Layers hold relative names inside their own tree.',

@@ -1,15 +1,10 @@
-import { Transform } from 'node:stream';
-import type { TransformCallback } from 'node:stream';
 import { ApiError } from '@atoll/protocol';
 import type { LayerLimits } from './layer-limits.ts';
 import { baseOf, hostile, layerPath, parentOf, verifyNotReserved } from './layer-path.ts';
 import { LayerTree } from './layer-tree.ts';
 import { noXattrs, safeXattrs, xattrBytes } from './layer-xattrs.ts';
-import { paddingOf } from './tar-entry.ts';
 import type { TarEntry } from './tar-entry.ts';
-import { TarReader } from './tar-reader.ts';
-import type { TarVisitor } from './tar-reader.ts';
-import { archiveEnd, encodeEntry } from './tar-writer.ts';
+import { TarRewriter } from './tar-rewriter.ts';
 
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
@@ -37,16 +32,10 @@ export interface LayerContent {
  * become extended attributes, device nodes are left out; names, links, sizes and attributes that could harm the
  * host end the stream with an ApiError.
  */
-export class LayerRewriter extends Transform implements TarVisitor {
+export class LayerRewriter extends TarRewriter {
   readonly #limits: LayerLimits;
-  readonly #reader = new TarReader(this);
   readonly #tree = new LayerTree();
   readonly #opaque = new Set<string>();
-  /** What the current chunk has become: passed on in one piece, as small writes would cost more than the copy. */
-  #output: Buffer[] = [];
-  #isCopying = false;
-  #padding = 0;
-  #remaining = 0;
   #readBytes = 0;
   #nameBytes = 0;
   #contentBytes = 0;
@@ -67,52 +56,23 @@ export class LayerRewriter extends Transform implements TarVisitor {
     };
   }
 
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    attempt(done, () => {
-      this.#readBytes += chunk.length;
-      this.#verifyLimit(this.#readBytes, this.#limits.maxBytes, 'bytes');
-      this.#reader.write(chunk);
-      this.#passOn();
-    });
+  protected override count(bytes: number): void {
+    this.#readBytes += bytes;
+    this.#verifyLimit(this.#readBytes, this.#limits.maxBytes, 'bytes');
   }
 
-  override _flush(done: TransformCallback): void {
-    attempt(done, () => {
-      this.#reader.finish();
-      this.#write(archiveEnd);
-      this.#passOn();
-    });
-  }
-
-  entry(entry: TarEntry): void {
-    this.#isCopying = false;
+  protected override rewrite(entry: TarEntry): void {
     const path = layerPath(entry.path);
-    this.#count(entry, path);
+    this.#tally(entry, path);
     this.#tree.verifyParents(path);
     const base = baseOf(path);
     if (base === OPAQUE) this.#hideBelow(parentOf(path));
     else if (base.startsWith(AUFS_META)) return;
     else if (base.startsWith(WHITEOUT)) this.#whiteOut(path, base.slice(WHITEOUT.length));
-    else this.#copy(entry, path);
+    else this.#keep(entry, path);
   }
 
-  data(chunk: Buffer): void {
-    if (!this.#isCopying) return;
-    this.#remaining -= chunk.length;
-    this.#write(chunk);
-    if (this.#remaining === 0 && this.#padding > 0) this.#write(Buffer.alloc(this.#padding));
-  }
-
-  #write(bytes: Buffer): void {
-    this.#output.push(bytes);
-  }
-
-  #passOn(): void {
-    if (this.#output.length > 0) this.push(Buffer.concat(this.#output));
-    this.#output = [];
-  }
-
-  #count(entry: TarEntry, path: string): void {
+  #tally(entry: TarEntry, path: string): void {
     this.#entryCount++;
     this.#nameBytes += path.length;
     this.#contentBytes += entry.sizeBytes;
@@ -138,7 +98,7 @@ export class LayerRewriter extends Transform implements TarVisitor {
     this.#hide(target, 'whiteout');
   }
 
-  #copy(entry: TarEntry, path: string): void {
+  #keep(entry: TarEntry, path: string): void {
     verifyNotReserved(path, entry.kind === 'directory');
     const clean = cleanEntry(entry, path);
     if (entry.kind === 'hardlink') {
@@ -148,10 +108,7 @@ export class LayerRewriter extends Transform implements TarVisitor {
       this.#tree.add(path, target);
     } else if (isDevice(entry)) return this.#hide(path, 'device');
     else this.#record(clean, path);
-    this.#write(encodeEntry(this.#marked(clean, path)));
-    this.#isCopying = entry.sizeBytes > 0;
-    this.#remaining = entry.sizeBytes;
-    this.#padding = paddingOf(entry.sizeBytes);
+    this.copy(this.#marked(clean, path));
   }
 
   #record(entry: TarEntry, path: string): void {
@@ -169,7 +126,7 @@ export class LayerRewriter extends Transform implements TarVisitor {
     if (path === '') throw hostile(path, 'replaces the root');
     this.#reviveParents(path);
     this.#tree.add(path, { is });
-    this.#write(encodeEntry({ ...whiteout, path }));
+    this.add({ ...whiteout, path });
   }
 
   /** A directory that was whited out and now gets members exists anew, without what was below it. */
@@ -190,7 +147,7 @@ export class LayerRewriter extends Transform implements TarVisitor {
     const entry = (known?.is === 'directory' && known.entry) || { ...plainDirectory, path: `${path}/` };
     this.#reviveParents(path);
     this.#tree.add(path, { is: 'directory', entry });
-    this.#write(encodeEntry(this.#marked(entry, path)));
+    this.add(this.#marked(entry, path));
   }
 
   #marked(entry: TarEntry, path: string): TarEntry {
@@ -225,13 +182,4 @@ function cleanLink({ kind, path, linkPath }: TarEntry): string {
 function writtenPath(entry: TarEntry, path: string): string {
   if (path === '') return './';
   return entry.kind === 'directory' ? `${path}/` : path;
-}
-
-function attempt(done: TransformCallback, work: () => void): void {
-  try {
-    work();
-    done();
-  } catch (error) {
-    done(error instanceof Error ? error : new Error(String(error)));
-  }
 }

@@ -22,17 +22,21 @@ export interface ImageConfig {
   stopSignal?: string;
 }
 
-export interface ResolvedImage extends Provenance {
-  id: string;
-  canonicalName: string;
+/** What sandboxes need to know of the manifest that they start from. */
+export interface RunnableManifest {
   manifestDigest: string;
-  isPublic: boolean;
-  createdAt: number;
   config: ImageConfig;
   env: Record<string, string>;
   /** Who runs processes that name no user, and where. */
   runtimeUser: string;
   runtimeWorkdir: string;
+}
+
+export interface ResolvedImage extends Provenance, RunnableManifest {
+  id: string;
+  canonicalName: string;
+  isPublic: boolean;
+  createdAt: number;
 }
 
 export interface ImageDescription extends Provenance {
@@ -61,20 +65,33 @@ const WORKDIR_LABEL = 'dev.atoll.workdir';
 export function resolveImage(records: ImageRecords, workspaceId: string, ref: string): ResolvedImage {
   const row = findImage(records, workspaceId, ref);
   if (row === undefined) throw imageNotFound(ref);
-  const settings = configSchema.parse(JSON.parse(row.config)).config;
-  const config = toConfig(settings);
   return {
     id: row.id,
     canonicalName: nameOf(row),
-    manifestDigest: row.manifest_digest,
     isPublic: row.is_public === 1,
     createdAt: row.created_at,
+    ...readRunnable(row.manifest_digest, row.config),
+    ...provenanceOf(row),
+  };
+}
+
+/** What a manifest says of the sandboxes that start from it, without a name. */
+export function resolveManifest(records: ImageRecords, manifestDigest: string): RunnableManifest {
+  const config = records.config(manifestDigest);
+  if (config === undefined) throw imageNotFound(manifestDigest);
+  return readRunnable(manifestDigest, config);
+}
+
+function readRunnable(manifestDigest: string, configJson: string): RunnableManifest {
+  const settings = configSchema.parse(JSON.parse(configJson)).config;
+  const config = toConfig(settings);
+  return {
+    manifestDigest,
     config,
     env: parseEnv(settings?.Env ?? []),
     // An explicit USER or WORKDIR of a later image replaces the label of its base.
     runtimeUser: config.user || config.labels[USER_LABEL] || 'root',
     runtimeWorkdir: config.workdir || config.labels[WORKDIR_LABEL] || '/',
-    ...provenanceOf(row),
   };
 }
 
