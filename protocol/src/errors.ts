@@ -32,6 +32,7 @@ const table = {
     hint: 'Send `Authorization: Bearer <api key>`; `atoll login` or `atoll key create` makes one.',
   },
   forbidden: { status: 403, hint: 'Ask an admin of the workspace for a key with a higher role.' },
+  secret_not_found: { status: 404, hint: 'See the secrets of your workspace with `atoll secrets ls`.' },
   route_not_found: { status: 404, hint: 'The routes of this server are at /openapi.json.' },
   sandbox_not_found: { status: 404, hint: 'See your sandboxes with `atoll sbx ls`.' },
   not_found: { status: 404 },

@@ -56,6 +56,7 @@ test('the error table is what COMPATIBILITY.md promises', () => {
       "404 not_found",
       "404 route_not_found",
       "404 sandbox_not_found",
+      "404 secret_not_found",
       "409 conflict",
       "409 name_taken",
       "410 sandbox_ended",

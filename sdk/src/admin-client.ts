@@ -51,6 +51,13 @@ export interface ImportImageOptions extends WaitOptions {
   onProgress?: ((event: protocol.ImageImportEvent) => void) | undefined;
 }
 
+/** A secret of the workspace, without its value. */
+export interface Secret {
+  id: string;
+  name: string;
+  createdAt: Date;
+}
+
 /** A device login that waits for its approval. */
 export interface DeviceLogin {
   /** The secret that only this device knows. */
@@ -212,6 +219,29 @@ export class AdminClient {
     return this.#call(protocol.pruneImages, { body }, withoutUndefined({ signal }));
   }
 
+  /** Sets secrets by name, all or none; sandboxes see the new values from their next start. */
+  async setSecrets(values: Record<string, string>, options: WaitOptions = {}): Promise<Secret[]> {
+    const body = Object.entries(values).map(([name, value]) => ({ name, value }));
+    const set = await this.#call(protocol.putSecrets, { params: {}, body }, options);
+    return [set].flat().map(toSecret);
+  }
+
+  /** The secrets of the workspace, by name; nothing ever shows their values. */
+  async listSecrets(options: WaitOptions = {}): Promise<Secret[]> {
+    const { items } = await this.#call(protocol.listSecrets, { params: {}, query: {} }, options);
+    return items.map(toSecret);
+  }
+
+  /** Removes a secret by its id; processes that run keep what they were started with. */
+  async deleteSecret(id: string, options: WaitOptions = {}): Promise<void> {
+    await this.#call(protocol.deleteSecret, { params: { id } }, options);
+  }
+
+  /** Encrypts all secrets of the server with a new key. For the operator of the server. */
+  rotateSecretKey(options: WaitOptions = {}): Promise<{ keyId: string; resealed: number }> {
+    return this.#call(protocol.rotateSecretKey, {}, options);
+  }
+
   /** Begins a device login; needs no key. */
   async startLogin(options: WaitOptions = {}): Promise<DeviceLogin> {
     const login = await this.#call(protocol.startLogin, {}, options);
@@ -248,3 +278,8 @@ export class AdminClient {
     return (await this.#connection.server()).call(route, input, options);
   }
 }
+
+const toSecret = ({ createdAt, ...secret }: protocol.SecretInfo): Secret => ({
+  ...secret,
+  createdAt: new Date(createdAt),
+});

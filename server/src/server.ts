@@ -16,6 +16,7 @@ import { createHttpServer } from './listener.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createOciDispatcher } from './http/oci/oci-dispatcher.ts';
 import { platformRoutes } from './http/tensorlake/platform-routes.ts';
+import { secretRoutes } from './http/tensorlake/secret-routes.ts';
 import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
 import { openImageStore } from './image/image-store.ts';
 import type { ImageStore } from './image/image-store.ts';
@@ -27,6 +28,9 @@ import { usualLimits } from './sandbox/admission.ts';
 import { createSandboxes } from './sandbox/sandboxes.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
 import { createSlotPool } from './sandbox/slot-pool.ts';
+import { openKeyRing } from './secret/key-ring.ts';
+import { createSecretStore } from './secret/secret-store.ts';
+import type { SecretStore } from './secret/secret-store.ts';
 import { openDataDir, writePrivate } from './store/data-dir.ts';
 import type { DataDir } from './store/data-dir.ts';
 import { openDb } from './store/db.ts';
@@ -93,9 +97,10 @@ async function open(start: Start): Promise<string> {
   opened.defer(() => tenancy.audit.flush());
   ensureAdminKey({ config, dataDir, tenancy });
 
-  const parts = await openParts(start, { dataDir, db, tenancy });
+  const secrets = openSecrets(dataDir, db, log);
+  const parts = await openParts(start, { dataDir, db, tenancy, secrets });
   signal.throwIfAborted();
-  const http = await openHttp(start, { ...parts, tenancy });
+  const http = await openHttp(start, { ...parts, tenancy, secrets });
   log.info(await parts.sandboxes.open(), 'reconciled');
   signal.throwIfAborted();
   const flushing = setInterval(() => keepKeyUse(tenancy, log), FLUSH_KEY_USE_EVERY_MS).unref();
@@ -105,10 +110,21 @@ async function open(start: Start): Promise<string> {
   return url;
 }
 
+function openSecrets(dataDir: DataDir, db: Db, log: Log): SecretStore {
+  const secrets = createSecretStore({
+    db,
+    keyRing: openKeyRing(dataDir.secretKeysPath),
+    clock: systemClock,
+    log,
+  });
+  secrets.finishRotation();
+  return secrets;
+}
+
 /** What runs sandboxes: the host, the images, and the sandboxes themselves. */
 async function openParts(
   { config, log, signal, opened }: Start,
-  { dataDir, db, tenancy }: { dataDir: DataDir; db: Db; tenancy: Tenancy },
+  { dataDir, db, tenancy, secrets }: { dataDir: DataDir; db: Db; tenancy: Tenancy; secrets: SecretStore },
 ) {
   const runDir = join(config.runDir, dataDir.instanceId);
   opened.defer(() => removeEmptyFolders(runDir));
@@ -138,6 +154,7 @@ async function openParts(
     store: createSandboxStore(db),
     transaction: db.transaction,
     images,
+    secrets,
     pool,
     agents,
     identities: createIdentityFolders({
@@ -168,9 +185,10 @@ interface HttpParts {
   images: ImageStore;
   sandboxes: Sandboxes;
   tenancy: Tenancy;
+  secrets: SecretStore;
 }
 
-async function openHttp({ config, log, opened }: Start, { images, sandboxes, tenancy }: HttpParts) {
+async function openHttp({ config, log, opened }: Start, { images, sandboxes, tenancy, secrets }: HttpParts) {
   const authenticate = createAuthentication(tenancy.authenticator);
   const gateway = createGateway({ sandboxes, authenticate, log });
   opened.defer(() => gateway.close());
@@ -180,6 +198,7 @@ async function openHttp({ config, log, opened }: Start, { images, sandboxes, ten
       ...serverRoutes({ version, metrics }),
       ...platformRoutes({ tenancy }),
       ...sandboxRoutes({ sandboxes }),
+      ...secretRoutes({ secrets }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...imageRoutes({ images, log }),
     ],

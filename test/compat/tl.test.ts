@@ -180,6 +180,24 @@ describeOnEachDriver('tl of npm tensorlake 0.5.33', (server) => {
     expect(stderr).toContain(`Sandbox ${kept} kept alive.`);
   });
 
+  test('secrets are set, listed and removed', async () => {
+    expect(await runTl(['secrets', 'ls'])).toEqual(ok('no secrets found\n'));
+    expect(await runTl(['secrets', 'set', 'A=1', 'B=2'])).toEqual(ok('2 secrets set\n'));
+    expect((await runTl(['secrets', 'ls'])).stdout.split('\n')).toEqual([
+      '┌──────┬──────────────────────────┐',
+      '│ Name ┆ Created At               │',
+      '╞══════╪══════════════════════════╡',
+      expect.stringMatching(/^│ A {4}┆ \d{4}-\S+Z │$/),
+      expect.stringMatching(/^│ B {4}┆ \d{4}-\S+Z │$/),
+      '└──────┴──────────────────────────┘',
+      '2 secrets',
+      '',
+    ]);
+    expect(await runTl(['secrets', 'unset', 'A'])).toMatchObject({ exit: 2 });
+    expect(await runTl(['secrets', 'rm', 'A', 'B'])).toEqual(ok('2 secrets unset\n'));
+    expect(await runTl(['secrets', 'ls'])).toEqual(ok('no secrets found\n'));
+  });
+
   describe('in a sandbox', () => {
     beforeAll(async () => void (await sbx('create', 'worker')));
     afterAll(async () => void (await sbx('terminate', 'worker')));

@@ -47,7 +47,7 @@ describe('creates that are refused leave nothing', () => {
     ['a negative timeout', { timeout_secs: -1 }, 400, 'invalid_request', 'timeout_secs'],
     ['an entrypoint with a NUL', { entrypoint: ['a\0b'] }, 400, 'invalid_request', 'entrypoint'],
     ['an entrypoint that is text', { entrypoint: 'sleep 1' }, 400, 'invalid_request', 'entrypoint'],
-    ['an unknown secret', { secret_names: ['KEY'] }, 400, 'invalid_request', 'KEY'],
+    ['an unknown secret', { secret_names: ['KEY'] }, 404, 'secret_not_found', 'KEY'],
     ['JSON that is cut off', '{"image":', 400, 'malformed_json', 'JSON'],
     ['bytes that are no text', Buffer.from([0xff, 0xfe, 0x00]), 400, 'malformed_json', 'JSON'],
     ['a list as body', '[]', 400, 'invalid_request', 'body'],

@@ -12,6 +12,7 @@ const ranks: Record<string, number> = {
   network: 1,
   agent: 1,
   image: 2,
+  secret: 2,
   tenancy: 2,
   build: 3,
   sandbox: 4,

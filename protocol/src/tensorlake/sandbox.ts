@@ -51,7 +51,7 @@ export const createSandboxBody = z.object({
   file_systems: z.array(z.unknown()).nullish(),
   exposed_ports: z.array(z.number().int().min(1).max(65_535)).nullish(),
   allow_unauthenticated_access: z.boolean().nullish(),
-  secret_names: z.array(z.string()).nullish(),
+  secret_names: z.array(z.string()).max(1000).nullish(),
 });
 export type CreateSandboxBody = z.output<typeof createSandboxBody>;
 
@@ -134,6 +134,7 @@ export const createSandbox = defineRoute({
     'invalid_resources',
     'limit_exceeded',
     'image_not_found',
+    'secret_not_found',
     'unsupported',
     'name_taken',
     'quota_exceeded',

@@ -56,8 +56,11 @@ function parseJson(body: Buffer | undefined): unknown {
   } catch (cause) {
     throw new ApiError(
       'malformed_json',
-      `the body is not JSON: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
+      `the body is not JSON: ${cause instanceof Error ? withoutExcerpt(cause.message) : cause}`,
     );
   }
 }
+
+/** The parser quotes what it could not read, which may be a secret. */
+const withoutExcerpt = (message: string): string =>
+  message.replace(/(?:\.\.\.)?"[^]*"(?:\.\.\.)? is not valid JSON$/, 'the body is not valid JSON');

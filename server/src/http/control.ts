@@ -94,6 +94,7 @@ function admit(
   const caller = options.authenticate(request.raw, workspaceOf(request));
   // Before the role is checked: what somebody was refused is on record too.
   event.caller = caller;
+  requireOrganization(caller, pathParam(request, 'organization'));
   requireRole(caller, route.access);
   return caller;
 }
@@ -104,7 +105,13 @@ const pathParam = (request: FastifyRequest, name: string): string | undefined =>
 };
 
 const workspaceOf = (request: FastifyRequest): string | undefined =>
-  pathParam(request, 'ns') ?? pathParam(request, 'workspace');
+  pathParam(request, 'ns') ?? pathParam(request, 'workspace') ?? pathParam(request, 'project');
+
+/** The platform API names the account too (wire 1.7). */
+function requireOrganization(caller: Caller, organization: string | undefined): void {
+  if (organization === undefined || organization === caller.account.id) return;
+  throw new ApiError('not_found', `no organization ${organization.slice(0, 80)} that this key may use`);
+}
 
 function rawInput(request: FastifyRequest): RawInput {
   const body = request.body instanceof Buffer ? request.body : undefined;

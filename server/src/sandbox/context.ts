@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { SandboxNetwork } from '../network/network.ts';
 import type { RuntimeDriver } from '../runtime/driver.ts';
+import type { SecretStore } from '../secret/secret-store.ts';
 import type { SandboxRecord, SandboxStore } from '../store/sandbox-store.ts';
 import type { Activity } from './activity.ts';
 import type { createFlights } from './flight.ts';
@@ -23,6 +24,7 @@ export interface SandboxContext {
   store: SandboxStore;
   transaction: <T>(work: () => T) => T;
   images: ImageStore;
+  secrets: Pick<SecretStore, 'requireAll' | 'environment'>;
   pool: SlotPool;
   driver: RuntimeDriver;
   network: SandboxNetwork;

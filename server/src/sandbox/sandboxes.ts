@@ -31,6 +31,7 @@ export interface SandboxRequest {
   limits: Partial<ResourceLimits>;
   timeoutSecs?: number;
   entrypoint?: string[];
+  secretNames?: string[];
   internet: boolean;
 }
 
@@ -119,6 +120,8 @@ export function createSandboxes(options: SandboxesOptions) {
     if (request.name !== undefined) checkName(request.name);
     const limits = checkLimits(request.limits, options.admission);
     const image = options.images.resolve(workspaceId, request.image ?? defaultImage);
+    const secretNames = [...new Set(request.secretNames)];
+    options.secrets.requireAll(workspaceId, secretNames);
     checkQuota(store.countLiving(workspaceId), options.admission);
     checkHost(options.dataDir, options.admission);
     const record: SandboxRecord = {
@@ -137,6 +140,7 @@ export function createSandboxes(options: SandboxesOptions) {
       ...(request.name !== undefined && { name: request.name }),
       ...(request.timeoutSecs !== undefined && { timeoutSecs: request.timeoutSecs }),
       ...(request.entrypoint !== undefined && { entrypoint: request.entrypoint }),
+      ...(secretNames.length > 0 && { secretNames }),
     };
     return { record, image };
   };

@@ -3,6 +3,7 @@ import type { AgentConfig } from '../agent/identity.ts';
 import { agentToken } from '../agent/token.ts';
 import type { ResolvedImage, Rootfs } from '../image/image-store.ts';
 import type { RuntimeCapabilities, Slot } from '../runtime/driver.ts';
+import { missingSecrets } from '../secret/secret-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
 import { guard } from './guard.ts';
@@ -119,7 +120,7 @@ function agentConfig(
     ...(isolated && { allowFrom: [gateway] }),
     hostname: HOSTNAME,
     ...(context.network.resolverAddress !== undefined && { resolver: context.network.resolverAddress }),
-    env: image.env,
+    env: environmentOf(context, record, image),
     ...(record.entrypoint && { entrypoint: record.entrypoint }),
     user: image.runtimeUser,
     workingDir: image.runtimeWorkdir,
@@ -130,6 +131,21 @@ function agentConfig(
     stopSignal: 'SIGTERM',
     stopGraceMs: STOP_GRACE_MS,
   };
+}
+
+/**
+ * The image's variables, then the secrets as they are now. They reach the agent in its identity folder alone. A create
+ * is refused when one was removed since it was asked for; a sandbox that goes on in a new incarnation does without it.
+ */
+function environmentOf(
+  context: SandboxContext,
+  record: SandboxRecord,
+  image: Pick<ResolvedImage, 'env'>,
+): Record<string, string> {
+  const { env, missing } = context.secrets.environment(record.workspaceId, record.secretNames ?? []);
+  if (missing.length > 0 && record.operation === 'create') throw missingSecrets(missing);
+  if (missing.length > 0) context.log.warn({ sandboxId: record.id, missing }, 'secrets are no longer there');
+  return { ...image.env, ...env };
 }
 
 /**

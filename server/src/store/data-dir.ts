@@ -2,13 +2,14 @@ import {
   chmodSync,
   closeSync,
   existsSync,
+  fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { randomBytes } from 'node:crypto';
 import { randomId } from '../lib/id.ts';
@@ -22,6 +23,8 @@ export interface DataDir {
   serverKey: Buffer;
   databasePath: string;
   adminKeyPath: string;
+  /** The keys that secrets are sealed with. */
+  secretKeysPath: string;
   /** Where the running server says how to reach it. */
   serverFilePath: string;
   unlock(): void;
@@ -45,6 +48,7 @@ export function openDataDir(path: string): DataDir {
     ),
     databasePath,
     adminKeyPath: join(path, 'admin-key'),
+    secretKeysPath: join(path, 'secret-keys'),
     serverFilePath: join(path, 'server.json'),
     unlock,
   };
@@ -84,4 +88,15 @@ export function writePrivate(file: string, content: string): void {
   const temporary = `${file}.${randomId(6)}.tmp`;
   writeFileSync(temporary, `${content}\n`, { mode: 0o600, flush: true });
   renameSync(temporary, file);
+  syncFolder(dirname(file));
+}
+
+/** A rename is on the disk once its folder is. */
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }

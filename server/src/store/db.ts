@@ -14,6 +14,8 @@ export interface Db {
   run(sql: string, ...params: SQLInputValue[]): number;
   /** All or nothing. Synchronous: nothing else runs in between. Nested calls join the outer one. */
   transaction<T>(work: () => T): T;
+  /** Brings every commit to the disk, through a loss of power too. False while another process reads the database. */
+  flush(): boolean;
   close(): void;
 }
 
@@ -53,6 +55,8 @@ function wrap(sqlite: DatabaseSync): Db {
       explained(() => prepare(sql).get(...params) as T | undefined),
     run: (sql, ...params) => explained(() => Number(prepare(sql).run(...params).changes)),
     transaction: (work) => explained(() => transaction(sqlite, work)),
+    // Takes the log into the database file and syncs both: https://sqlite.org/pragma.html#pragma_wal_checkpoint
+    flush: () => explained(() => prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] === 0),
     close: () => sqlite.close(),
   };
 }

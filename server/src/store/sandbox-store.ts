@@ -25,6 +25,8 @@ export interface SandboxRecord {
   limits: ResourceLimits;
   timeoutSecs?: number;
   entrypoint?: string[];
+  /** Secrets of the workspace in the environment of its processes. */
+  secretNames?: string[];
   internet: boolean;
   createdAt: number;
   terminatedAt?: number;
@@ -74,6 +76,7 @@ interface SandboxRow {
   disk_mb: number;
   timeout_secs: number | null;
   entrypoint: string | null;
+  secret_names: string | null;
   internet: number;
   created_at: number;
   terminated_at: number | null;
@@ -248,8 +251,8 @@ function applyChange(
 function insert(db: Db, record: SandboxRecord): void {
   db.run(
     `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, runtime, image, manifest_digest, agent_digest,
-       cpus, memory_mb, disk_mb, timeout_secs, entrypoint, internet, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, internet, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     record.id,
     record.workspaceId,
     record.name ?? null,
@@ -265,6 +268,7 @@ function insert(db: Db, record: SandboxRecord): void {
     record.limits.diskMb,
     record.timeoutSecs ?? null,
     record.entrypoint ? JSON.stringify(record.entrypoint) : null,
+    record.secretNames ? JSON.stringify(record.secretNames) : null,
     record.internet ? 1 : 0,
     record.createdAt,
   );
@@ -294,6 +298,7 @@ function toRecord(row: SandboxRow): SandboxRecord {
     // Written by this module alone, so their shape is known.
     ...present('endpoint', row.endpoint === null ? null : (JSON.parse(row.endpoint) as SlotEndpoint)),
     ...present('entrypoint', row.entrypoint === null ? null : (JSON.parse(row.entrypoint) as string[])),
+    ...present('secretNames', row.secret_names === null ? null : (JSON.parse(row.secret_names) as string[])),
   };
 }
 

@@ -18,6 +18,7 @@ export function toSandboxRequest(body: CreateSandboxBody): SandboxRequest {
     ...(body.name != null && { name: body.name }),
     ...(body.timeout_secs != null && { timeoutSecs: body.timeout_secs }),
     ...(body.entrypoint?.length && { entrypoint: body.entrypoint }),
+    ...(body.secret_names?.length && { secretNames: body.secret_names }),
   };
 }
 
@@ -25,10 +26,6 @@ const isGiven = (value: unknown): boolean =>
   Array.isArray(value) ? value.length > 0 : value != null && value !== false;
 
 function refuseUnsupported(body: CreateSandboxBody): void {
-  const [secret] = body.secret_names ?? [];
-  if (secret !== undefined) {
-    throw new ApiError('invalid_request', `there is no secret ${JSON.stringify(secret)} in this workspace`);
-  }
   const unsupported = {
     snapshot_id: body.snapshot_id,
     file_systems: body.file_systems,

@@ -33,7 +33,7 @@ export function toSandboxInfo(record: SandboxRecord, namespace: string, baseUrl:
     created_at: record.createdAt,
     allow_unauthenticated_access: false,
     exposed_ports: [],
-    secret_names: [],
+    secret_names: record.secretNames ?? [],
     file_systems: [],
     sandbox_url: baseUrl,
     ...(record.name !== undefined && { name: record.name }),
