@@ -14,8 +14,8 @@ import (
 	"atoll.dev/agent/internal/process"
 )
 
-// bound adds what limits user processes to the options of the table. Only as PID 1 of a sandbox: elsewhere
-// the cgroups are the host's.
+// bound adds what limits user processes to the options of the table. Only in a sandbox: elsewhere the cgroups are
+// the host's.
 func (a *agent) bound(options *process.Options) {
 	if !isolated(a.config) {
 		return

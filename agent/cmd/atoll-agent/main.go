@@ -25,12 +25,19 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == pauseCommand {
 		pause()
 	}
+	if len(os.Args) == 3 && os.Args[1] == announceCommand {
+		announce(os.Args[2])
+	}
 	log.SetFlags(log.LstdFlags | log.Lmicroseconds | log.LUTC)
 	identityDir := flag.String("identity", "/.atoll/identity", "folder with agent.json")
 	flag.Parse()
 	config, err := boot.LoadConfig(*identityDir)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "atoll-agent:", err)
+		os.Exit(exitConfig)
+	}
+	if config.Init != "" && os.Getpid() == 1 {
+		fmt.Fprintln(os.Stderr, "atoll-agent:", becomeInit(config, *identityDir))
 		os.Exit(exitConfig)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)

@@ -52,6 +52,7 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 	debug.SetGCPercent(gcPercent)
 	background, endBackground := context.WithCancel(context.Background())
 	defer endBackground()
+	adoptOrphans(config)
 	a := newAgent(config, identityDir)
 	go a.reaper.Run(background)
 	a.guardMemory(background)
@@ -67,6 +68,7 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 	})
 	go serve(server, api.Guard(listener, a.identity))
 	fmt.Printf("{\"event\":\"ready\",\"port\":%d}\n", listener.Addr().(*net.TCPAddr).Port)
+	a.startStartup()
 	a.startEntrypoint()
 	<-ctx.Done()
 	a.supervisor.Close()
@@ -103,7 +105,9 @@ func newAgent(config *boot.Config, identityDir string) *agent {
 }
 
 // isolated is false for the driver that runs the agent as a plain process in a folder of the host.
-func isolated(config *boot.Config) bool { return config.Root == "/" && os.Getpid() == 1 }
+func isolated(config *boot.Config) bool {
+	return config.Root == "/" && (os.Getpid() == 1 || config.Init != "")
+}
 
 // ownsRoot is false where the root is the host's own, which an agent that is not PID 1 must not change.
 func ownsRoot(config *boot.Config) bool { return config.Root != "/" || isolated(config) }
@@ -159,13 +163,30 @@ func (a *agent) makeWorkingDir() {
 	}
 }
 
+// startStartup runs the image's own preparation as root, who its user need not be.
+func (a *agent) startStartup() {
+	if a.config.Startup == "" {
+		return
+	}
+	root, err := a.accounts.Resolve("root")
+	if err != nil {
+		log.Printf("startup: %v", err)
+		return
+	}
+	a.startOrRecord(process.Spec{Command: a.config.Startup, Credential: root})
+}
+
 func (a *agent) startEntrypoint() {
 	if len(a.config.Entrypoint) == 0 {
 		return
 	}
-	spec := process.Spec{
+	a.startOrRecord(process.Spec{
 		Command: a.config.Entrypoint[0], Args: a.config.Entrypoint[1:], Credential: a.accounts.Default(),
-	}
+	})
+}
+
+// startOrRecord has a program that cannot be started listed with the others, with the reason.
+func (a *agent) startOrRecord(spec process.Spec) {
 	if _, _, err := a.table.Start(spec, false); err != nil {
 		a.table.RecordFailure(spec, err)
 	}

@@ -42,6 +42,7 @@ func TestWrongConfigsAreRefusedByFieldName(t *testing.T) {
 		"sandboxId": "", "incarnation": 0, "token": "short", "listen": "nowhere", "resolver": "x.y", "memoryMb": -1,
 		"oomGuard": "maybe", "stopSignal": "SIGNOPE", "root": "relative", "workingDir": "relative",
 		"hostname": "a b", "env": map[string]string{"A=B": ""}, "entrypoint": []string{""}, "allowFrom": []string{"x"},
+		"init": "sbin/init", "startup": "start",
 	}
 	for field, value := range cases {
 		content := valid()

@@ -31,6 +31,11 @@ type Config struct {
 	StopSignal   string            `json:"stopSignal"`
 	StopGraceMs  int64             `json:"stopGraceMs"`
 	Root         string            `json:"root"`
+	// Init is the image's own init program, for an image that wants one as PID 1: the agent prepares its start, makes
+	// room for it, and runs as one of its units.
+	Init string `json:"init"`
+	// Startup is a program of the image that is started as root before anything else, for an image without such an init.
+	Startup string `json:"startup"`
 }
 
 const configFile = "agent.json"
@@ -105,10 +110,17 @@ func (c *Config) validateFields() error {
 		return fmt.Errorf("oomGuard %q is none of none, meminfo, cgroup", c.OomGuard)
 	case !filepath.IsAbs(c.Root) || !filepath.IsAbs(c.WorkingDir):
 		return errors.New("root and workingDir must be absolute paths")
+	case !isProgram(c.Init) || !isProgram(c.Startup):
+		return errors.New("init and startup must be absolute paths")
 	case strings.ContainsAny(c.Hostname, " \t\r\n\x00"):
 		return errors.New("hostname holds white space")
 	case strings.Contains(c.WorkingDir, "\x00"), len(c.Entrypoint) > 0 && c.Entrypoint[0] == "":
 		return errors.New("workingDir or entrypoint is malformed")
 	}
 	return nil
+}
+
+// isProgram tells whether path names no program, or one that does not depend on a folder.
+func isProgram(path string) bool {
+	return path == "" || (filepath.IsAbs(path) && !strings.Contains(path, "\x00"))
 }

@@ -48,9 +48,29 @@ func Create(maxProcesses int64) (*Group, error) {
 		if !slices.Contains(strings.Fields(string(controllers)), "pids") {
 			return nil, ErrUnavailable
 		}
-		return createV2(mountPoint, maxProcesses)
+		return createV2(ownFolder(), maxProcesses)
 	}
 	return createV1(filepath.Join(mountPoint, "pids"), maxProcesses)
+}
+
+// ownFolder is the group in the v2 hierarchy that belongs to the agent: the root as PID 1, and the one that the init
+// program has delegated to an agent which is its unit.
+func ownFolder() string {
+	lines, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil || os.Getpid() == 1 {
+		return mountPoint
+	}
+	return filepath.Join(mountPoint, ownPath(string(lines)))
+}
+
+// ownPath finds the path in lines of cgroups(7); that of v2 has the number 0 and no controllers.
+func ownPath(lines string) string {
+	for line := range strings.Lines(lines) {
+		if path, found := strings.CutPrefix(strings.TrimSpace(line), "0::"); found {
+			return filepath.Clean("/" + path)
+		}
+	}
+	return "/"
 }
 
 // makeGroup makes the folder and sets its limit.

@@ -7,6 +7,9 @@ import (
 )
 
 // residentSizes reads the resident size of all processes but this one.
+// initPID is the agent itself, or the init program whose end is the end of the sandbox.
+const initPID = 1
+
 func residentSizes() map[int]int64 {
 	sizes := map[int]int64{}
 	folder, err := os.Open("/proc")
@@ -17,7 +20,7 @@ func residentSizes() map[int]int64 {
 	names, _ := folder.Readdirnames(-1)
 	self := os.Getpid()
 	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil && pid != self {
+		if pid, err := strconv.Atoi(name); err == nil && pid != self && pid != initPID {
 			sizes[pid] = residentSize(pid)
 		}
 	}
