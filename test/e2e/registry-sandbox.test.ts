@@ -1,55 +1,12 @@
-import { gzipSync } from 'node:zlib';
 import { Sandbox } from '@atoll/sdk';
 import { expect, test } from 'vitest';
-import { digestOf, ociTypes, tarball } from '../fixtures/image-layout.ts';
+import { baseImage as base, pushDerived } from '../fixtures/derived-image.ts';
+import type { Descriptor } from '../fixtures/derived-image.ts';
+import { digestOf } from '../fixtures/image-layout.ts';
 import { imageOf, registryClient } from '../fixtures/registry-client.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
-import type { TestServer } from '../fixtures/server.ts';
 
-const base = 'tensorlake/debian-minimal';
-
-interface Descriptor {
-  mediaType: string;
-  digest: string;
-  size: number;
-}
-
-/** Pushes the base image with one more layer on top; the layers below are mounted, not sent. */
-async function pushDerived(server: TestServer, name: string, tag: string, content: string): Promise<string> {
-  const client = registryClient(server);
-  const manifest = (await (await client.call(`/v2/${base}/manifests/latest`)).json()) as {
-    config: Descriptor;
-    layers: Descriptor[];
-  }; // OCI
-  for (const { digest } of manifest.layers) {
-    const mount = `/v2/${name}/blobs/uploads/?mount=${digest}&from=${base}`;
-    expect((await client.call(mount, { method: 'POST' })).status).toBe(201);
-  }
-  const tar = tarball([{ path: 'greeting', content }]);
-  const layer = gzipSync(tar);
-  const config = (await (await client.call(`/v2/${base}/blobs/${manifest.config.digest}`)).json()) as {
-    rootfs: { diff_ids: string[] };
-  }; // OCI
-  config.rootfs.diff_ids.push(digestOf(tar));
-  const configBytes = JSON.stringify(config);
-  await client.pushBlob(name, layer);
-  await client.pushBlob(name, configBytes);
-  const derived = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: ociTypes.manifest,
-    config: { mediaType: ociTypes.config, digest: digestOf(configBytes), size: configBytes.length },
-    layers: [
-      ...manifest.layers,
-      {
-        mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
-        digest: digestOf(layer),
-        size: layer.length,
-      },
-    ],
-  });
-  expect((await client.putManifest(name, tag, derived)).status).toBe(201);
-  return digestOf(derived);
-}
+const greeting = { members: [{ path: 'greeting', content: 'hello from the registry' }] };
 
 describeOnEachDriver('a pushed image', (server) => {
   const prune = async (): Promise<{ blobCount: number; layerCount: number }> => {
@@ -62,7 +19,7 @@ describeOnEachDriver('a pushed image', (server) => {
   const create = (image: string) => Sandbox.create({ apiUrl: server().url, apiKey: server().apiKey, image });
 
   test('runs at once, and what it runs on outlives its name', async () => {
-    await pushDerived(server(), 'default/pushed', 'v1', 'hello from the registry');
+    await pushDerived(server(), 'default/pushed', 'v1', greeting);
     const sandbox = await create('pushed:v1');
     const said = await sandbox.run('cat', { args: ['/greeting'] });
     expect(said.stdout).toBe('hello from the registry');
@@ -77,7 +34,7 @@ describeOnEachDriver('a pushed image', (server) => {
     await server().stop();
     await server().restart();
     await expect.poll(async () => (await prune()).layerCount, { timeout: 20_000 }).toBe(1);
-    await pushDerived(server(), 'default/pushed', 'v1', 'hello from the registry');
+    await pushDerived(server(), 'default/pushed', 'v1', greeting);
     const again = await create('pushed:v1');
     expect((await again.run('cat', { args: ['/greeting'] })).stdout).toBe('hello from the registry');
     await again.terminate();

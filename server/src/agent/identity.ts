@@ -24,6 +24,10 @@ export interface AgentConfig {
   stopGraceMs: number;
   /** Folder under which the agent resolves paths, for the driver without isolation. */
   root?: string;
+  /** The image's init program, which the agent of PID 1 becomes; it is then started as one of its units. */
+  init?: string;
+  /** A program of the image that is started as root before anything else. */
+  startup?: string;
 }
 
 export type IdentityFolders = ReturnType<typeof createIdentityFolders>;

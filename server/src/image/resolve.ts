@@ -9,6 +9,8 @@ import {
 import type { ImageRecords, ImageRow, Provenance } from './image-records.ts';
 import { configSchema } from './oci-schema.ts';
 import type { OciConfig } from './oci-schema.ts';
+import type { RuntimeNeeds } from '../runtime/driver.ts';
+import { readRuntimeNeeds } from './runtime-needs.ts';
 
 /** What an image's config says about its processes. */
 export interface ImageConfig {
@@ -30,6 +32,8 @@ export interface RunnableManifest {
   /** Who runs processes that name no user, and where. */
   runtimeUser: string;
   runtimeWorkdir: string;
+  /** What its labels ask of the runtime. Absent: nothing but files. */
+  needs?: RuntimeNeeds;
 }
 
 export interface ResolvedImage extends Provenance, RunnableManifest {
@@ -85,6 +89,7 @@ export function resolveManifest(records: ImageRecords, manifestDigest: string): 
 function readRunnable(manifestDigest: string, configJson: string): RunnableManifest {
   const settings = configSchema.parse(JSON.parse(configJson)).config;
   const config = toConfig(settings);
+  const needs = readRuntimeNeeds(config.labels);
   return {
     manifestDigest,
     config,
@@ -92,6 +97,7 @@ function readRunnable(manifestDigest: string, configJson: string): RunnableManif
     // An explicit USER or WORKDIR of a later image replaces the label of its base.
     runtimeUser: config.user || config.labels[USER_LABEL] || 'root',
     runtimeWorkdir: config.workdir || config.labels[WORKDIR_LABEL] || '/',
+    ...(needs && { needs }),
   };
 }
 

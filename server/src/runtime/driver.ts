@@ -17,16 +17,48 @@ export interface SlotEndpoint {
   gateway?: string;
 }
 
+/** What of gVisor's kernel is settled when a slot is prepared, beside its size. */
+export interface GuestFlavour {
+  /** The control group hierarchy that the sandbox sees. */
+  cgroup: 'v1' | 'v2';
+  /** Whether packet sockets can send. */
+  packetSockets: boolean;
+}
+
+/** Slots of the same kind can stand in for each other. */
+export interface SlotKind {
+  /** A sandbox of another size needs another slot. */
+  limits: ResourceLimits;
+  /** Absent: the usual one, cgroup v2 and packet sockets that only receive. */
+  flavour?: GuestFlavour;
+}
+
+/** What an image needs at run time beside its files, as its labels say (`image/runtime-needs.ts`). */
+export interface RuntimeNeeds {
+  flavour: GuestFlavour;
+  /** Capabilities of the sandbox's root beside the usual ones, by their names in an OCI spec. */
+  capabilities: readonly string[];
+  /** Folders to mount a tmpfs on. */
+  tmpfs: readonly TmpfsMount[];
+  /** The image's own init program, which becomes PID 1 with the agent as one of its units. */
+  init?: string;
+  /** A program of the image that the agent starts as root before anything else. */
+  startup?: string;
+}
+
+export interface TmpfsMount {
+  path: string;
+  sizeMb: number;
+}
+
 /**
  * Everything of one incarnation that does not depend on the image and so is made ahead of time.
  * All host resources of a slot are named after its id, which is how reconcile finds them.
  */
-export interface Slot {
+export interface Slot extends SlotKind {
   /** 8 characters [a-z0-9], unique on this server. */
   id: string;
   endpoint: SlotEndpoint;
-  /** The size that the slot was prepared for; a sandbox of another size needs another slot. */
-  limits: ResourceLimits;
 }
 
 /** What runs in a slot. */
@@ -45,6 +77,8 @@ export interface SandboxSpec {
   agentBinary: string;
   /** Host folder of this incarnation with `agent.json` and the trust store; mounted read-only at /.atoll/identity. */
   identityDir: string;
+  /** Only where `capabilities.runtimeNeeds` says so; its flavour is the slot's. */
+  needs?: RuntimeNeeds;
 }
 
 /** `running`: an agent runs in the slot. `stopped`: none does, but something of the slot is on the host. */
@@ -61,6 +95,8 @@ export interface SlotStats {
 export interface RuntimeCapabilities {
   isolation: 'gvisor' | 'namespaces' | 'none';
   memorySnapshot: boolean;
+  /** Whether images may ask for more than files (`SandboxSpec.needs`). */
+  runtimeNeeds: boolean;
   /** `exact` answers ENOSPC at the limit. */
   diskLimit: 'exact' | 'none';
 }

@@ -10,15 +10,15 @@ function open(minReady: number, maxReady: number) {
   const classes = createSlotClasses({ usualLimits, minReady, maxReady, now: () => now });
   const ask = (cpus: number) => {
     now += 1;
-    return classes.take(sized(cpus));
+    return classes.take({ limits: sized(cpus) });
   };
   /** Makes what is wanted; answers the sizes. */
   const fill = () => {
     const sizes: number[] = [];
     for (let short = classes.nextShort(); short; short = classes.nextShort()) {
       made += 1;
-      classes.put({ id: `slot${made}`, limits: short.limits, endpoint: { host: '127.0.0.1', port: 0 } });
-      sizes.push(short.limits.cpus);
+      classes.put({ id: `slot${made}`, ...short.kind, endpoint: { host: '127.0.0.1', port: 0 } });
+      sizes.push(short.kind.limits.cpus);
     }
     return sizes;
   };

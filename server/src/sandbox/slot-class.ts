@@ -1,4 +1,4 @@
-import type { ResourceLimits, Slot } from '../runtime/driver.ts';
+import type { ResourceLimits, Slot, SlotKind } from '../runtime/driver.ts';
 
 export interface SlotClassesOptions {
   /** The size that is kept ready from the start. */
@@ -11,7 +11,7 @@ export interface SlotClassesOptions {
 }
 
 interface SlotClass {
-  limits: ResourceLimits;
+  kind: SlotKind;
   ready: Slot[];
   target: number;
   misses: number;
@@ -23,25 +23,27 @@ const MISSES_BEFORE_READY = 2;
 /** A size that nobody has asked for in this time is not kept ready any longer. */
 const FORGET_AFTER_MS = 5 * 60_000;
 
-const classKey = ({ cpus, memoryMb, diskMb }: ResourceLimits): string => `${cpus}/${memoryMb}/${diskMb}`;
+const classKey = ({ limits: { cpus, memoryMb, diskMb }, flavour }: SlotKind): string =>
+  `${cpus}/${memoryMb}/${diskMb}/${flavour?.cgroup ?? 'v2'}/${flavour?.packetSockets ?? false}`;
 
 /**
- * Which sizes are kept ready, and which slots are. A size's target doubles each time a create finds none, and shrinks
+ * Which kinds of slots are kept ready, and which slots are. A kind is a size, and a flavour where an image asks for
+ * one; images with one are few, so here a kind is called by its size. A size's target doubles each time a create finds none, and shrinks
  * when the size is no longer asked for. When there is no room, the size that was asked for longest ago gives way.
  */
 export function createSlotClasses({ usualLimits, minReady, maxReady, now = Date.now }: SlotClassesOptions) {
   const classes = new Map<string, SlotClass>();
 
-  const classOf = (limits: ResourceLimits): SlotClass => {
-    const key = classKey(limits);
+  const classOf = (kind: SlotKind): SlotClass => {
+    const key = classKey(kind);
     const known = classes.get(key);
     if (known) return known;
-    const fresh = { limits, ready: [], target: 0, misses: 0, usedAt: now() };
+    const fresh = { kind, ready: [], target: 0, misses: 0, usedAt: now() };
     classes.set(key, fresh);
     return fresh;
   };
 
-  const usual = classOf(usualLimits);
+  const usual = classOf({ limits: usualLimits });
   usual.target = minReady;
 
   const readyCount = (): number => classes.values().reduce((sum, { ready }) => sum + ready.length, 0);
@@ -68,29 +70,29 @@ export function createSlotClasses({ usualLimits, minReady, maxReady, now = Date.
 
   return {
     readyCount,
-    /** A ready slot of that size, which is counted as asked for. */
-    take: (limits: ResourceLimits): Slot | undefined => {
-      const slotClass = classOf(limits);
+    /** A ready slot of that kind, which is counted as asked for. */
+    take: (kind: SlotKind): Slot | undefined => {
+      const slotClass = classOf(kind);
       slotClass.usedAt = now();
       const slot = slotClass.ready.shift();
       if (slot === undefined) miss(slotClass);
       return slot;
     },
-    /** The size that a slot should be made of next, and the ready slot that has to go for it. */
-    nextShort: (): { limits: ResourceLimits; evicted?: Slot } | undefined => {
+    /** The kind that a slot should be made of next, and the ready slot that has to go for it. */
+    nextShort: (): { kind: SlotKind; evicted?: Slot } | undefined => {
       for (const slotClass of [...classes.values()].filter(isShort)) {
-        if (hasRoom(slotClass)) return { limits: slotClass.limits };
+        if (hasRoom(slotClass)) return { kind: slotClass.kind };
         const victim = victimOf(slotClass);
         const evicted = victim?.ready.shift();
         if (victim === undefined || evicted === undefined) continue;
         victim.target = victim.ready.length;
-        return { limits: slotClass.limits, evicted };
+        return { kind: slotClass.kind, evicted };
       }
       return undefined;
     },
     /** Takes in a slot that was made ahead of time; `false` when it is no longer wanted. */
     put: (slot: Slot): boolean => {
-      const slotClass = classes.get(classKey(slot.limits));
+      const slotClass = classes.get(classKey(slot));
       if (slotClass === undefined || !isShort(slotClass)) return false;
       slotClass.ready.push(slot);
       return true;
@@ -109,9 +111,9 @@ export function createSlotClasses({ usualLimits, minReady, maxReady, now = Date.
     },
     ready: (): Slot[] => [...classes.values()].flatMap(({ ready }) => ready),
     /** Takes out a ready slot; `false` when somebody has taken it. */
-    drop: ({ id, limits }: Slot): boolean => {
-      const ready = classes.get(classKey(limits))?.ready ?? [];
-      const index = ready.findIndex((slot) => slot.id === id);
+    drop: (dropped: Slot): boolean => {
+      const ready = classes.get(classKey(dropped))?.ready ?? [];
+      const index = ready.findIndex((slot) => slot.id === dropped.id);
       if (index !== -1) ready.splice(index, 1);
       return index !== -1;
     },

@@ -74,7 +74,7 @@ test('a slot that nobody owns and that could not be freed is freed later', async
     reviewEveryMs: 30,
   });
   onTestFinished(pool.close);
-  const slot = await pool.take(usualLimits, AbortSignal.timeout(1_000));
+  const slot = await pool.take({ limits: usualLimits }, AbortSignal.timeout(1_000));
   await pool.freeSurely(slot.id);
   expect(await real.list()).toContain(slot.id);
   await expect.poll(() => real.list()).not.toContain(slot.id);

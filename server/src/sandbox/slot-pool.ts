@@ -1,7 +1,7 @@
 import type { Log } from '../lib/log.ts';
 import { newSlotId } from '../lib/id.ts';
 import type { SandboxNetwork } from '../network/network.ts';
-import type { ResourceLimits, RuntimeDriver, Slot } from '../runtime/driver.ts';
+import type { RuntimeDriver, Slot, SlotKind } from '../runtime/driver.ts';
 import { createSlotClasses } from './slot-class.ts';
 import type { SlotClassesOptions } from './slot-class.ts';
 
@@ -44,10 +44,11 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
     );
   };
 
-  const make = async (limits: ResourceLimits, signal: AbortSignal): Promise<Slot> => {
+  const make = async ({ limits, flavour }: SlotKind, signal: AbortSignal): Promise<Slot> => {
     const id = newSlotId();
     try {
-      const slot = { id, limits, endpoint: await network.attach(id, signal) };
+      const endpoint = await network.attach(id, signal);
+      const slot = { id, limits, endpoint, ...(flavour && { flavour }) };
       await driver.prepare(slot, signal);
       return slot;
     } catch (error) {
@@ -61,7 +62,7 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
       const short = classes.nextShort();
       if (short === undefined) return;
       if (short.evicted) await freeSurely(short.evicted.id);
-      const slot = await make(short.limits, closing.signal);
+      const slot = await make(short.kind, closing.signal);
       if (closing.signal.aborted || !classes.put(slot)) await freeSurely(slot.id);
     }
   };
@@ -113,9 +114,9 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
   const reviewTimer = setInterval(review, reviewEveryMs ?? REVIEW_EVERY_MS).unref();
 
   return {
-    /** A slot of that size: a ready one if there is one. The caller owns it until `free`. */
-    take: async (limits: ResourceLimits, signal: AbortSignal): Promise<Slot> =>
-      classes.take(limits) ?? make(limits, signal),
+    /** A slot of that kind: a ready one if there is one. The caller owns it until `free`. */
+    take: async (kind: SlotKind, signal: AbortSignal): Promise<Slot> =>
+      classes.take(kind) ?? make(kind, signal),
     /**
      * While a sandbox starts, nothing is made ahead of time: it would take the processor from the start. Nor right after
      * it: to start a program stops this process for milliseconds, and the answer and the first command come first.
@@ -129,7 +130,7 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
         setTimeout(refill, REFILL_AFTER_MS).unref();
       }
     },
-    /** A slot of that size that has not waited. */
+    /** A slot of that kind that has not waited. */
     takeFresh: make,
     free,
     /** Frees a slot that no record names; never rejects, and tries again when it fails. */

@@ -2,11 +2,12 @@ import { ApiError } from '@atoll/protocol';
 import type { AgentConfig } from '../agent/identity.ts';
 import { agentToken } from '../agent/token.ts';
 import type { ResolvedImage, Rootfs } from '../image/image-store.ts';
-import type { RuntimeCapabilities, Slot } from '../runtime/driver.ts';
+import type { RuntimeCapabilities, RuntimeNeeds, Slot } from '../runtime/driver.ts';
 import { missingSecrets } from '../secret/secret-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
 import { guard } from './guard.ts';
+import { requireNeeds } from './runtime-needs.ts';
 import type { SlotPool } from './slot-pool.ts';
 import { acquireRootfs, releaseRootfs } from './rootfs.ts';
 
@@ -63,7 +64,8 @@ async function startOnce(
   take: SlotPool['take'],
   signal: AbortSignal,
 ): Promise<SandboxRecord> {
-  const slot = await claimSlot(context, record, take, signal);
+  const needs = requireNeeds(context.driver, image);
+  const slot = await claimSlot(context, record, needs, take, signal);
   if (!record.internet) await context.network.allowInternet(slot.id, false);
   const identityDir = await context.identities.write(slot.id, agentConfig(context, record, image, slot));
   const spec = {
@@ -74,6 +76,7 @@ async function startOnce(
     layers: rootfs.layers,
     agentBinary: context.agents.pathOf(record.agentDigest),
     identityDir,
+    ...(needs && { needs }),
   };
   const endpoint = await context.driver.start(slot, spec, signal);
   const change = { state: 'running', operation: null, endpoint } as const;
@@ -86,10 +89,11 @@ async function startOnce(
 async function claimSlot(
   context: SandboxContext,
   record: SandboxRecord,
+  needs: RuntimeNeeds | undefined,
   take: SlotPool['take'],
   signal: AbortSignal,
 ): Promise<Slot> {
-  const slot = await take(record.limits, signal);
+  const slot = await take({ limits: record.limits, ...(needs && { flavour: needs.flavour }) }, signal);
   try {
     if (context.store.change(record, 'create', { slotId: slot.id })) return slot;
     throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being created`);
@@ -128,6 +132,8 @@ function agentConfig(
     maxProcesses: Math.max(128, record.limits.memoryMb),
     oomGuard: oomGuards[context.driver.capabilities.isolation],
     extraCa: context.identities.extraCa,
+    ...(image.needs?.init !== undefined && { init: image.needs.init }),
+    ...(image.needs?.startup !== undefined && { startup: image.needs.startup }),
     stopSignal: 'SIGTERM',
     stopGraceMs: STOP_GRACE_MS,
   };

@@ -30,7 +30,7 @@ export async function createFakeDriver({ runDir, log }: FakeDriverOptions): Prom
   log.warn('runtime fake: sandboxes are plain processes that can read and change all that this user can');
   return {
     name: 'fake',
-    capabilities: { isolation: 'none', memorySnapshot: false, diskLimit: 'none' },
+    capabilities: { isolation: 'none', memorySnapshot: false, runtimeNeeds: false, diskLimit: 'none' },
     prepare: async (slot) => {
       await mkdir(rootOf(dirOf(slot.id)), { recursive: true });
     },

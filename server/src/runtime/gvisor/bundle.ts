@@ -1,4 +1,4 @@
-import type { SandboxSpec, Slot } from '../driver.ts';
+import type { SandboxSpec, Slot, TmpfsMount } from '../driver.ts';
 import { agentMounts, agentProcess, defaultCapabilities, kernelMounts, OCI_VERSION } from '../oci-spec.ts';
 import type { OciMount, OciNamespace, OciSpec } from '../oci-spec.ts';
 import { podIdOf } from './slot-path.ts';
@@ -42,18 +42,19 @@ export function pauseSpec(slot: Slot, pod: Pod): OciSpec {
 }
 
 /** What of a sandbox goes into its bundle. */
-export type MainFiles = Pick<SandboxSpec, 'rootfs' | 'agentBinary' | 'identityDir'>;
+export type MainFiles = Pick<SandboxSpec, 'rootfs' | 'agentBinary' | 'identityDir' | 'needs'>;
 
 /** The container with the image's files and the agent as PID 1. */
 export function mainSpec(slot: Slot, spec: MainFiles): OciSpec {
   return {
     ociVersion: OCI_VERSION,
-    process: agentProcess(capabilities, 0),
+    process: agentProcess(capabilitiesOf(spec), 0),
     root: { path: spec.rootfs, readonly: false },
     mounts: [
       ...kernelMounts(slot).map(readOnlyDev),
       { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['rw'] },
-      keepTmpOnDisk,
+      ...(isTmpfs(spec, '/tmp') ? [] : [keepTmpOnDisk]),
+      ...(spec.needs?.tmpfs ?? []).map(tmpfsMount),
       ...agentMounts(spec),
     ],
     annotations: {
@@ -64,6 +65,20 @@ export function mainSpec(slot: Slot, spec: MainFiles): OciSpec {
     linux: { namespaces: isolated },
   };
 }
+
+const capabilitiesOf = ({ needs }: MainFiles): string[] => [
+  ...new Set([...capabilities, ...(needs?.capabilities ?? [])]),
+];
+
+const isTmpfs = ({ needs }: MainFiles, path: string): boolean =>
+  needs?.tmpfs.some((mount) => mount.path === path) ?? false;
+
+const tmpfsMount = ({ path, sizeMb }: TmpfsMount): OciMount => ({
+  destination: path,
+  type: 'tmpfs',
+  source: 'tmpfs',
+  options: ['nosuid', 'nodev', path === '/tmp' ? 'mode=1777' : 'mode=755', `size=${sizeMb}m`],
+});
 
 /**
  * runsc's file system for /dev ignores the size that it is given, and what it holds is memory. Devices in it work as

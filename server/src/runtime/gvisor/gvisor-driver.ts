@@ -75,7 +75,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
   await makeFolders(paths);
   return {
     name: 'gvisor',
-    capabilities: { isolation: 'gvisor', memorySnapshot: false, diskLimit: 'exact' },
+    capabilities: { isolation: 'gvisor', memorySnapshot: false, runtimeNeeds: true, diskLimit: 'exact' },
     prepare: (slot, signal) => operations.run(slot.id, signal, (either) => prepare(context, slot, either)),
     start: (slot, spec, signal) =>
       operations.run(slot.id, signal, (either) => start(context, slot, spec, either)),
@@ -214,7 +214,7 @@ async function runMain(
   const held = context.held.get(slot.id);
   context.held.delete(slot.id);
   const config = JSON.stringify(mainSpec(slot, spec));
-  if (held !== undefined && (await seesSameFiles(held.goferPid, spec))) {
+  if (held !== undefined && fitsHeldRun(spec) && (await seesSameFiles(held.goferPid, spec))) {
     await writeFile(paths.mainConfig, config);
     await held.release();
     return held.child;
@@ -223,6 +223,10 @@ async function runMain(
   await writeFile(paths.mainConfig, config);
   return launchMain(context, slot, paths, {});
 }
+
+/** Of the spec that counts the held command takes the mounts alone: its process is the one that it was held with. */
+const fitsHeldRun = ({ needs }: SandboxSpec): boolean =>
+  needs === undefined || needs.capabilities.length === 0;
 
 /** Released with an empty spec it fails and undoes what it has done, so that its container id is free again. */
 async function discard({ child, release }: HeldMain): Promise<void> {

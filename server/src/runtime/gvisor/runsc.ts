@@ -1,4 +1,4 @@
-import type { Slot } from '../driver.ts';
+import type { GuestFlavour, Slot } from '../driver.ts';
 import { mainIdOf, podIdOf } from './slot-path.ts';
 import type { DriverPaths, SlotPaths } from './slot-path.ts';
 
@@ -8,14 +8,24 @@ export interface RunscCommands {
   runMain(slot: Slot, paths: SlotPaths): string[];
 }
 
-/** Flags of the sandbox as a whole; it takes them from the call that boots the pod. */
+/** Flags of every sandbox as a whole; it takes them from the call that boots the pod. */
 const sandboxFlags = [
   '--network=sandbox',
   '--host-settings=ignore',
   '--allow-suid=true',
   '--net-raw=true',
-  '--in-sandbox-cgroup=v2',
   '--allow-rootfs-tar-annotation=true',
+];
+
+const usualFlavour: GuestFlavour = { cgroup: 'v2', packetSockets: false };
+
+/**
+ * What images may choose (SECURITY.md). runsc checks for each container that its flags are those of the pod, so both
+ * calls pass them.
+ */
+const flavourFlags = ({ cgroup, packetSockets }: GuestFlavour = usualFlavour): string[] => [
+  `--in-sandbox-cgroup=${cgroup}`,
+  ...(packetSockets ? ['--allow-packet-socket-write=true'] : []),
 ];
 
 export function runscCommands(runscPath: string, paths: DriverPaths): RunscCommands {
@@ -23,6 +33,7 @@ export function runscCommands(runscPath: string, paths: DriverPaths): RunscComma
   return {
     bootPod: (slot, { pauseBundle }) => [
       ...base,
+      ...flavourFlags(slot.flavour),
       '--overlay2=none',
       'run',
       '--detach',
@@ -31,6 +42,7 @@ export function runscCommands(runscPath: string, paths: DriverPaths): RunscComma
     ],
     runMain: (slot, { mainBundle }) => [
       ...base,
+      ...flavourFlags(slot.flavour),
       `--overlay2=root:dir=${paths.upperDir},size=${slot.limits.diskMb}m`,
       'run',
       '--detach',

@@ -80,7 +80,7 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
   const operations = createSlotOperations();
   return {
     name: 'native',
-    capabilities: { isolation: 'namespaces', memorySnapshot: false, diskLimit: 'exact' },
+    capabilities: { isolation: 'namespaces', memorySnapshot: false, runtimeNeeds: false, diskLimit: 'exact' },
     prepare: (slot, signal) => operations.run(slot.id, signal, (either) => prepare(context, slot, either)),
     start: (slot, spec, signal) =>
       operations.run(slot.id, signal, (either) => start(context, slot, spec, either)),

@@ -1,0 +1,31 @@
+import { ApiError } from '@atoll/protocol';
+import type { ResolvedImage } from '../image/image-store.ts';
+import type { RuntimeDriver, RuntimeNeeds } from '../runtime/driver.ts';
+
+/** What the image needs at run time, if it needs anything; refused where the driver cannot give it. */
+export function requireNeeds(
+  { name, capabilities }: Pick<RuntimeDriver, 'name' | 'capabilities'>,
+  image: ResolvedImage,
+): RuntimeNeeds | undefined {
+  if (image.needs === undefined || capabilities.runtimeNeeds) return image.needs;
+  const reason =
+    name === 'native'
+      ? 'what it asks for would reach the host’s own kernel there'
+      : 'sandboxes are plain processes there';
+  throw new ApiError(
+    'unsupported',
+    `the image ${image.canonicalName} needs ${describeNeeds(image.needs)}, which the runtime ${name} does not give: ${reason}`,
+    { hint: 'Start it on a server with --runtime gvisor.' },
+  );
+}
+
+function describeNeeds({ init, startup, capabilities, flavour, tmpfs }: RuntimeNeeds): string {
+  const parts = [
+    ...(startup === undefined ? [] : [`${startup} started as root`]),
+    ...(init === undefined ? [] : [`${init} as PID 1`]),
+    ...(capabilities.length === 0 ? [] : ['more capabilities']),
+    ...(flavour.packetSockets ? ['packet sockets'] : []),
+    ...tmpfs.map(({ path }) => `a tmpfs on ${path}`),
+  ];
+  return parts.length === 0 ? `cgroup ${flavour.cgroup}` : parts.join(', ');
+}
