@@ -1,13 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { unpackCommand } from '@atoll/server/image/unpack';
 import { describe, expect, test } from 'vitest';
 import { tarball } from '../fixtures/image-layout.ts';
 import type { Member } from '../fixtures/image-layout.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
-
-const jail = join(import.meta.dirname, '../../server/src/image/unpack-jail.sh');
-const namespaces = ['--mount', '--propagation', 'private', '--net', '--pid', '--ipc', '--uts', '--fork'];
 
 /** Feeds an archive to the jailed tar directly: the second wall has to hold without the first. */
 async function unpackUnchecked(members: Member[]) {
@@ -15,7 +13,8 @@ async function unpackUnchecked(members: Member[]) {
   const target = join(dir, 'target');
   for (const name of ['target', 'empty']) mkdirSync(join(dir, name));
   writeFileSync(join(dir, 'outside'), 'untouched');
-  const result = spawnSync('unshare', [...namespaces, '--', jail, join(dir, 'empty'), target], {
+  const [program, ...args] = unpackCommand(join(dir, 'empty'), target);
+  const result = spawnSync(program, args, {
     input: tarball(members),
     timeout: 20_000,
     encoding: 'utf8',
@@ -83,7 +82,7 @@ test('a target behind a link is unpacked where the link points, not below it', a
   const dir = await tempDir();
   for (const name of ['real', 'empty']) mkdirSync(join(dir, name));
   symlinkSync('real', join(dir, 'target'));
-  const args = [...namespaces, '--', jail, join(dir, 'empty'), join(dir, 'target')];
-  spawnSync('unshare', args, { input: tarball([{ path: 'f' }]), timeout: 20_000 });
+  const [program, ...args] = unpackCommand(join(dir, 'empty'), join(dir, 'target'));
+  spawnSync(program, args, { input: tarball([{ path: 'f' }]), timeout: 20_000 });
   expect(readdirSync(join(dir, 'real'))).toEqual(['f']);
 });

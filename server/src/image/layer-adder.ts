@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { randomId } from '../lib/id.ts';
 import type { BlobStore } from './blob-store.ts';
 import { deriveImage } from './derived-image.ts';
@@ -15,7 +14,7 @@ import type { UpperContent, UpperIds } from './upper-rewriter.ts';
 export interface UpperLayer extends LayerOrigin {
   baseDigest: string;
   /** The upper directory as tar, in any form that overlays are exported in. */
-  tar: Readable;
+  tar: AsyncIterable<Buffer>;
   /** Absent where the stream has the sandbox's own ids. */
   ids?: UpperIds;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
 
@@ -21,7 +21,7 @@ const CHUNK_BYTES = 256 * 1024;
 
 /** Writes a tar stream as a compressed, synced file; `rewrite` turns what comes into a layer before it is counted. */
 export async function writeLayerFile(
-  tar: Readable,
+  tar: AsyncIterable<Buffer>,
   rewrite: Duplex,
   file: string,
   signal: AbortSignal,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ApiError } from '@atoll/protocol';
+import { jailCommand } from '../lib/jail.ts';
 import { decompressor } from './decompress.ts';
 import type { Decompressor } from './decompress.ts';
 import { createVerifier } from './digest.ts';
@@ -29,15 +30,28 @@ export interface UnpackedLayer extends LayerContent {
   sizeBytes: number;
 }
 
-const namespaces = ['--mount', '--propagation', 'private', '--net', '--pid', '--ipc', '--uts'];
-const jail = join(import.meta.dirname, 'unpack-jail.sh');
+/** SYS_ADMIN is what setting trusted.overlay.opaque takes. */
+const capabilities = ['chown', 'dac_override', 'fowner', 'fsetid', 'mknod', 'setfcap', 'sys_admin'];
+const extract = [
+  'tar',
+  '--extract',
+  '--file=-',
+  '--directory=/target',
+  '--numeric-owner',
+  '--same-owner',
+  '--same-permissions',
+  '--xattrs',
+  '--xattrs-include=*',
+  '--delay-directory-restore',
+  '--quoting-style=escape',
+];
 const UNPACK_TIMEOUT_MS = 30 * 60_000;
 const MAX_STDERR_BYTES = 4096;
 
 /**
  * Unpacks a layer with GNU tar, which knows ownership, devices and attributes. Two walls stand between the
  * archive and the host: the rewriter lets only checked members through, and tar sees nothing of the host's
- * files but its own program, read-only (unpack-jail.sh).
+ * files but its own program, read-only (lib/jail.sh).
  */
 export async function unpackLayer(options: UnpackOptions): Promise<UnpackedLayer> {
   const unzip = await decompressor(options.blob);
@@ -80,9 +94,13 @@ interface Tar {
   ended: Promise<void>;
 }
 
+/** The command line that unpacks its standard input into `target`; `empty` is for the jail's mount point. */
+export const unpackCommand = (empty: string, target: string): [string, ...string[]] =>
+  jailCommand({ empty, target, access: 'rw', capabilities, argv: extract });
+
 function startTar(empty: string, target: string): Tar {
-  const args = [...namespaces, '--fork', '--kill-child=SIGKILL', '--', jail, empty, target];
-  const process = spawn('unshare', args, { stdio: ['pipe', 'ignore', 'pipe'] });
+  const [program, ...args] = unpackCommand(empty, target);
+  const process = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'] });
   let stderr = '';
   process.stderr.on('data', (chunk: Buffer) => {
     if (stderr.length < MAX_STDERR_BYTES) stderr += chunk.toString('latin1');

@@ -34,6 +34,7 @@ export interface Cgroups {
   /** Stops every process of the group where it is; resolves when all stand still. */
   freeze(name: string): Promise<void>;
   thaw(name: string): Promise<void>;
+  isFrozen(name: string): Promise<boolean>;
   /** Kills everything in the group and below, frozen or not; resolves when nothing is left in it. */
   kill(name: string): Promise<void>;
   /** Kills what is left and removes the group. Idempotent. */
@@ -104,6 +105,7 @@ export function createCgroups({ layout, instanceId, base = '' }: CgroupsOptions)
     oomKills: (name) => files.oomKills(join(parent, name)),
     freeze: (name) => freeze(files, join(parent, name)),
     thaw: (name) => files.thaw(join(parent, name)),
+    isFrozen: (name) => files.isFrozen(join(parent, name)),
     kill,
     remove: async (name) => {
       await kill(name);
@@ -137,6 +139,7 @@ interface CgroupFiles {
   oomKills(group: string): Promise<number>;
   /** Asks for the freeze and answers whether all stand still. */
   freeze(group: string): Promise<boolean>;
+  isFrozen(group: string): Promise<boolean>;
   thaw(group: string): Promise<void>;
 }
 
@@ -176,8 +179,9 @@ function v2Files(root: string): CgroupFiles {
     },
     freeze: async (group) => {
       await write(join(root, group), 'cgroup.freeze', '1');
-      return parseFlat(await read(join(root, group), 'cgroup.events')).get('frozen') === 1;
+      return isFrozenV2(join(root, group));
     },
+    isFrozen: (group) => isFrozenV2(join(root, group)),
     thaw: async (group) => {
       await write(join(root, group), 'cgroup.freeze', '0').catch(ignoreAbsent);
     },
@@ -237,8 +241,9 @@ function v1Files(mounts: ReadonlyMap<string, string>): CgroupFiles {
     freeze: async (group) => {
       const dir = join(mountOf('freezer'), group);
       await write(dir, 'freezer.state', 'FROZEN');
-      return (await read(dir, 'freezer.state')).trim() === 'FROZEN';
+      return isFrozenV1(dir);
     },
+    isFrozen: (group) => isFrozenV1(join(mountOf('freezer'), group)),
     thaw: async (group) => {
       const freezer = mounts.get('freezer');
       // On v1 a frozen process takes its SIGKILL only once it is thawed.
@@ -318,6 +323,12 @@ function killPid(pid: number): void {
     if (!isErrno(error, 'ESRCH')) throw error;
   }
 }
+
+const isFrozenV1 = async (dir: string): Promise<boolean> =>
+  (await read(dir, 'freezer.state')).trim() === 'FROZEN';
+
+const isFrozenV2 = async (dir: string): Promise<boolean> =>
+  parseFlat(await read(dir, 'cgroup.events')).get('frozen') === 1;
 
 const quotaUs = (cpus: number): number => Math.max(1_000, Math.round(cpus * CPU_PERIOD_US));
 

@@ -91,12 +91,21 @@ export interface SlotStats {
   processCount: number;
 }
 
+/** What a sandbox has changed of its files, beside the image's: an overlay's upper directory. */
+export interface UpperExport {
+  /** As tar, in the form in which the overlay keeps it. */
+  tar: AsyncIterable<Buffer>;
+  /** The ids of the host that stand for the sandbox's ids 0 to `count` - 1; absent where the tar has its own. */
+  ids?: { hostId: number; count: number };
+}
+
 /** What a driver can do. What it cannot is refused with an error that names the driver that can. */
 export interface RuntimeCapabilities {
   isolation: 'gvisor' | 'namespaces' | 'none';
   memorySnapshot: boolean;
   /** Whether images may ask for more than files (`SandboxSpec.needs`). */
   runtimeNeeds: boolean;
+  filesystemSnapshot: boolean;
   /** `exact` answers ENOSPC at the limit. */
   diskLimit: 'exact' | 'none';
 }
@@ -124,6 +133,16 @@ export interface RuntimeDriver {
   freeze(slotId: string): Promise<void>;
   /** Lets a frozen slot go on. Idempotent. */
   thaw(slotId: string): Promise<void>;
+  /**
+   * Lets `consume` read what the sandbox has changed. A running slot stands still meanwhile and goes on before this
+   * resolves, a frozen one stays frozen. Not to be asked of a slot twice at once. A server that died in the middle leaves
+   * a slot that `thaw` lets go on.
+   */
+  exportUpper<T>(
+    slotId: string,
+    consume: (upper: UpperExport) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T>;
   state(slotId: string): Promise<SlotState>;
   /**
    * Whether the host's kernel ended the slot's sandbox for want of memory. To be asked before `remove`. False also where

@@ -30,7 +30,13 @@ export async function createFakeDriver({ runDir, log }: FakeDriverOptions): Prom
   log.warn('runtime fake: sandboxes are plain processes that can read and change all that this user can');
   return {
     name: 'fake',
-    capabilities: { isolation: 'none', memorySnapshot: false, runtimeNeeds: false, diskLimit: 'none' },
+    capabilities: {
+      isolation: 'none',
+      memorySnapshot: false,
+      filesystemSnapshot: false,
+      runtimeNeeds: false,
+      diskLimit: 'none',
+    },
     prepare: async (slot) => {
       await mkdir(rootOf(dirOf(slot.id)), { recursive: true });
     },
@@ -45,6 +51,7 @@ export async function createFakeDriver({ runDir, log }: FakeDriverOptions): Prom
     thaw: async (slotId) => {
       for (const { pid } of await processesOf(dirOf(slotId))) send(pid, 'SIGCONT');
     },
+    exportUpper: () => Promise.reject(new Error('the runtime fake has no layers')),
     state: (slotId) => stateOf(dirOf(slotId)),
     wasKilledForMemory: () => Promise.resolve(false),
     stats: async (slotId) => {

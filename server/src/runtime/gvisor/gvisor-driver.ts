@@ -11,6 +11,7 @@ import type { ResourceLimits, RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } f
 import { isMountPoint } from '../mount-point.ts';
 import { createSlotOperations } from '../slot-operation.ts';
 import { mainSpec, pauseRootEntries, pauseSpec } from './bundle.ts';
+import { createUpperExport } from './upper-export.ts';
 import { findGofer, seesSameFiles } from './gofer.ts';
 import { gateZone, holdRun } from './held-run.ts';
 import type { HeldRun } from './held-run.ts';
@@ -72,10 +73,17 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
     held: new Map(),
   };
   const operations = createSlotOperations();
+  const uppers = createUpperExport({ cgroups: options.cgroups, runsc: context.runsc, paths });
   await makeFolders(paths);
   return {
     name: 'gvisor',
-    capabilities: { isolation: 'gvisor', memorySnapshot: false, runtimeNeeds: true, diskLimit: 'exact' },
+    capabilities: {
+      isolation: 'gvisor',
+      memorySnapshot: false,
+      filesystemSnapshot: true,
+      runtimeNeeds: true,
+      diskLimit: 'exact',
+    },
     prepare: (slot, signal) => operations.run(slot.id, signal, (either) => prepare(context, slot, either)),
     start: (slot, spec, signal) =>
       operations.run(slot.id, signal, (either) => start(context, slot, spec, either)),
@@ -84,7 +92,12 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       await remove(context, slotId);
     },
     freeze: (slotId) => options.cgroups.freeze(slotId),
-    thaw: (slotId) => options.cgroups.thaw(slotId),
+    thaw: async (slotId) => {
+      await options.cgroups.thaw(slotId);
+      await uppers.resume(slotId);
+    },
+    exportUpper: (slotId, consume, signal) =>
+      operations.run(slotId, signal, (either) => uppers.export(slotId, consume, either)),
     state: async (slotId) => {
       const { dir, mainState } = slotPaths(paths, slotId);
       if (await isContainerAlive(mainState, mainIdOf(slotId))) return 'running';

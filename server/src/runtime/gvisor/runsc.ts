@@ -2,10 +2,15 @@ import type { GuestFlavour, Slot } from '../driver.ts';
 import { mainIdOf, podIdOf } from './slot-path.ts';
 import type { DriverPaths, SlotPaths } from './slot-path.ts';
 
-/** The argument lists of the two runsc commands that the driver needs. */
+/** The argument lists of the runsc commands that the driver needs. */
 export interface RunscCommands {
   bootPod(slot: Slot, paths: SlotPaths): string[];
   runMain(slot: Slot, paths: SlotPaths): string[];
+  /** Stops all processes of the pod; gVisor itself goes on and answers. */
+  pause(slotId: string): string[];
+  resume(slotId: string): string[];
+  /** Prints what the container has changed of its files, as tar. */
+  exportUpper(slotId: string): [string, ...string[]];
 }
 
 /** Flags of every sandbox as a whole; it takes them from the call that boots the pod. */
@@ -29,7 +34,7 @@ const flavourFlags = ({ cgroup, packetSockets }: GuestFlavour = usualFlavour): s
 ];
 
 export function runscCommands(runscPath: string, paths: DriverPaths): RunscCommands {
-  const base = [runscPath, `--root=${paths.runscRoot}`, ...sandboxFlags];
+  const base: [string, ...string[]] = [runscPath, `--root=${paths.runscRoot}`, ...sandboxFlags];
   return {
     bootPod: (slot, { pauseBundle }) => [
       ...base,
@@ -49,5 +54,8 @@ export function runscCommands(runscPath: string, paths: DriverPaths): RunscComma
       `--bundle=${mainBundle}`,
       mainIdOf(slot.id),
     ],
+    pause: (slotId) => [...base, 'pause', mainIdOf(slotId)],
+    resume: (slotId) => [...base, 'resume', mainIdOf(slotId)],
+    exportUpper: (slotId) => [...base, 'tar', 'rootfs-upper', mainIdOf(slotId)],
   };
 }

@@ -13,6 +13,8 @@ export interface SlotPaths {
   mainConfig: string;
   /** Named pipe that holds back the prepared `runsc run`. */
   gate: string;
+  /** There while gVisor holds the slot's processes. */
+  paused: string;
   /** State files and socket that runsc keeps under its root. */
   runscFiles: readonly string[];
   mainState: string;
@@ -56,6 +58,7 @@ export function slotPaths(paths: DriverPaths, slotId: string): SlotPaths {
     mainBundle: join(dir, 'main'),
     mainConfig: join(dir, 'main', 'config.json'),
     gate: join(dir, 'gate'),
+    paused: join(dir, 'paused'),
     runscFiles: [
       ...containers.flatMap((id) => [stateOf(id, 'state'), stateOf(id, 'lock')]),
       stateOf(podIdOf(slotId), 'state.next'),

@@ -12,6 +12,7 @@ import { createSlotOperations } from '../slot-operation.ts';
 import { createDisk, removeDisk } from './disk.ts';
 import { idRangeOf } from './id-range.ts';
 import { writeBundle } from './native-bundle.ts';
+import { exportUpper } from './export-upper.ts';
 import { nativePaths, nativeSlotPaths } from './native-path.ts';
 import type { NativePaths, NativeSlotPaths } from './native-path.ts';
 import { probeNativeRuntime } from './native-probe.ts';
@@ -80,7 +81,13 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
   const operations = createSlotOperations();
   return {
     name: 'native',
-    capabilities: { isolation: 'namespaces', memorySnapshot: false, runtimeNeeds: false, diskLimit: 'exact' },
+    capabilities: {
+      isolation: 'namespaces',
+      memorySnapshot: false,
+      filesystemSnapshot: true,
+      runtimeNeeds: false,
+      diskLimit: 'exact',
+    },
     prepare: (slot, signal) => operations.run(slot.id, signal, (either) => prepare(context, slot, either)),
     start: (slot, spec, signal) =>
       operations.run(slot.id, signal, (either) => start(context, slot, spec, either)),
@@ -90,6 +97,10 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
     },
     freeze: (slotId) => cgroups.freeze(slotId),
     thaw: (slotId) => cgroups.thaw(slotId),
+    exportUpper: (slotId, consume, signal) =>
+      operations.run(slotId, signal, (either) =>
+        exportUpper({ cgroups, paths: nativeSlotPaths(paths, slotId), slotId }, consume, either),
+      ),
     state: async (slotId) => {
       if ((await cgroups.pids(slotId)).length > 0) return 'running';
       return (await exists(nativeSlotPaths(paths, slotId).bundle)) ? 'stopped' : 'absent';

@@ -1,11 +1,14 @@
 #!/bin/sh
-# Unpacks the tar stream on standard input into TARGET, seeing and writing nothing else of the host:
-#   unpack-jail.sh EMPTY_DIR TARGET
+# Runs a program that sees one directory of the host, at /target, and nothing else:
+#   jail.sh EMPTY_DIR TARGET ro|rw CAPABILITIES PROGRAM [ARGUMENT...]
 # Runs as root in mount, network and pid namespaces of its own. The new root holds the host's programs
 # and libraries read-only, and TARGET without device access or programs. The mounts end with the process.
 set -eu
 jail=$1
 target=$2
+access=$3
+capabilities=$4
+shift 4
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 umask 022
 
@@ -21,7 +24,7 @@ for dir in usr bin sbin lib lib32 lib64 libx32; do
 done
 mkdir "$jail/target"
 mount --bind "$target" "$jail/target"
-mount -o remount,bind,nosuid,nodev,noexec "$jail/target"
+mount -o "remount,bind,$access,nosuid,nodev,noexec" "$jail/target"
 mkdir "$jail/host" "$jail/proc"
 cd "$jail"
 pivot_root . host
@@ -31,8 +34,4 @@ umount --lazy /host
 mount -o remount,ro /
 umount --lazy /proc
 
-# SYS_ADMIN is what setting trusted.overlay.opaque takes.
-exec setpriv --no-new-privs --inh-caps=-all \
-  --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+mknod,+setfcap,+sys_admin \
-  tar --extract --file=- --directory=/target --numeric-owner --same-owner --same-permissions \
-  --xattrs --xattrs-include='*' --delay-directory-restore --quoting-style=escape
+exec setpriv --no-new-privs --inh-caps=-all --bounding-set="-all$capabilities" "$@"
