@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"atoll.dev/agent/internal/boot"
+	"atoll.dev/agent/internal/build"
 )
 
 // exitConfig is EX_CONFIG of sysexits.h.
@@ -27,6 +28,9 @@ func main() {
 	}
 	if len(os.Args) == 3 && os.Args[1] == announceCommand {
 		announce(os.Args[2])
+	}
+	if len(os.Args) > 1 && os.Args[1] == build.Command {
+		os.Exit(build.Main(os.Args[2:], os.Stdout, os.Stderr))
 	}
 	log.SetFlags(log.LstdFlags | log.Lmicroseconds | log.LUTC)
 	identityDir := flag.String("identity", "/.atoll/identity", "folder with agent.json")

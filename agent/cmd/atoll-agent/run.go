@@ -18,6 +18,7 @@ import (
 	"atoll.dev/agent/internal/account"
 	"atoll.dev/agent/internal/api"
 	"atoll.dev/agent/internal/boot"
+	"atoll.dev/agent/internal/build"
 	"atoll.dev/agent/internal/event"
 	"atoll.dev/agent/internal/file"
 	"atoll.dev/agent/internal/memory"
@@ -64,7 +65,7 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 	server := api.NewServer(api.Options{
 		Supervisor: a.supervisor,
 		Identity:   a.identity, Accounts: a.accounts, Table: a.table, Events: a.events, StartedAt: startedAt,
-		Files: file.NewSystem(config.Root, config.WorkingDir),
+		Files: file.NewSystem(config.Root, config.WorkingDir), Builds: a.acceptBuilds(),
 	})
 	go serve(server, api.Guard(listener, a.identity))
 	fmt.Printf("{\"event\":\"ready\",\"port\":%d}\n", listener.Addr().(*net.TCPAddr).Port)
@@ -74,6 +75,18 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 	a.supervisor.Close()
 	a.shutDown()
 	return server.Close()
+}
+
+// acceptBuilds is nil where builds are not accepted.
+func (a *agent) acceptBuilds() *build.Sessions {
+	if !a.config.AcceptBuilds || !isolated(a.config) {
+		return nil
+	}
+	sessions, err := build.Listen(build.Address, a.events)
+	if err != nil {
+		log.Printf("builds: %v", err)
+	}
+	return sessions
 }
 
 func serve(server *http.Server, listener net.Listener) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"atoll.dev/agent/internal/boot"
+	"atoll.dev/agent/internal/build"
 	"atoll.dev/agent/internal/event"
 )
 
@@ -14,6 +15,7 @@ const aliveInterval = 30 * time.Second
 type eventRoutes struct {
 	events   *event.Hub
 	identity *boot.Identity
+	builds   *build.Sessions
 }
 
 // stream sends NDJSON until the caller leaves or falls behind.
@@ -24,17 +26,34 @@ func (e *eventRoutes) stream(w http.ResponseWriter, r *http.Request) error {
 	send := eventSender(w)
 	alive := time.NewTicker(aliveInterval)
 	defer alive.Stop()
-	next, open := e.hello(), true
-	for open && send(next) == nil {
+	if send(e.hello()) != nil {
+		return nil
+	}
+	for _, waiting := range e.builds.Waiting() {
+		if send(waiting) != nil {
+			return nil
+		}
+	}
+	return e.follow(r, events, alive.C, send)
+}
+
+func (e *eventRoutes) follow(
+	r *http.Request, events <-chan event.Event, alive <-chan time.Time, send func(event.Event) error,
+) error {
+	for {
+		var next event.Event
+		open := true
 		select {
 		case next, open = <-events:
-		case <-alive.C:
+		case <-alive:
 			next = event.Event{Event: "alive", TimestampMs: time.Now().UnixMilli()}
 		case <-r.Context().Done():
 			return nil
 		}
+		if !open || send(next) != nil {
+			return nil
+		}
 	}
-	return nil
 }
 
 func (e *eventRoutes) hello() event.Event {

@@ -10,6 +10,7 @@ import (
 
 	"atoll.dev/agent/internal/account"
 	"atoll.dev/agent/internal/boot"
+	"atoll.dev/agent/internal/build"
 	"atoll.dev/agent/internal/event"
 	"atoll.dev/agent/internal/file"
 	"atoll.dev/agent/internal/process"
@@ -38,7 +39,9 @@ type Options struct {
 	Supervisor *supervise.Supervisor
 	Files      *file.System
 	Events     *event.Hub
-	StartedAt  time.Time
+	// Builds is nil where no builders are expected.
+	Builds    *build.Sessions
+	StartedAt time.Time
 }
 
 // NewServer makes the HTTP server. There is no write timeout: streams last as long as processes do.
@@ -60,7 +63,8 @@ func routes(options Options) http.Handler {
 	}
 	files := &fileRoutes{files: options.Files, accounts: options.Accounts}
 	status := &statusRoutes{table: options.Table, startedAt: options.StartedAt}
-	events := &eventRoutes{events: options.Events, identity: options.Identity}
+	events := &eventRoutes{events: options.Events, identity: options.Identity, builds: options.Builds}
+	builds := &buildRoutes{sessions: options.Builds}
 	terminals := &ptyRoutes{sessions: terminal.NewSessions(options.Table), accounts: options.Accounts}
 	for pattern, route := range map[string]handler{
 		"GET /api/v1/health":                              status.health,
@@ -89,6 +93,8 @@ func routes(options Options) http.Handler {
 		"GET /api/v1/files/list":                          files.list,
 		"GET /internal/v1/stats":                          status.stats,
 		"GET /internal/v1/events":                         events.stream,
+		"GET /internal/v1/builds/{session}":               builds.fetch,
+		"POST /internal/v1/builds/{session}":              builds.reply,
 		"/":                                               notFound,
 	} {
 		mux.Handle(pattern, handle(route))

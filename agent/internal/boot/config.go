@@ -36,6 +36,8 @@ type Config struct {
 	Init string `json:"init"`
 	// Startup is a program of the image that is started as root before anything else, for an image without such an init.
 	Startup string `json:"startup"`
+	// AcceptBuilds lets processes of this sandbox hand builds to the server.
+	AcceptBuilds bool `json:"acceptBuilds"`
 }
 
 const configFile = "agent.json"
