@@ -15,5 +15,6 @@ export * from './tensorlake/terminal.ts';
 export * from './atoll/tenancy.ts';
 export * from './atoll/image.ts';
 export * from './atoll/build.ts';
+export * from './atoll/build-log.ts';
 export * from './atoll/build-event.ts';
 export * from './atoll/server.ts';

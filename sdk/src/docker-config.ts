@@ -58,6 +58,19 @@ export async function readDockerCredentials(
   return known.length === 0 ? undefined : { auths: Object.fromEntries(known) };
 }
 
+/** The same for several images: what docker would use for each of them, and nothing else. */
+export async function readDockerCredentialsFor(
+  references: readonly string[],
+  source: DockerConfigSource = {},
+): Promise<DockerCredentials | undefined> {
+  const byRegistry = new Map(references.map((reference) => [registryKeyOf(reference), reference]));
+  const auths: DockerCredentials['auths'] = {};
+  for (const reference of byRegistry.values()) {
+    Object.assign(auths, (await readDockerCredentials(reference, source))?.auths);
+  }
+  return Object.keys(auths).length === 0 ? undefined : { auths };
+}
+
 const hasSecret = (auth: DockerAuth): boolean =>
   Boolean(auth.auth || auth.username || auth.identitytoken || auth.registrytoken);
 

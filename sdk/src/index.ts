@@ -1,6 +1,6 @@
 export * from './admin-client.ts';
 export type { ClientOptions } from './connection.ts';
-export { readDockerCredentials } from './docker-config.ts';
+export { readDockerCredentials, readDockerCredentialsFor } from './docker-config.ts';
 export type { DockerAuth, DockerConfigSource, DockerCredentials } from './docker-config.ts';
 export { RemoteAPIError, SandboxConnectionError, SandboxError, SandboxNotFoundError } from './errors.ts';
 export type { DirectoryEntry, DirectoryListing, FileContent } from './file-content.ts';
@@ -46,3 +46,24 @@ export type {
 export { resolveSettings } from './settings.ts';
 export type { ConnectionOptions, Settings } from './settings.ts';
 export type { RequestTrace } from './transport.ts';
+export { Image, dockerfileContent } from './image.ts';
+export type { ImageBuildOperation, ImageOptions } from './image.ts';
+export { buildImage, ImageBuildError } from './image-build.ts';
+export type { BuildImageOptions, BuildSource, BuiltImage, ImageBuildMessage } from './image-build.ts';
+export { BuildClient } from './build-client.ts';
+export type {
+  Build,
+  BuildDebugging,
+  BuildEvent,
+  BuildOptions,
+  BuildResult,
+  BuildStatus,
+} from './build-client.ts';
+export {
+  createSandboxImage,
+  deleteSandboxImage,
+  findSandboxImageByName,
+  importSandboxImage,
+  listSandboxImages,
+} from './sandbox-image.ts';
+export type { ImportSandboxImageOptions, SandboxImageOptions } from './sandbox-image.ts';

@@ -1,0 +1,107 @@
+import * as protocol from '@atoll/protocol';
+import type { Build, BuildEvent, BuildOptions, BuildStatus, RouteAnswer } from '@atoll/protocol';
+import type { WaitOptions } from './call-options.ts';
+import { createConnection } from './connection.ts';
+import type { ClientOptions, Connection } from './connection.ts';
+import { SandboxConnectionError, toSandboxError } from './errors.ts';
+import { toBody } from './file-content.ts';
+import { readEvents } from './server-sent-events.ts';
+import { withoutUndefined } from './without-undefined.ts';
+
+export type { Build, BuildEvent, BuildOptions, BuildResult, BuildStatus } from '@atoll/protocol';
+
+/** A sandbox in the state before the step of a build that failed. */
+export type BuildDebugging = RouteAnswer<typeof protocol.debugBuild>;
+
+type Wait = { signal?: AbortSignal | undefined };
+
+/** How often in a row the log of a build may break before its reader gives up. */
+const MAX_BREAKS = 5;
+const PAUSE_MS = 200;
+
+/** Builds of images, as the server carries them out. `buildImage` and `Image.build` do all of it in one call. */
+export class BuildClient {
+  readonly #connection: Connection;
+
+  constructor(options: ClientOptions = {}) {
+    this.#connection = createConnection(options);
+  }
+
+  /** Begins a build. It waits for its context unless it has none. */
+  async create(build: BuildOptions, options: Wait = {}): Promise<Build> {
+    return (await this.#connection.server()).call(protocol.createBuild, { body: build }, options);
+  }
+
+  /** Sends the context as a tar archive; the build starts. */
+  async uploadContext(id: string, archive: AsyncIterable<Uint8Array>, { signal }: Wait = {}): Promise<Build> {
+    const transport = await this.#connection.server();
+    const call = { rawBody: toBody(archive), repeatable: false, signal };
+    const response = await transport.stream(protocol.uploadBuildContext, { params: { id } }, call);
+    return protocol.build.parse(await response.json());
+  }
+
+  /** The workspace's builds, newest first. */
+  async list(query: { status?: BuildStatus } = {}, options: WaitOptions = {}): Promise<Build[]> {
+    const transport = await this.#connection.server();
+    return (await transport.call(protocol.listBuilds, { query }, options)).builds;
+  }
+
+  /** One build. */
+  async get(id: string, options: WaitOptions = {}): Promise<Build> {
+    return (await this.#connection.server()).call(protocol.getBuild, { params: { id } }, options);
+  }
+
+  /** Ends a build. */
+  async cancel(id: string, options: WaitOptions = {}): Promise<Build> {
+    return (await this.#connection.server()).call(protocol.cancelBuild, { params: { id } }, options);
+  }
+
+  /** Starts a sandbox in the state before the step that failed. */
+  async debug(id: string, options: WaitOptions = {}): Promise<BuildDebugging> {
+    return (await this.#connection.server()).call(protocol.debugBuild, { params: { id } }, options);
+  }
+
+  /** What a build tells, from its start to its end; a broken connection is made anew and goes on where it was. */
+  async *events(
+    id: string,
+    { signal, after = 0 }: Wait & { after?: number } = {},
+  ): AsyncGenerator<BuildEvent> {
+    let seen = after;
+    for (let breaks = 0; ; breaks += 1) {
+      try {
+        for await (const event of this.#eventsOnce(id, seen, signal)) {
+          seen = event.id;
+          breaks = 0;
+          yield event;
+          if (isLast(event)) return;
+        }
+        if (breaks >= MAX_BREAKS) throw new SandboxConnectionError(`the log of build ${id} ends too early`);
+      } catch (error) {
+        const failure = toSandboxError(error, signal);
+        if (!(failure instanceof SandboxConnectionError) || breaks >= MAX_BREAKS) throw failure;
+      }
+      await new Promise((resolve) => {
+        setTimeout(resolve, PAUSE_MS * 2 ** breaks);
+      });
+    }
+  }
+
+  async *#eventsOnce(id: string, after: number, signal: AbortSignal | undefined): AsyncGenerator<BuildEvent> {
+    const transport = await this.#connection.server();
+    const input = { params: { id }, query: withoutUndefined({ after: after || undefined }) };
+    const response = await transport.stream(protocol.streamBuildEvents, input, { signal });
+    for await (const { data } of readEvents(response.body ?? new ReadableStream())) {
+      const event = protocol.buildEvent.safeParse(JSON.parse(data));
+      // Newer servers may tell more.
+      if (event.success) yield event.data;
+    }
+  }
+
+  /** Ends the client; calls after this throw. */
+  close(): void {
+    this.#connection.close();
+  }
+}
+
+const isLast = ({ type }: BuildEvent): boolean =>
+  type === 'succeeded' || type === 'failed' || type === 'cancelled';
