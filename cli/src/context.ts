@@ -1,4 +1,4 @@
-import { AdminClient, SandboxClient } from '@atoll/sdk';
+import { AdminClient, BuildClient, SandboxClient } from '@atoll/sdk';
 import type { ClientOptions, RequestTrace } from '@atoll/sdk';
 import type { GlobalFlags } from './global-option.ts';
 import type { Output } from './output/output.ts';
@@ -19,6 +19,7 @@ export interface Context {
   clientOptions: ClientOptions;
   sandboxes: SandboxClient;
   admin: AdminClient;
+  builds: BuildClient;
 }
 
 export type ContextParts = Pick<Context, 'flags' | 'output' | 'env' | 'stdin' | 'signal' | 'yieldSignals'>;
@@ -32,6 +33,7 @@ export function createContext(parts: ContextParts): Context {
     clientOptions,
     sandboxes: new SandboxClient(clientOptions),
     admin: new AdminClient(clientOptions),
+    builds: new BuildClient(clientOptions),
   };
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { externalImages } from './dockerfile-images.ts';
-import { Image, needsContext } from './image.ts';
+import { Image } from './image.ts';
 
 test('a definition is a Dockerfile', () => {
   const image = new Image({ name: 'data-tools-image', baseImage: 'tensorlake/ubuntu-systemd' })
@@ -56,8 +56,8 @@ test('the name may stand first, and all of it may be left out', () => {
 
 test('only sources on this machine need a context', () => {
   const elsewhere = new Image().add('https://host/a.tar', '/').copy('/bin/sh', '/x', { from: 'alpine' });
-  expect(needsContext(elsewhere.buildOperations)).toBe(false);
-  expect(needsContext(elsewhere.add('a.tar', '/').buildOperations)).toBe(true);
+  expect(elsewhere.needsContext).toBe(false);
+  expect(elsewhere.add('a.tar', '/').needsContext).toBe(true);
 });
 
 test('the images that a Dockerfile takes from elsewhere are found', () => {

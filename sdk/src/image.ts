@@ -78,6 +78,11 @@ export class Image {
     return this.#add('USER', [name]);
   }
 
+  /** Whether a step reads a file of the client's machine. */
+  get needsContext(): boolean {
+    return needsContext(this.#operations);
+  }
+
   /** The definition as a Dockerfile. */
   toDockerfile(): string {
     return `${[`FROM ${this.baseImage}`, ...this.#operations.map(renderOperation)].join('\n')}\n`;
@@ -90,7 +95,7 @@ export class Image {
         kind: 'definition',
         name: this.name,
         dockerfile: this.toDockerfile(),
-        needsContext: needsContext(this.#operations),
+        needsContext: this.needsContext,
       },
       options,
     );
@@ -105,8 +110,7 @@ export class Image {
 /** The Dockerfile of a definition. */
 export const dockerfileContent = (image: Image): string => image.toDockerfile();
 
-/** Whether a step reads a file of the client's machine. */
-export function needsContext(operations: readonly ImageBuildOperation[]): boolean {
+function needsContext(operations: readonly ImageBuildOperation[]): boolean {
   return operations.some(
     ({ type, args, options }) =>
       (type === 'COPY' || type === 'ADD') &&

@@ -1,4 +1,6 @@
 import { group } from '../../command.ts';
+import { build, create } from './create.ts';
+import { debug } from './debug.ts';
 import { describe } from './describe.ts';
 import { importImage, pull } from './import.ts';
 import { ls } from './ls.ts';
@@ -8,6 +10,6 @@ import { tag } from './tag.ts';
 
 export const image = group({
   name: 'image',
-  summary: 'images: import, name, remove',
-  commands: [ls, describe, importImage, pull, tag, rm, prune],
+  summary: 'images: build, import, name, remove',
+  commands: [create, build, ls, describe, importImage, pull, tag, rm, prune, debug],
 });
