@@ -54,6 +54,7 @@ test('the error table is what COMPATIBILITY.md promises', () => {
       "403 registry_denied",
       "404 image_not_found",
       "404 not_found",
+      "404 port_not_exposed",
       "404 route_not_found",
       "404 sandbox_not_found",
       "404 secret_not_found",

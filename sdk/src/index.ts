@@ -32,7 +32,7 @@ export type { ConnectOptions } from './sandbox.ts';
 export type { SettleOptions, WaitOptions } from './call-options.ts';
 export type { CreateAndConnectOptions } from './lifecycle.ts';
 export { SandboxClient } from './sandbox-client.ts';
-export type { ArchivedPage, ListArchivedOptions, ListOptions } from './sandbox-client.ts';
+export type { ArchivedPage, ExposePortsOptions, ListArchivedOptions, ListOptions } from './sandbox-client.ts';
 export { SandboxStatus } from './sandbox-info.ts';
 export type {
   ArchivedSandboxInfo,
@@ -40,6 +40,7 @@ export type {
   CreateSandboxOptions,
   CreateSandboxResponse,
   NetworkConfig,
+  PortUrl,
   SandboxInfo,
   UpdateSandboxOptions,
 } from './sandbox-info.ts';

@@ -22,6 +22,11 @@ export interface ListOptions extends WaitOptions {
   status?: Exclude<SandboxStatus, 'timeout' | 'failed'>;
 }
 
+export interface ExposePortsOptions extends WaitOptions {
+  /** Whether exposed ports need no key when the sandbox is named by its id. Default false. */
+  allowUnauthenticatedAccess?: boolean;
+}
+
 export interface ListArchivedOptions extends WaitOptions {
   /** Entries per page, 1 to 1000. Default 100. */
   limit?: number;
@@ -109,6 +114,32 @@ export class SandboxClient {
   /** Changes name, ports or network of a sandbox. */
   update(identifier: string, changes: UpdateSandboxOptions, options: WaitOptions = {}): Promise<SandboxInfo> {
     return this.#lifecycle.update(identifier, changes, options);
+  }
+
+  /**
+   * Lets the gateway pass requests to these ports, beside those that are exposed already; by default only with a key.
+   * Throws RemoteAPIError (400) for a port that cannot be exposed. (seed 003)
+   */
+  async exposePorts(
+    identifier: string,
+    ports: readonly number[],
+    { allowUnauthenticatedAccess = false, ...options }: ExposePortsOptions = {},
+  ): Promise<SandboxInfo> {
+    const { exposedPorts } = await this.get(identifier, options);
+    const all = [...new Set([...exposedPorts, ...ports])].toSorted((a, b) => a - b);
+    return this.update(identifier, { exposedPorts: all, allowUnauthenticatedAccess }, options);
+  }
+
+  /** Takes these ports back, and once none remains the access without a key as well. (seed 003) */
+  async unexposePorts(
+    identifier: string,
+    ports: readonly number[],
+    options: WaitOptions = {},
+  ): Promise<SandboxInfo> {
+    const info = await this.get(identifier, options);
+    const exposedPorts = info.exposedPorts.filter((port) => !ports.includes(port));
+    const allowUnauthenticatedAccess = exposedPorts.length > 0 && info.allowUnauthenticatedAccess;
+    return this.update(identifier, { exposedPorts, allowUnauthenticatedAccess }, options);
   }
 
   /**

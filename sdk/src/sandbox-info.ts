@@ -37,6 +37,17 @@ export interface NetworkConfig {
 }
 
 /** One sandbox as the server knows it. */
+/** Where an exposed port is reached. */
+export interface PortUrl {
+  port: number;
+  /** An origin of its own by name where the server has a domain for that, else `pathUrl`. */
+  url: string;
+  /** Below a path of the server; pages get no access to its origin. */
+  pathUrl: string;
+  /** On the server's own machine. */
+  localUrl?: string;
+}
+
 export interface SandboxInfo {
   /** 21 characters a–z, 0–9. */
   sandboxId: string;
@@ -54,6 +65,8 @@ export interface SandboxInfo {
   entrypoint?: string[];
   network?: NetworkConfig;
   exposedPorts: number[];
+  /** Where each exposed port is reached. */
+  portUrls: PortUrl[];
   allowUnauthenticatedAccess: boolean;
   createdAt?: Date;
   terminatedAt?: Date;
@@ -184,6 +197,7 @@ export function toSandboxInfo(wire: WireSandboxInfo): SandboxInfo {
     entrypoint: wire.entrypoint,
     network: wire.network && toNetwork(wire.network),
     exposedPorts: wire.exposed_ports ?? [],
+    portUrls: (wire.port_urls ?? []).map(toPortUrl),
     allowUnauthenticatedAccess: wire.allow_unauthenticated_access,
     createdAt: toDate(wire.created_at),
     terminatedAt: toDate(wire.terminated_at),
@@ -207,6 +221,9 @@ const toResources = (wire: WireSandboxInfo['resources']): ContainerResourcesInfo
   diskMb: wire.disk_mb,
   ephemeralDiskMb: wire.ephemeral_disk_mb,
 });
+
+const toPortUrl = (wire: NonNullable<WireSandboxInfo['port_urls']>[number]): PortUrl =>
+  withoutUndefined({ port: wire.port, url: wire.url, pathUrl: wire.path_url, localUrl: wire.local_url });
 
 const toNetwork = (wire: NonNullable<WireSandboxInfo['network']>): NetworkConfig => ({
   allowInternetAccess: wire.allow_internet_access,

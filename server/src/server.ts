@@ -3,10 +3,16 @@ import { join } from 'node:path';
 import { openAgentBinaries } from './agent/binary.ts';
 import { createIdentityFolders } from './agent/identity.ts';
 import { ensureAdminKey } from './admin-key.ts';
+import { isLoopback } from './config.ts';
 import type { ServerConfig } from './config.ts';
 import { requireCertificates } from './extra-ca.ts';
 import { createAddressReader } from './gateway/address.ts';
+import { createClientReader } from './gateway/client.ts';
 import { createGateway } from './gateway/gateway.ts';
+import { createLocalPorts } from './gateway/local-ports.ts';
+import { createPortGateway } from './gateway/port-gateway.ts';
+import { createPortUrls } from './gateway/port-url.ts';
+import { createLocalPortStore } from './store/local-port-store.ts';
 import { createAuthentication } from './http/authentication.ts';
 import { imageRoutes } from './http/atoll/image-routes.ts';
 import { serverRoutes } from './http/atoll/server-routes.ts';
@@ -100,8 +106,9 @@ async function open(start: Start): Promise<string> {
   const secrets = openSecrets(dataDir, db, log);
   const parts = await openParts(start, { dataDir, db, tenancy, secrets });
   signal.throwIfAborted();
-  const http = await openHttp(start, { ...parts, tenancy, secrets });
+  const { http, localPorts } = await openHttp(start, { ...parts, tenancy, secrets, db });
   log.info(await parts.sandboxes.open(), 'reconciled');
+  localPorts.start(http.accept);
   signal.throwIfAborted();
   const flushing = setInterval(() => keepKeyUse(tenancy, log), FLUSH_KEY_USE_EVERY_MS).unref();
   opened.defer(() => clearInterval(flushing));
@@ -186,27 +193,42 @@ interface HttpParts {
   sandboxes: Sandboxes;
   tenancy: Tenancy;
   secrets: SecretStore;
+  db: Db;
 }
 
-async function openHttp({ config, log, opened }: Start, { images, sandboxes, tenancy, secrets }: HttpParts) {
+async function openHttp(
+  { config, log, opened }: Start,
+  { images, sandboxes, tenancy, secrets, db }: HttpParts,
+) {
   const authenticate = createAuthentication(tenancy.authenticator);
   const gateway = createGateway({ sandboxes, authenticate, log });
   opened.defer(() => gateway.close());
+  const ports = createPortGateway({ sandboxes, authenticate, clientOf: createClientReader(config), log });
+  opened.defer(() => ports.close());
+  const localPorts = createLocalPorts({
+    sandboxes,
+    store: createLocalPortStore(db),
+    log,
+    ...(config.localPorts && { host: isLoopback(config.host) ? config.host : '127.0.0.1' }),
+  });
+  opened.defer(() => localPorts.close());
+  const portUrls = createPortUrls({ ...config, findLocalPort: localPorts.find });
   const metrics = createMetrics({ sandboxes });
   const http = await createHttpServer({
     bindings: [
       ...serverRoutes({ version, metrics }),
       ...platformRoutes({ tenancy }),
-      ...sandboxRoutes({ sandboxes }),
+      ...sandboxRoutes({ sandboxes, portUrls: { of: portUrls, settled: localPorts.settled } }),
       ...secretRoutes({ secrets }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...imageRoutes({ images, log }),
     ],
     authenticate,
     baseUrlOf: createBaseUrlReader(config),
-    readAddress: createAddressReader(config),
+    readAddress: createAddressReader({ ...config, localPortOf: localPorts.ownerOf }),
     audit: tenancy.audit,
     gateway,
+    ports,
     trustProxy: config.trustProxy,
     registry: createOciDispatcher({
       registry: images.registry,
@@ -220,7 +242,7 @@ async function openHttp({ config, log, opened }: Start, { images, sandboxes, ten
     log,
   });
   opened.defer(() => http.close(CLOSE_GRACE_MS));
-  return http;
+  return { http, localPorts };
 }
 
 /** When keys were used is worth no more than a line in the log where it cannot be written. */

@@ -14,6 +14,8 @@ import type { SlotPool } from './slot-pool.ts';
 /** What this process holds for a sandbox that runs or is frozen. */
 export interface Live {
   incarnation: number;
+  /** When it began to run, or to run again. */
+  since: number;
   /** Ends the watch over its agent. */
   unwatch: () => void;
   rootfs: Rootfs;

@@ -11,6 +11,8 @@ import type { SandboxContext } from './context.ts';
 import { carryOutCreate } from './create.ts';
 import { imageHolder } from './ending.ts';
 import type { Ending } from './ending.ts';
+import { checkPorts } from './exposure.ts';
+import type { Exposure } from './exposure.ts';
 import { createFlights } from './flight.ts';
 import { isEnded } from './lifecycle.ts';
 import { checkName } from './name.ts';
@@ -33,6 +35,13 @@ export interface SandboxRequest {
   entrypoint?: string[];
   secretNames?: string[];
   internet: boolean;
+  exposedPorts?: readonly number[];
+  allowUnauthenticated?: boolean;
+}
+
+/** What of a sandbox may change while it lives; absent fields stay. */
+export interface SandboxUpdate extends Partial<Exposure> {
+  name?: string;
 }
 
 /** How far a create came within its caller's patience. */
@@ -78,6 +87,7 @@ export type Sandboxes = ReturnType<typeof createSandboxes>;
 export function createSandboxes(options: SandboxesOptions) {
   const { store, clock, log } = options;
   const cutListeners: ((record: SandboxRecord) => void)[] = [];
+  const exposureListeners: ((record: SandboxRecord) => void)[] = [];
   const activity = createActivity(clock.now);
   const context: SandboxContext = {
     ...options,
@@ -136,6 +146,8 @@ export function createSandboxes(options: SandboxesOptions) {
       agentDigest: options.agents.current.digest,
       limits,
       internet: request.internet,
+      exposedPorts: checkPorts(request.exposedPorts ?? []),
+      allowUnauthenticated: request.allowUnauthenticated ?? false,
       createdAt: clock.now(),
       ...(request.name !== undefined && { name: request.name }),
       ...(request.timeoutSecs !== undefined && { timeoutSecs: request.timeoutSecs }),
@@ -162,6 +174,7 @@ export function createSandboxes(options: SandboxesOptions) {
         store.insert(record);
         options.images.addReference(record.manifestDigest, imageHolder(record));
       });
+
       const start = context.flights.begin(record.id, 'create', (signal) =>
         carryOutCreate(context, record, () =>
           starts.run(
@@ -171,6 +184,9 @@ export function createSandboxes(options: SandboxesOptions) {
           ),
         ),
       );
+      const announce = (started: SandboxRecord): void =>
+        exposureListeners.forEach((listen) => listen(started));
+      if (record.exposedPorts.length > 0) void start.then(announce, () => {});
       const result = await waitAtMost(start, timeoutMs).catch((error: unknown) =>
         explainFailure(context, record, error),
       );
@@ -192,16 +208,29 @@ export function createSandboxes(options: SandboxesOptions) {
         throw new ApiError('sandbox_not_found', `no ended sandbox ${JSON.stringify(id.slice(0, 80))}`);
       return record;
     },
-    rename: (workspaceId: string, identifier: string, name: string): SandboxRecord => {
-      checkName(name);
+    /** Changes name and exposed ports, all of it or nothing. */
+    update: (workspaceId: string, identifier: string, update: SandboxUpdate): SandboxRecord => {
       const record = find(workspaceId, identifier);
-      if (record.name === name) return record;
-      requireFreeName(workspaceId, name);
+      const change = changeOf(record, update);
+      if (Object.keys(change).length === 0) return record;
+      if (change.name !== undefined) requireFreeName(workspaceId, change.name);
       if (record.terminatedAt !== undefined)
         throw new ApiError('invalid_state', `sandbox ${record.id} has ended`);
-      store.change(record, record.operation, { name });
-      return find(workspaceId, record.id);
+      store.change(record, record.operation, change);
+      const changed = find(workspaceId, record.id);
+      if (change.exposedPorts !== undefined || change.allowUnauthenticated !== undefined)
+        exposureListeners.forEach((listen) => listen(changed));
+      return changed;
     },
+    /** The sandbox of whichever workspace that lets anybody reach one of its ports. */
+    findPublic: (id: string, port: number): SandboxRecord | undefined => {
+      const record = store.byIdAnywhere(id);
+      return record?.allowUnauthenticated && record.exposedPorts.includes(port) ? record : undefined;
+    },
+    /** Living sandboxes that have exposed ports. */
+    exposing: () => store.exposing(),
+    /** Told when exposed ports change, or who may reach them. */
+    onExposure: (listen: (record: SandboxRecord) => void): void => void exposureListeners.push(listen),
     terminate: (record: SandboxRecord): Promise<void> =>
       terminateSandbox(context, record, { reason: 'terminated_by_user' }),
     suspend: (record: SandboxRecord): Promise<void> => suspendSandbox(context, record),
@@ -252,6 +281,19 @@ export function createSandboxes(options: SandboxesOptions) {
       unwatchAll();
       await waitAtMost(context.pool.close(), ABORT_GRACE_MS);
     },
+  };
+}
+
+/** What of an update is new. */
+function changeOf(record: SandboxRecord, update: SandboxUpdate): SandboxUpdate {
+  const { name, allowUnauthenticated } = update;
+  if (name !== undefined) checkName(name);
+  const exposedPorts = update.exposedPorts && checkPorts(update.exposedPorts);
+  return {
+    ...(name !== undefined && name !== record.name && { name }),
+    ...(exposedPorts && exposedPorts.join() !== record.exposedPorts.join() && { exposedPorts }),
+    ...(allowUnauthenticated !== undefined &&
+      allowUnauthenticated !== record.allowUnauthenticated && { allowUnauthenticated }),
   };
 }
 

@@ -28,6 +28,10 @@ export interface SandboxRecord {
   /** Secrets of the workspace in the environment of its processes. */
   secretNames?: string[];
   internet: boolean;
+  /** Ports that the gateway passes requests to, in rising order. */
+  exposedPorts: readonly number[];
+  /** Whether they need no key, as long as the sandbox is named by its id. */
+  allowUnauthenticated: boolean;
   createdAt: number;
   terminatedAt?: number;
   outcome?: string;
@@ -54,7 +58,15 @@ export type ListPage = Partial<Pick<Page, 'limit' | 'after'>> & { filter?: ListF
 export type SandboxChange = Partial<
   Pick<
     SandboxRecord,
-    'name' | 'state' | 'endpoint' | 'terminatedAt' | 'outcome' | 'terminationReason' | 'error'
+    | 'name'
+    | 'state'
+    | 'endpoint'
+    | 'terminatedAt'
+    | 'outcome'
+    | 'terminationReason'
+    | 'error'
+    | 'exposedPorts'
+    | 'allowUnauthenticated'
   >
 > & { operation?: SandboxOperation | null; slotId?: string | null };
 
@@ -78,6 +90,8 @@ interface SandboxRow {
   entrypoint: string | null;
   secret_names: string | null;
   internet: number;
+  exposed_ports: string;
+  allow_unauthenticated: number;
   created_at: number;
   terminated_at: number | null;
   outcome: string | null;
@@ -95,6 +109,10 @@ export function createSandboxStore(db: Db) {
   return {
     insert: (record: SandboxRecord) => insert(db, record),
     byId: (workspaceId: string, id: string) => one('WHERE workspace_id = ? AND id = ?', workspaceId, id),
+    /** Of whichever workspace: for callers that show no key. */
+    byIdAnywhere: (id: string) => one('WHERE id = ?', id),
+    /** Every living sandbox that has exposed ports. */
+    exposing: () => many(`WHERE state NOT IN ('terminated', 'failed') AND exposed_ports != '[]'`),
     /** The living sandbox of that name. */
     byName: (workspaceId: string, name: string) =>
       one(`WHERE workspace_id = ? AND name = ? AND state NOT IN ('terminated', 'failed')`, workspaceId, name),
@@ -222,6 +240,8 @@ const columnOf = {
   outcome: 'outcome',
   terminationReason: 'termination_reason',
   error: 'error',
+  exposedPorts: 'exposed_ports',
+  allowUnauthenticated: 'allow_unauthenticated',
 } as const satisfies Record<keyof SandboxChange, string>;
 
 function applyChange(
@@ -230,12 +250,15 @@ function applyChange(
   during: SandboxOperation | undefined,
   change: SandboxChange,
 ): boolean {
-  const { endpoint, ...plain } = change;
+  const { endpoint, exposedPorts, allowUnauthenticated, ...plain } = change;
   const values: [string, string | number | null][] = Object.entries(plain).map(([key, value]) => [
     columnOf[key as keyof typeof columnOf], // keys of SandboxChange
     value ?? null,
   ]);
   if (endpoint) values.push([columnOf.endpoint, JSON.stringify(endpoint)]);
+  if (exposedPorts) values.push([columnOf.exposedPorts, JSON.stringify(exposedPorts)]);
+  if (allowUnauthenticated !== undefined)
+    values.push([columnOf.allowUnauthenticated, allowUnauthenticated ? 1 : 0]);
   return (
     db.run(
       `UPDATE sandboxes SET ${values.map(([column]) => `${column} = ?`).join(', ')}
@@ -251,8 +274,9 @@ function applyChange(
 function insert(db: Db, record: SandboxRecord): void {
   db.run(
     `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, runtime, image, manifest_digest, agent_digest,
-       cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, internet, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, internet, created_at, exposed_ports,
+       allow_unauthenticated)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     record.id,
     record.workspaceId,
     record.name ?? null,
@@ -271,6 +295,8 @@ function insert(db: Db, record: SandboxRecord): void {
     record.secretNames ? JSON.stringify(record.secretNames) : null,
     record.internet ? 1 : 0,
     record.createdAt,
+    JSON.stringify(record.exposedPorts),
+    record.allowUnauthenticated ? 1 : 0,
   );
 }
 
@@ -286,6 +312,9 @@ function toRecord(row: SandboxRow): SandboxRecord {
     agentDigest: row.agent_digest,
     limits: { cpus: row.cpus, memoryMb: row.memory_mb, diskMb: row.disk_mb },
     internet: row.internet === 1,
+    // Written by this module alone, so its shape is known.
+    exposedPorts: JSON.parse(row.exposed_ports) as number[],
+    allowUnauthenticated: row.allow_unauthenticated === 1,
     createdAt: row.created_at,
     ...present('name', row.name),
     ...present('operation', row.operation),

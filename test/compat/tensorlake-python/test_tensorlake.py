@@ -86,6 +86,16 @@ class Lifecycle(unittest.TestCase):
         self.assertEqual(renamed.name, "py-renamed")
         self.assertEqual(names[created.sandbox_id], "py-renamed")
 
+    def test_ports_are_exposed_and_taken_back(self):
+        created = self.client.create(memory_mb=128)
+        self.addCleanup(self.client.delete, created.sandbox_id)
+        exposed = self.client.expose_ports(created.sandbox_id, [8080], allow_unauthenticated_access=True)
+        self.assertEqual(exposed.exposed_ports, [8080])
+        self.assertTrue(exposed.allow_unauthenticated_access)
+        taken = self.client.unexpose_ports(created.sandbox_id, [8080])
+        self.assertFalse(taken.exposed_ports)
+        self.assertFalse(taken.allow_unauthenticated_access)
+
     def test_deleted_sandboxes_are_archived(self):
         created = self.client.create(memory_mb=128)
         self.client.delete(created.sandbox_id)

@@ -1,4 +1,4 @@
-import type { CreateSandboxAnswer, SandboxInfo, SandboxStatus } from '@atoll/protocol';
+import type { CreateSandboxAnswer, PortUrl, SandboxInfo, SandboxStatus } from '@atoll/protocol';
 import type { Created } from '../../sandbox/sandboxes.ts';
 import { states } from '../../store/sandbox-store.ts';
 import type { ListFilter, SandboxRecord } from '../../store/sandbox-store.ts';
@@ -16,7 +16,12 @@ export const filterOf = (status: SandboxStatus): ListFilter => ({
 });
 
 /** A sandbox in the words of the Tensorlake wire (1.4). */
-export function toSandboxInfo(record: SandboxRecord, namespace: string, baseUrl: string): SandboxInfo {
+export function toSandboxInfo(
+  record: SandboxRecord,
+  namespace: string,
+  baseUrl: string,
+  portUrls: readonly PortUrl[] = [],
+): SandboxInfo {
   const { limits } = record;
   return {
     id: record.id,
@@ -31,8 +36,9 @@ export function toSandboxInfo(record: SandboxRecord, namespace: string, baseUrl:
     },
     network: { allow_internet_access: record.internet, allow_out: [], deny_out: [] },
     created_at: record.createdAt,
-    allow_unauthenticated_access: false,
-    exposed_ports: [],
+    allow_unauthenticated_access: record.allowUnauthenticated,
+    exposed_ports: [...record.exposedPorts],
+    ...(portUrls.length > 0 && { port_urls: [...portUrls] }),
     secret_names: record.secretNames ?? [],
     file_systems: [],
     sandbox_url: baseUrl,
