@@ -4,6 +4,7 @@ import * as tenancy from './atoll/tenancy.ts';
 import type { Route } from './route.ts';
 import { dataPlane } from './tensorlake/data-plane.ts';
 import * as platform from './tensorlake/platform.ts';
+import * as pool from './tensorlake/pool.ts';
 import * as secret from './tensorlake/secret.ts';
 import * as sandbox from './tensorlake/sandbox.ts';
 import { terminalRoutes } from './tensorlake/terminal.ts';
@@ -12,9 +13,15 @@ const isRoute = (value: unknown): value is Route =>
   typeof value === 'object' && value !== null && 'paths' in value && 'access' in value;
 
 /** Every route that the server itself answers. */
-export const controlRoutes: readonly Route[] = [server, platform, sandbox, secret, tenancy, image].flatMap(
-  (module) => Object.values(module).filter(isRoute),
-);
+export const controlRoutes: readonly Route[] = [
+  server,
+  platform,
+  sandbox,
+  pool,
+  secret,
+  tenancy,
+  image,
+].flatMap((module) => Object.values(module).filter(isRoute));
 
 /** Routes that the gateway passes to the agent of the addressed sandbox. */
 export const dataPlaneRoutes: readonly Route[] = [

@@ -3,16 +3,10 @@ import { join } from 'node:path';
 import { openAgentBinaries } from './agent/binary.ts';
 import { createIdentityFolders } from './agent/identity.ts';
 import { ensureAdminKey } from './admin-key.ts';
-import { isLoopback } from './config.ts';
 import type { ServerConfig } from './config.ts';
 import { requireCertificates } from './extra-ca.ts';
 import { createAddressReader } from './gateway/address.ts';
-import { createClientReader } from './gateway/client.ts';
 import { createGateway } from './gateway/gateway.ts';
-import { createLocalPorts } from './gateway/local-ports.ts';
-import { createPortGateway } from './gateway/port-gateway.ts';
-import { createPortUrls } from './gateway/port-url.ts';
-import { createLocalPortStore } from './store/local-port-store.ts';
 import { createAuthentication } from './http/authentication.ts';
 import { imageRoutes } from './http/atoll/image-routes.ts';
 import { serverRoutes } from './http/atoll/server-routes.ts';
@@ -22,6 +16,7 @@ import { createHttpServer } from './listener.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createOciDispatcher } from './http/oci/oci-dispatcher.ts';
 import { platformRoutes } from './http/tensorlake/platform-routes.ts';
+import { poolRoutes } from './http/tensorlake/pool-routes.ts';
 import { secretRoutes } from './http/tensorlake/secret-routes.ts';
 import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
 import { openImageStore } from './image/image-store.ts';
@@ -41,6 +36,7 @@ import { openDataDir, writePrivate } from './store/data-dir.ts';
 import type { DataDir } from './store/data-dir.ts';
 import { openDb } from './store/db.ts';
 import type { Db } from './store/db.ts';
+import { createPoolStore } from './store/pool-store.ts';
 import { createSandboxStore } from './store/sandbox-store.ts';
 import { createTenancy } from './tenancy/tenancy.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
@@ -106,9 +102,8 @@ async function open(start: Start): Promise<string> {
   const secrets = openSecrets(dataDir, db, log);
   const parts = await openParts(start, { dataDir, db, tenancy, secrets });
   signal.throwIfAborted();
-  const { http, localPorts } = await openHttp(start, { ...parts, tenancy, secrets, db });
+  const http = await openHttp(start, { ...parts, tenancy, secrets });
   log.info(await parts.sandboxes.open(), 'reconciled');
-  localPorts.start(http.accept);
   signal.throwIfAborted();
   const flushing = setInterval(() => keepKeyUse(tenancy, log), FLUSH_KEY_USE_EVERY_MS).unref();
   opened.defer(() => clearInterval(flushing));
@@ -159,6 +154,7 @@ async function openParts(
   const sandboxes = createSandboxes({
     ...host,
     store: createSandboxStore(db),
+    pools: createPoolStore(db),
     transaction: db.transaction,
     images,
     secrets,
@@ -193,42 +189,28 @@ interface HttpParts {
   sandboxes: Sandboxes;
   tenancy: Tenancy;
   secrets: SecretStore;
-  db: Db;
 }
 
-async function openHttp(
-  { config, log, opened }: Start,
-  { images, sandboxes, tenancy, secrets, db }: HttpParts,
-) {
+async function openHttp({ config, log, opened }: Start, { images, sandboxes, tenancy, secrets }: HttpParts) {
   const authenticate = createAuthentication(tenancy.authenticator);
   const gateway = createGateway({ sandboxes, authenticate, log });
   opened.defer(() => gateway.close());
-  const ports = createPortGateway({ sandboxes, authenticate, clientOf: createClientReader(config), log });
-  opened.defer(() => ports.close());
-  const localPorts = createLocalPorts({
-    sandboxes,
-    store: createLocalPortStore(db),
-    log,
-    ...(config.localPorts && { host: isLoopback(config.host) ? config.host : '127.0.0.1' }),
-  });
-  opened.defer(() => localPorts.close());
-  const portUrls = createPortUrls({ ...config, findLocalPort: localPorts.find });
   const metrics = createMetrics({ sandboxes });
   const http = await createHttpServer({
     bindings: [
       ...serverRoutes({ version, metrics }),
       ...platformRoutes({ tenancy }),
-      ...sandboxRoutes({ sandboxes, portUrls: { of: portUrls, settled: localPorts.settled } }),
+      ...sandboxRoutes({ sandboxes }),
+      ...poolRoutes({ pools: sandboxes.pools }),
       ...secretRoutes({ secrets }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...imageRoutes({ images, log }),
     ],
     authenticate,
     baseUrlOf: createBaseUrlReader(config),
-    readAddress: createAddressReader({ ...config, localPortOf: localPorts.ownerOf }),
+    readAddress: createAddressReader(config),
     audit: tenancy.audit,
     gateway,
-    ports,
     trustProxy: config.trustProxy,
     registry: createOciDispatcher({
       registry: images.registry,
@@ -242,7 +224,7 @@ async function openHttp(
     log,
   });
   opened.defer(() => http.close(CLOSE_GRACE_MS));
-  return { http, localPorts };
+  return http;
 }
 
 /** When keys were used is worth no more than a line in the log where it cannot be written. */

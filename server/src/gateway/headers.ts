@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 
 /** Headers of one hop (RFC 9110, 7.6.1). */
-export const hopByHop = [
+const hopByHop = [
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -50,8 +50,7 @@ const droppedFromAnswers = new Set([...hopByHop, ...ofTheOrigin]);
 
 const dropped = new Set([...hopByHop, ...ours]);
 
-/** What `Connection` names: headers of this hop alone. */
-export const namedByConnection = (headers: IncomingHttpHeaders): Set<string> =>
+const namedByConnection = (headers: IncomingHttpHeaders): Set<string> =>
   new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase())).difference(
     endToEnd,
   );

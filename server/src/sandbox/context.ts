@@ -14,8 +14,6 @@ import type { SlotPool } from './slot-pool.ts';
 /** What this process holds for a sandbox that runs or is frozen. */
 export interface Live {
   incarnation: number;
-  /** When it began to run, or to run again. */
-  since: number;
   /** Ends the watch over its agent. */
   unwatch: () => void;
   rootfs: Rootfs;
@@ -26,7 +24,7 @@ export interface SandboxContext {
   store: SandboxStore;
   transaction: <T>(work: () => T) => T;
   images: ImageStore;
-  secrets: Pick<SecretStore, 'requireAll' | 'environment'>;
+  secrets: Pick<SecretStore, 'requireAll' | 'environment' | 'changedAt'>;
   pool: SlotPool;
   driver: RuntimeDriver;
   network: SandboxNetwork;
@@ -42,6 +40,8 @@ export interface SandboxContext {
   onCut: (record: SandboxRecord) => void;
   /** Ends a sandbox whose runtime has ended by itself. */
   onAgentLost: (record: SandboxRecord) => void;
+  /** Told when a sandbox has ended, for whatever reason. */
+  onGone: (record: SandboxRecord) => void;
   /** Told why a sandbox has ended that nobody asked to end. */
   onEnded?: (record: SandboxRecord, reason: string) => void;
 }

@@ -40,8 +40,6 @@ const plain: SandboxRecord = {
   agentDigest: '0',
   limits: { cpus: 1, memoryMb: 64, diskMb: 64 },
   internet: true,
-  exposedPorts: [],
-  allowUnauthenticated: false,
   createdAt: 1,
 };
 

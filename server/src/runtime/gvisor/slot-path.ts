@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 
 /**
- * Where the driver keeps what belongs to one slot. Everything is found by the slot's id alone. runsc also looks for
- * containers by the beginning of their id, so none begins with another: slots' ids are equally long, and a pod's is not
- * the beginning of its container's.
+ * Where the driver keeps what belongs to one slot. Everything is found by the slot's id alone. Ids are equally long:
+ * runsc also looks for containers by the beginning of their id, and would wait for the lock of another slot's.
  */
 export interface SlotPaths {
   dir: string;
@@ -35,7 +34,7 @@ export interface DriverPaths {
 }
 
 export const podIdOf = (slotId: string): string => slotId;
-export const mainIdOf = (slotId: string): string => `main-${slotId}`;
+export const mainIdOf = (slotId: string): string => `${slotId}-main`;
 
 export function driverPaths(runDir: string, dataDir: string): DriverPaths {
   const runscRoot = join(runDir, 'runsc');

@@ -8,7 +8,6 @@ import type { Cgroups } from '../cgroup.ts';
 import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
 import { defaultCapabilities } from '../oci-spec.ts';
 import { launchInCgroup } from '../launch.ts';
-import { refuseCheckpoints } from '../no-checkpoint.ts';
 import { createSlotOperations } from '../slot-operation.ts';
 import { createDisk, removeDisk } from './disk.ts';
 import { idRangeOf } from './id-range.ts';
@@ -92,7 +91,6 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
     prepare: (slot, signal) => operations.run(slot.id, signal, (either) => prepare(context, slot, either)),
     start: (slot, spec, signal) =>
       operations.run(slot.id, signal, (either) => start(context, slot, spec, either)),
-    ...refuseCheckpoints('native'),
     remove: async (slotId) => {
       await operations.cancel(slotId);
       await remove(context, slotId);
