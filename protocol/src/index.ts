@@ -9,7 +9,6 @@ export * from './routes.ts';
 export * from './tensorlake/sandbox.ts';
 export * from './tensorlake/platform.ts';
 export * from './tensorlake/secret.ts';
-export * from './tensorlake/pool.ts';
 export * from './tensorlake/data-plane.ts';
 export * from './tensorlake/managed-process.ts';
 export * from './tensorlake/terminal.ts';

@@ -1,10 +1,10 @@
+import * as build from './atoll/build.ts';
 import * as image from './atoll/image.ts';
 import * as server from './atoll/server.ts';
 import * as tenancy from './atoll/tenancy.ts';
 import type { Route } from './route.ts';
 import { dataPlane } from './tensorlake/data-plane.ts';
 import * as platform from './tensorlake/platform.ts';
-import * as pool from './tensorlake/pool.ts';
 import * as secret from './tensorlake/secret.ts';
 import * as sandbox from './tensorlake/sandbox.ts';
 import { terminalRoutes } from './tensorlake/terminal.ts';
@@ -17,10 +17,10 @@ export const controlRoutes: readonly Route[] = [
   server,
   platform,
   sandbox,
-  pool,
   secret,
   tenancy,
   image,
+  build,
 ].flatMap((module) => Object.values(module).filter(isRoute));
 
 /** Routes that the gateway passes to the agent of the addressed sandbox. */

@@ -3,14 +3,7 @@ import type { SettleOptions, WaitOptions } from './call-options.ts';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
 import { Lifecycle } from './lifecycle.ts';
-import type { ClaimOptions, CreateAndConnectOptions, RunningSandbox } from './lifecycle.ts';
-import { PoolCalls } from './pool-calls.ts';
-import type {
-  CreatePoolOptions,
-  CreateSandboxPoolResponse,
-  SandboxPoolInfo,
-  UpdatePoolOptions,
-} from './pool-info.ts';
+import type { CreateAndConnectOptions, RunningSandbox } from './lifecycle.ts';
 import { whereabouts } from './sandbox-parts.ts';
 import { Sandbox } from './sandbox.ts';
 import type { ConnectOptions } from './sandbox.ts';
@@ -27,6 +20,11 @@ import type { Settings } from './settings.ts';
 export interface ListOptions extends WaitOptions {
   /** Only sandboxes in this state. */
   status?: Exclude<SandboxStatus, 'timeout' | 'failed'>;
+}
+
+export interface ExposePortsOptions extends WaitOptions {
+  /** Whether exposed ports need no key when the sandbox is named by its id. Default false. */
+  allowUnauthenticatedAccess?: boolean;
 }
 
 export interface ListArchivedOptions extends WaitOptions {
@@ -53,12 +51,10 @@ export interface ArchivedPage {
 export class SandboxClient {
   readonly #connection: Connection;
   readonly #lifecycle: Lifecycle;
-  readonly #pools: PoolCalls;
 
   constructor(options: ClientOptions = {}) {
     this.#connection = createConnection(options);
     this.#lifecycle = new Lifecycle(this.#connection);
-    this.#pools = new PoolCalls(this.#connection);
   }
 
   /** The server and the workspace that calls go to, and where that was found. */
@@ -121,6 +117,32 @@ export class SandboxClient {
   }
 
   /**
+   * Lets the gateway pass requests to these ports, beside those that are exposed already; by default only with a key.
+   * Throws RemoteAPIError (400) for a port that cannot be exposed. (seed 003)
+   */
+  async exposePorts(
+    identifier: string,
+    ports: readonly number[],
+    { allowUnauthenticatedAccess = false, ...options }: ExposePortsOptions = {},
+  ): Promise<SandboxInfo> {
+    const { exposedPorts } = await this.get(identifier, options);
+    const all = [...new Set([...exposedPorts, ...ports])].toSorted((a, b) => a - b);
+    return this.update(identifier, { exposedPorts: all, allowUnauthenticatedAccess }, options);
+  }
+
+  /** Takes these ports back, and once none remains the access without a key as well. (seed 003) */
+  async unexposePorts(
+    identifier: string,
+    ports: readonly number[],
+    options: WaitOptions = {},
+  ): Promise<SandboxInfo> {
+    const info = await this.get(identifier, options);
+    const exposedPorts = info.exposedPorts.filter((port) => !ports.includes(port));
+    const allowUnauthenticatedAccess = exposedPorts.length > 0 && info.allowUnauthenticatedAccess;
+    return this.update(identifier, { exposedPorts, allowUnauthenticatedAccess }, options);
+  }
+
+  /**
    * Suspends a named sandbox: it stands still with its memory, files and processes, and any request wakes it. One that
    * is suspended already is no error. Throws RemoteAPIError (400) for a sandbox without a name. (seed 003)
    */
@@ -131,41 +153,6 @@ export class SandboxClient {
   /** Lets a suspended sandbox go on where it was; one that runs already is no error. (seed 003) */
   resume(identifier: string, options: SettleOptions = {}): Promise<void> {
     return this.#lifecycle.settle('running', identifier, options);
-  }
-
-  /** Creates a pool: sandboxes of one kind, of which some are kept ready to be claimed. */
-  createPool(pool: CreatePoolOptions = {}, options: WaitOptions = {}): Promise<CreateSandboxPoolResponse> {
-    return this.#pools.create(pool, options);
-  }
-
-  /** One pool with its containers. Throws PoolNotFoundError. */
-  getPool(poolId: string, options: WaitOptions = {}): Promise<SandboxPoolInfo> {
-    return this.#pools.get(poolId, options);
-  }
-
-  /** Every pool of the workspace, newest first, without containers. */
-  listPools(options: WaitOptions = {}): Promise<SandboxPoolInfo[]> {
-    return this.#pools.list(options);
-  }
-
-  /** Replaces what a pool is; warm containers that differ are replaced. Throws PoolNotFoundError. */
-  updatePool(poolId: string, pool: UpdatePoolOptions, options: WaitOptions = {}): Promise<SandboxPoolInfo> {
-    return this.#pools.update(poolId, pool, options);
-  }
-
-  /** Deletes a pool. Throws PoolNotFoundError, and PoolInUseError while a claimed sandbox lives. */
-  deletePool(poolId: string, options: WaitOptions = {}): Promise<void> {
-    return this.#pools.delete(poolId, options);
-  }
-
-  /** Takes a sandbox of a pool: a warm one, else a new one. Status `timeout`: it did not run in time. */
-  claim(poolId: string, options: ClaimOptions = {}): Promise<CreateSandboxResponse> {
-    return this.#lifecycle.claim(poolId, options);
-  }
-
-  /** Takes a sandbox of a pool, waits until it runs, and returns a handle whose `await using` terminates it. */
-  async claimAndConnect(poolId: string, options: ClaimOptions = {}): Promise<Sandbox> {
-    return this.#handle(await this.#lifecycle.claimRunning(poolId, options), true);
   }
 
   /** Terminates a sandbox for good; one that has ended already is no error. */

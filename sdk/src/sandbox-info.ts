@@ -37,6 +37,17 @@ export interface NetworkConfig {
 }
 
 /** One sandbox as the server knows it. */
+/** Where an exposed port is reached. */
+export interface PortUrl {
+  port: number;
+  /** An origin of its own by name where the server has a domain for that, else `pathUrl`. */
+  url: string;
+  /** Below a path of the server; pages get no access to its origin. */
+  pathUrl: string;
+  /** On the server's own machine. */
+  localUrl?: string;
+}
+
 export interface SandboxInfo {
   /** 21 characters a–z, 0–9. */
   sandboxId: string;
@@ -49,13 +60,13 @@ export interface SandboxInfo {
   resources: ContainerResourcesInfo;
   /** Names of the secrets in its environment. */
   secretNames: string[];
-  /** The pool that it was claimed from. */
-  poolId?: string;
   /** Seconds without a request after which a named sandbox suspends and an ephemeral one terminates; absent = never. */
   timeoutSecs?: number;
   entrypoint?: string[];
   network?: NetworkConfig;
   exposedPorts: number[];
+  /** Where each exposed port is reached. */
+  portUrls: PortUrl[];
   allowUnauthenticatedAccess: boolean;
   createdAt?: Date;
   terminatedAt?: Date;
@@ -182,11 +193,11 @@ export function toSandboxInfo(wire: WireSandboxInfo): SandboxInfo {
     image: wire.image,
     resources: toResources(wire.resources),
     secretNames: wire.secret_names ?? [],
-    poolId: wire.pool_id,
     timeoutSecs: wire.timeout_secs,
     entrypoint: wire.entrypoint,
     network: wire.network && toNetwork(wire.network),
     exposedPorts: wire.exposed_ports ?? [],
+    portUrls: (wire.port_urls ?? []).map(toPortUrl),
     allowUnauthenticatedAccess: wire.allow_unauthenticated_access,
     createdAt: toDate(wire.created_at),
     terminatedAt: toDate(wire.terminated_at),
@@ -204,18 +215,21 @@ export const toArchivedSandboxInfo = (
   archivedAt: new Date(wire.archived_at),
 });
 
-export const toResources = (wire: WireSandboxInfo['resources']): ContainerResourcesInfo => ({
+const toResources = (wire: WireSandboxInfo['resources']): ContainerResourcesInfo => ({
   cpus: wire.cpus,
   memoryMb: wire.memory_mb,
   diskMb: wire.disk_mb,
   ephemeralDiskMb: wire.ephemeral_disk_mb,
 });
 
-export const toNetwork = (wire: NonNullable<WireSandboxInfo['network']>): NetworkConfig => ({
+const toPortUrl = (wire: NonNullable<WireSandboxInfo['port_urls']>[number]): PortUrl =>
+  withoutUndefined({ port: wire.port, url: wire.url, pathUrl: wire.path_url, localUrl: wire.local_url });
+
+const toNetwork = (wire: NonNullable<WireSandboxInfo['network']>): NetworkConfig => ({
   allowInternetAccess: wire.allow_internet_access,
   allowOut: wire.allow_out,
   denyOut: wire.deny_out,
 });
 
-export const toDate = (epochMs: number | undefined): Date | undefined =>
+const toDate = (epochMs: number | undefined): Date | undefined =>
   epochMs === undefined ? undefined : new Date(epochMs);

@@ -21,6 +21,8 @@ export interface ServerConfig {
   cgroupParent: string;
   baseDomain?: string;
   trustProxy: boolean;
+  /** Whether exposed ports get ports of this machine's loopback as well. */
+  localPorts: boolean;
   extraCaFile?: string;
   readySlots: number;
   admission: AdmissionSettings;
@@ -54,6 +56,11 @@ export const serverFlags = {
     description: 'control group above those of sandboxes, such as a delegated slice of systemd',
   },
   'base-domain': { type: 'string', description: 'DNS name below which sandboxes are addressed' },
+  'local-ports': {
+    type: 'boolean',
+    default: false,
+    description: 'give exposed ports a port on localhost too, as a server on the loopback always does',
+  },
   'trust-proxy': { type: 'boolean', default: false, description: 'believe X-Forwarded-* of a reverse proxy' },
   'insecure-registry': {
     type: 'string',
@@ -88,6 +95,7 @@ export function readConfig(
     unsafeNative: flags['unsafe-native'],
     cgroupParent: parseCgroupParent(flags['cgroup-parent']),
     trustProxy: flags['trust-proxy'],
+    localPorts: flags['local-ports'] || isLoopback(host),
     readySlots: parseCount('--slots', flags.slots, 0, 64),
     admission: {
       ...defaultAdmission,

@@ -5,9 +5,10 @@ import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Address } from './gateway/address.ts';
 import type { Gateway } from './gateway/gateway.ts';
+import type { PortGateway } from './gateway/port-gateway.ts';
 import { isWebSocket } from './gateway/upgrade.ts';
 import { randomId } from './lib/id.ts';
-import { mountControl } from './http/control.ts';
+import { createStreamReader, mountControl } from './http/control.ts';
 import type { ControlOptions } from './http/control.ts';
 import type { OciDispatcher } from './http/oci/oci-dispatcher.ts';
 import { isOciUrl } from './http/oci/oci-path.ts';
@@ -15,6 +16,7 @@ import { isOciUrl } from './http/oci/oci-path.ts';
 export interface HttpServerOptions extends ControlOptions {
   readAddress: (request: IncomingMessage) => Address;
   gateway: Gateway;
+  ports: Pick<PortGateway, 'handle' | 'upgrade'>;
   registry: OciDispatcher;
   /** Whether a reverse proxy stands before this server. */
   trustProxy?: boolean;
@@ -23,6 +25,8 @@ export interface HttpServerOptions extends ControlOptions {
 export interface HttpServer {
   /** Begins to listen; resolves with the port, which `0` leaves to the system. */
   listen(host: string, port: number): Promise<number>;
+  /** Takes on a connection that came another way. */
+  accept(this: void, socket: Socket): void;
   /** Accepts nothing new, lets answers in flight end for `graceMs`, then cuts what is left. */
   close(graceMs: number): Promise<void>;
 }
@@ -40,6 +44,7 @@ const MAX_HEADER_BYTES = 32 * 1024;
  */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   let control: RequestListener | undefined;
+  const isUpload = createStreamReader(options.bindings.map(({ route }) => route));
   const server = createServer(
     {
       requestTimeout: 0,
@@ -47,22 +52,24 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       maxHeaderSize: MAX_HEADER_BYTES,
       keepAliveTimeout: 65_000,
       // Everything else that asks for an upgrade is answered as if it did not.
-      shouldUpgradeCallback: (request) =>
-        isWebSocket(request) && options.readAddress(request).kind === 'sandbox',
+      shouldUpgradeCallback: (request) => mayUpgrade(request, options.readAddress(request)),
     },
     (request, response) => {
       const address = options.readAddress(request);
       if (address.kind === 'sandbox')
         return void options.gateway.handle(request, response, address.identifier);
+      if (address.kind === 'port') return void options.ports.handle(request, response, address);
       if (isOciUrl(request.url)) return void options.registry(request, response);
-      limitBody(request, response);
+      if (!isUpload(request)) limitBody(request, response);
       control?.(request, response);
     },
   );
   server.on('upgrade', (request, socket, head) => {
     const address = options.readAddress(request);
-    if (address.kind !== 'sandbox') return void socket.destroy();
-    void options.gateway.upgrade(request, socket as Socket, head, address.identifier); // a TCP server has no other kind
+    const client = socket as Socket; // a TCP server has no other kind
+    if (address.kind === 'sandbox') void options.gateway.upgrade(request, client, head, address.identifier);
+    else if (address.kind === 'port') void options.ports.upgrade(request, client, head, address);
+    else client.destroy();
   });
   const idle = watchIdle(server);
   server.setTimeout(IDLE_TIMEOUT_MS);
@@ -75,8 +82,18 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   await app.ready();
   return {
     listen: (host, port) => listen(server, host, port),
+    accept: (socket) => void server.emit('connection', socket),
     close: (graceMs) => close(server, app, idle, graceMs),
   };
+}
+
+/** The data plane has WebSockets alone. Servers behind exposed ports may speak what they like, HTTP itself excepted. */
+function mayUpgrade(request: IncomingMessage, address: Address): boolean {
+  if (address.kind === 'server') return false;
+  return (
+    isWebSocket(request) ||
+    (address.kind === 'port' && !/\bh2c\b|\bhttp\b|\btls\b/i.test(request.headers.upgrade ?? ''))
+  );
 }
 
 function createKernel(

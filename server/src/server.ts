@@ -3,11 +3,20 @@ import { join } from 'node:path';
 import { openAgentBinaries } from './agent/binary.ts';
 import { createIdentityFolders } from './agent/identity.ts';
 import { ensureAdminKey } from './admin-key.ts';
+import { isLoopback } from './config.ts';
 import type { ServerConfig } from './config.ts';
 import { requireCertificates } from './extra-ca.ts';
 import { createAddressReader } from './gateway/address.ts';
+import { createClientReader } from './gateway/client.ts';
 import { createGateway } from './gateway/gateway.ts';
+import { createLocalPorts } from './gateway/local-ports.ts';
+import { createPortGateway } from './gateway/port-gateway.ts';
+import { createPortUrls } from './gateway/port-url.ts';
+import { createLocalPortStore } from './store/local-port-store.ts';
 import { createAuthentication } from './http/authentication.ts';
+import { createBuilds } from './build/builds.ts';
+import type { Builds } from './build/builds.ts';
+import { buildRoutes } from './http/atoll/build-routes.ts';
 import { imageRoutes } from './http/atoll/image-routes.ts';
 import { serverRoutes } from './http/atoll/server-routes.ts';
 import { tenancyRoutes } from './http/atoll/tenancy-routes.ts';
@@ -16,7 +25,6 @@ import { createHttpServer } from './listener.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createOciDispatcher } from './http/oci/oci-dispatcher.ts';
 import { platformRoutes } from './http/tensorlake/platform-routes.ts';
-import { poolRoutes } from './http/tensorlake/pool-routes.ts';
 import { secretRoutes } from './http/tensorlake/secret-routes.ts';
 import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
 import { openImageStore } from './image/image-store.ts';
@@ -36,7 +44,6 @@ import { openDataDir, writePrivate } from './store/data-dir.ts';
 import type { DataDir } from './store/data-dir.ts';
 import { openDb } from './store/db.ts';
 import type { Db } from './store/db.ts';
-import { createPoolStore } from './store/pool-store.ts';
 import { createSandboxStore } from './store/sandbox-store.ts';
 import { createTenancy } from './tenancy/tenancy.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
@@ -102,8 +109,10 @@ async function open(start: Start): Promise<string> {
   const secrets = openSecrets(dataDir, db, log);
   const parts = await openParts(start, { dataDir, db, tenancy, secrets });
   signal.throwIfAborted();
-  const http = await openHttp(start, { ...parts, tenancy, secrets });
+  const { http, localPorts } = await openHttp(start, { ...parts, tenancy, secrets, db });
   log.info(await parts.sandboxes.open(), 'reconciled');
+  localPorts.start(http.accept);
+  await parts.builds.open();
   signal.throwIfAborted();
   const flushing = setInterval(() => keepKeyUse(tenancy, log), FLUSH_KEY_USE_EVERY_MS).unref();
   opened.defer(() => clearInterval(flushing));
@@ -151,19 +160,19 @@ async function openParts(
     minReady: config.readySlots,
     maxReady: Math.max(8, config.readySlots),
   });
+  const identities = createIdentityFolders({
+    runDir,
+    ...(config.extraCaFile !== undefined && { extraCaFile: config.extraCaFile }),
+  });
   const sandboxes = createSandboxes({
     ...host,
     store: createSandboxStore(db),
-    pools: createPoolStore(db),
     transaction: db.transaction,
     images,
     secrets,
     pool,
     agents,
-    identities: createIdentityFolders({
-      runDir,
-      ...(config.extraCaFile !== undefined && { extraCaFile: config.extraCaFile }),
-    }),
+    identities,
     serverKey: dataDir.serverKey,
     clock: systemClock,
     log,
@@ -181,36 +190,65 @@ async function openParts(
       }),
   });
   opened.defer(() => sandboxes.close());
-  return { images, sandboxes };
+  const { serverKey, path } = dataDir;
+  const builds = createBuilds({
+    ...host,
+    db,
+    images,
+    agents,
+    identities,
+    serverKey,
+    dataDir: path,
+    runDir,
+    log,
+  });
+  opened.defer(() => builds.close());
+  return { images, sandboxes, builds };
 }
 
 interface HttpParts {
+  builds: Builds;
   images: ImageStore;
   sandboxes: Sandboxes;
   tenancy: Tenancy;
   secrets: SecretStore;
+  db: Db;
 }
 
-async function openHttp({ config, log, opened }: Start, { images, sandboxes, tenancy, secrets }: HttpParts) {
+async function openHttp(
+  { config, log, opened }: Start,
+  { builds, images, sandboxes, tenancy, secrets, db }: HttpParts,
+) {
   const authenticate = createAuthentication(tenancy.authenticator);
   const gateway = createGateway({ sandboxes, authenticate, log });
   opened.defer(() => gateway.close());
+  const ports = createPortGateway({ sandboxes, authenticate, clientOf: createClientReader(config), log });
+  opened.defer(() => ports.close());
+  const localPorts = createLocalPorts({
+    sandboxes,
+    store: createLocalPortStore(db),
+    log,
+    ...(config.localPorts && { host: isLoopback(config.host) ? config.host : '127.0.0.1' }),
+  });
+  opened.defer(() => localPorts.close());
+  const portUrls = createPortUrls({ ...config, findLocalPort: localPorts.find });
   const metrics = createMetrics({ sandboxes });
   const http = await createHttpServer({
     bindings: [
       ...serverRoutes({ version, metrics }),
       ...platformRoutes({ tenancy }),
-      ...sandboxRoutes({ sandboxes }),
-      ...poolRoutes({ pools: sandboxes.pools }),
+      ...sandboxRoutes({ sandboxes, portUrls: { of: portUrls, settled: localPorts.settled } }),
       ...secretRoutes({ secrets }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...imageRoutes({ images, log }),
+      ...buildRoutes({ builds, sandboxes }),
     ],
     authenticate,
     baseUrlOf: createBaseUrlReader(config),
-    readAddress: createAddressReader(config),
+    readAddress: createAddressReader({ ...config, localPortOf: localPorts.ownerOf }),
     audit: tenancy.audit,
     gateway,
+    ports,
     trustProxy: config.trustProxy,
     registry: createOciDispatcher({
       registry: images.registry,
@@ -224,7 +262,7 @@ async function openHttp({ config, log, opened }: Start, { images, sandboxes, ten
     log,
   });
   opened.defer(() => http.close(CLOSE_GRACE_MS));
-  return http;
+  return { http, localPorts };
 }
 
 /** When keys were used is worth no more than a line in the log where it cannot be written. */

@@ -261,6 +261,19 @@ describeOnEachDriver('tl of npm tensorlake 0.5.33', (server) => {
       expect((await sbx('cp', 'worker:/tmp/no such', down)).exit).toBe(1);
     });
 
+    test('port exposes ports, lists them and takes them back', async () => {
+      expect(await sbx('port', 'expose', 'worker', '8080', '9090')).toEqual(
+        ok('Exposed 8080, 9090 on sandbox worker\nUnauthenticated access enabled\n'),
+      );
+      const listed = await sbx('port', 'ls', 'worker');
+      expect(listed.stdout).toMatch(/Unauthenticated access: enabled[^]*8080[^]*9090/);
+      expect(await sbx('port', 'rm', 'worker', '8080')).toEqual(
+        ok('Sandbox worker now exposes 9090\nUnauthenticated access enabled\n'),
+      );
+      expect((await sbx('port', 'rm', 'worker', '9090')).exit).toBe(0);
+      expect((await sbx('describe', 'worker')).stdout).toMatch(/Proxy auth: +required/);
+    });
+
     test('name renames', async () => {
       expect(await sbx('name', 'worker', 'renamed')).toEqual(ok('renamed\n'));
       expect(await sbx('exec', 'renamed', 'echo', 'still here')).toEqual(ok('still here\n'));

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newSlotId, randomId } from '@atoll/server/lib/id';
+import { run } from '@atoll/server/lib/run';
 import { createLog } from '@atoll/server/lib/log';
 import { createLinuxNetwork } from '@atoll/server/network/linux';
 import { createLoopbackNetwork } from '@atoll/server/network/loopback';
@@ -42,6 +43,10 @@ export interface DriverStand {
   start(slot: Slot, changes?: Partial<SandboxSpec>): Promise<Sandbox>;
   /** Prepared and started, with one more layer on top of the image's if one is given. */
   newSandbox(limits?: Partial<ResourceLimits>, topLayer?: string): Promise<Sandbox>;
+  /** Into a slot that was prepared for it; resolves once the agent answers. */
+  restore(slot: Slot, dir: string, changes?: Partial<SandboxSpec>): Promise<Sandbox>;
+  /** A folder on a disk of that size. */
+  smallDisk(sizeMb: number): Promise<string>;
   removeAll(): Promise<void>;
   /** Processes, mounts, cgroups and files of the slots: empty when nothing is left. */
   census(): Promise<string[]>;
@@ -73,6 +78,7 @@ export async function openDriverStand(kind: DriverKind): Promise<DriverStand> {
   const host = await openHost(kind);
   const driver = await openDriver(kind, host);
   const slots: string[] = [];
+  const disks: string[] = [];
   const identityOf = (slot: Slot): string => join(host.dir, 'identity', slot.id);
 
   const newSlot: DriverStand['newSlot'] = async (limits = {}) => {
@@ -110,11 +116,25 @@ export async function openDriverStand(kind: DriverKind): Promise<DriverStand> {
       if (topLayer === undefined) return start(slot);
       return start(slot, { layers: [...host.rootfs.layers, topLayer] });
     },
+    restore: async (slot, dir, changes) => {
+      const endpoint = await driver.restore(slot, await specFor(slot, changes), dir, never);
+      const agent = createAgentClient(endpoint, token);
+      await untilHealthy(agent);
+      return { slot, agent };
+    },
+    smallDisk: async (sizeMb) => {
+      const path = join(host.dir, `disk-${randomId(4)}`);
+      await mkdir(path);
+      await run(['mount', '-t', 'tmpfs', '-o', `size=${sizeMb}m`, 'tmpfs', path], { timeoutMs: 5_000 });
+      disks.push(path);
+      return path;
+    },
     removeAll: async () => {
       for (const id of slots.splice(0)) {
         await driver.remove(id);
         await host.network.release(id);
       }
+      for (const disk of disks.splice(0)) await run(['umount', disk], { timeoutMs: 5_000 });
     },
     census: () => census(host),
     close: async () => {
@@ -124,6 +144,12 @@ export async function openDriverStand(kind: DriverKind): Promise<DriverStand> {
       await rm(host.dir, { recursive: true, force: true });
     },
   };
+}
+
+/** A restored agent answers as soon as its address is there; the first attempts may come before. */
+async function untilHealthy(agent: AgentClient): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await agent.isHealthy(200))) if (Date.now() > deadline) throw new Error('no agent answers');
 }
 
 async function openHost(kind: DriverKind): Promise<Host> {

@@ -55,6 +55,7 @@ function oneSandbox(port: number): GatewayOptions['sandboxes'] {
       record,
       endpoint: { host: '127.0.0.1', port },
       token: AGENT_TOKEN,
+      awakeForMs: 0,
       release: () => {},
     }),
     onCut: () => {},

@@ -32,6 +32,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == build.Command {
 		os.Exit(build.Main(os.Args[2:], os.Stdout, os.Stderr))
 	}
+	if len(os.Args) > 1 && os.Args[1] == layerCommand {
+		os.Exit(runLayer(os.Args[2:]))
+	}
 	log.SetFlags(log.LstdFlags | log.Lmicroseconds | log.LUTC)
 	identityDir := flag.String("identity", "/.atoll/identity", "folder with agent.json")
 	flag.Parse()

@@ -137,7 +137,7 @@ func trustExtraCa(config *boot.Config, identityDir string) map[string]string {
 }
 
 func applyIdentity(config *boot.Config) {
-	if !ownsRoot(config) {
+	if !ownsRoot(config) || config.Build {
 		return
 	}
 	if err := boot.WriteEtc(config); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,7 +33,28 @@ func layOut(p *plan) error {
 	if err := users.cloneTo(p.Agent, filepath.Join(stage, "agent")); err != nil {
 		return err
 	}
+	if err := showMounts(p.Mounts, users); err != nil {
+		return err
+	}
 	return mountSysfs(p.Netns)
+}
+
+// showMounts shows each source with the sandbox's ids. Overlays cannot be mapped: their files belong to nobody inside.
+func showMounts(sources []string, users *userNamespace) error {
+	for i, source := range sources {
+		if source == "" {
+			continue
+		}
+		target := filepath.Join(stage, "mount", fmt.Sprint(i))
+		err := users.cloneTo(source, target)
+		if errors.Is(err, unix.EINVAL) {
+			err = (&userNamespace{}).cloneTo(source, target)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // enterMountNamespace keeps receiving what the host unmounts, so that this namespace holds no file system in use.

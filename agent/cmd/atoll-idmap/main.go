@@ -33,6 +33,8 @@ type plan struct {
 	Identity string `json:"identity"`
 	// Hide are mount points that the runtime must not see.
 	Hide []string `json:"hide"`
+	// Mounts are sources of further mounts, shown under their numbers; "" is one without a source.
+	Mounts []string `json:"mounts"`
 	// OomScoreAdj and OpenFiles are set here, as inside its user namespace the runtime may not.
 	OomScoreAdj int    `json:"oomScoreAdj"`
 	OpenFiles   uint64 `json:"openFiles"`

@@ -95,6 +95,7 @@ func routes(options Options) http.Handler {
 		"GET /internal/v1/events":                         events.stream,
 		"GET /internal/v1/builds/{session}":               builds.fetch,
 		"POST /internal/v1/builds/{session}":              builds.reply,
+		"GET /internal/v1/connect":                        connect,
 		"/":                                               notFound,
 	} {
 		mux.Handle(pattern, handle(route))

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 const (
@@ -31,11 +32,35 @@ func TrustExtraCa(config *Config, identityDir string) (map[string]string, error)
 	if err != nil {
 		return nil, err
 	}
+	if config.Build {
+		return bundleBeside(config.Root, extra, extraPath)
+	}
 	bundlePath, err := appendToBundle(config.Root, extra)
 	if err != nil || bundlePath == "" {
 		return trustEnvironment(extraPath), err
 	}
 	return trustEnvironment(bundlePath), nil
+}
+
+// memoryBundle is in memory, where no image takes it from.
+const memoryBundle = "dev/shm/atoll-ca.pem"
+
+// bundleBeside leaves the image's bundle as it is and points programs at a copy with the CA in it.
+func bundleBeside(rootDir string, extra []byte, extraPath string) (map[string]string, error) {
+	root, err := os.OpenRoot(rootDir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	present, err := root.ReadFile(systemBundle)
+	if err != nil {
+		return trustEnvironment(extraPath), nil
+	}
+	bundle := slices.Concat(present, []byte{'\n'}, extra)
+	if err := root.WriteFile(memoryBundle, bundle, 0o644); err != nil {
+		return trustEnvironment(extraPath), err
+	}
+	return trustEnvironment(filepath.Join(rootDir, memoryBundle)), nil
 }
 
 func trustEnvironment(bundle string) map[string]string {

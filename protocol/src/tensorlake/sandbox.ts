@@ -74,6 +74,17 @@ export const sandboxResources = z.object({
   disk_mb: z.number(),
 });
 
+/** Where an exposed port is reached. */
+export const portUrl = z.object({
+  port: z.number(),
+  /** The form that the client can resolve: an origin of its own by name, else `path_url`. */
+  url: z.string(),
+  path_url: z.string(),
+  /** On the server's own machine alone. */
+  local_url: z.string().optional(),
+});
+export type PortUrl = z.output<typeof portUrl>;
+
 /** Never carries two aliases of one field: clients refuse that as a duplicate (wire 0.2.4). */
 export const sandboxInfo = z.object({
   id: z.string(),
@@ -92,10 +103,9 @@ export const sandboxInfo = z.object({
   name: z.string().optional(),
   allow_unauthenticated_access: z.boolean(),
   exposed_ports: z.array(z.number()).optional(),
+  port_urls: z.array(portUrl).optional(),
   sandbox_url: z.string().optional(),
   secret_names: z.array(z.string()).optional(),
-  /** The pool that it was claimed from. */
-  pool_id: z.string().optional(),
   file_systems: z.array(z.unknown()),
 });
 export type SandboxInfo = z.output<typeof sandboxInfo>;
@@ -183,14 +193,22 @@ export const updateSandbox = defineRoute({
   id: 'updateSandbox',
   method: 'PATCH',
   paths: both('/sandboxes/{id}'),
-  summary: 'Rename a sandbox; naming an unnamed one makes it a named one',
+  summary: 'Change name and exposed ports of a sandbox; naming an unnamed one makes it a named one',
   tag,
   access: 'member',
   params: sandboxParams,
   body: updateSandboxBody,
   response: sandboxInfo,
   status: 200,
-  errors: ['sandbox_not_found', 'invalid_name', 'name_taken', 'invalid_state', 'unsupported'],
+  errors: [
+    'invalid_request',
+    'limit_exceeded',
+    'sandbox_not_found',
+    'invalid_name',
+    'name_taken',
+    'invalid_state',
+    'unsupported',
+  ],
 });
 
 export const deleteSandbox = defineRoute({

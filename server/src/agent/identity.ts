@@ -22,6 +22,8 @@ export interface AgentConfig {
   /** Sent to processes when the agent is told to stop; SIGKILL follows after the grace. */
   stopSignal: string;
   stopGraceMs: number;
+  /** What is written becomes an image, so nothing of this sandbox may be among it. */
+  build?: true;
   /** Folder under which the agent resolves paths, for the driver without isolation. */
   root?: string;
   /** The image's init program, which the agent of PID 1 becomes; it is then started as one of its units. */

@@ -1,10 +1,29 @@
 import { ApiError } from '@atoll/protocol';
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { AGENT_PORT } from '../agent/port.ts';
 
-/** What a request is addressed to, read from its Host and X-Tensorlake-Sandbox-Id (tensorlake wire 0.2.7, 1.1). */
-export type Address = { kind: 'server' } | { kind: 'sandbox'; identifier: string };
+/** An exposed port of a sandbox, and the form of URL that names it. */
+export interface PortAddress {
+  kind: 'port';
+  /** Id or name. */
+  identifier: string;
+  port: number;
+  /** `host`: an origin of its own name. `path`: below a path of the server. `local`: a port of this machine. */
+  form: 'host' | 'path' | 'local';
+  /** What of the request's path only names the port; empty unless the form is `path`. */
+  prefix: string;
+}
+
+/** What a request is addressed to, read from its Host, its path and X-Tensorlake-Sandbox-Id (tensorlake wire 0.2.7, 1.1). */
+export type Address = { kind: 'server' } | { kind: 'sandbox'; identifier: string } | PortAddress;
 
 const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+/** Names begin with a letter and ids have no hyphen, so this is never a sandbox by itself. */
+const portLabel = /^([1-9][0-9]{0,4})-([a-z0-9][a-z0-9-]*)$/;
+/** `/ports/ID/PORT`, at its end or before the path that the port's server sees. */
+const portPath = /^\/ports\/([a-z0-9][a-z0-9-]*)\/([1-9][0-9]{0,4})(?=[/?]|$)/;
+const MAX_PORT = 65_535;
 
 /** Hosts of the server itself among the names below the base domain (cloud mode of the clients). */
 const ownLabels: ReadonlySet<string> = new Set(['api', 'sandbox', 'www']);
@@ -16,28 +35,53 @@ interface Suffix {
   own: ReadonlySet<string>;
 }
 
+export interface AddressOptions {
+  baseDomain?: string;
+  /** The exposed port that connections of a listener on this machine belong to. */
+  localPortOf?: (socket: Socket) => { identifier: string; port: number } | undefined;
+}
+
 /**
  * Reads addresses. A sandbox is `{id|name}.local`, `{id|name}.localhost`, or `{id|name}` below the base domain
- * or below `sandbox.` of it.
+ * or below `sandbox.` of it; `{port}-` before it names one of its exposed ports.
  */
-export function createAddressReader({ baseDomain }: { baseDomain?: string }) {
+export function createAddressReader({ baseDomain, localPortOf }: AddressOptions) {
   const suffixes = suffixesOf(baseDomain);
 
-  const fromHost = (host: string | undefined): string | undefined => {
+  const fromHost = (host: string | undefined): Address | undefined => {
     const name = host?.toLowerCase().replace(/:\d+$/, '');
     const found = suffixes.find(({ suffix }) => name?.endsWith(suffix));
     if (name === undefined || name === baseDomain || found === undefined) return undefined;
     const identifier = name.slice(0, -found.suffix.length);
-    return label.test(identifier) && !found.own.has(identifier) ? identifier : undefined;
+    if (found.own.has(identifier)) return undefined;
+    return portOf(identifier) ?? (label.test(identifier) ? { kind: 'sandbox', identifier } : undefined);
   };
 
   return (request: IncomingMessage): Address => {
+    const local = localPortOf?.(request.socket);
+    if (local !== undefined) return { kind: 'port', ...local, form: 'local', prefix: '' };
     const byHost = fromHost(request.headers.host);
+    if (byHost !== undefined) return byHost;
     const header = request.headers['x-tensorlake-sandbox-id'];
-    const byHeader = typeof header === 'string' && header !== '' ? header : undefined;
-    const identifier = byHost ?? byHeader;
-    return identifier === undefined ? { kind: 'server' } : { kind: 'sandbox', identifier };
+    if (typeof header === 'string' && header !== '') return { kind: 'sandbox', identifier: header };
+    return fromPath(request.url) ?? { kind: 'server' };
   };
+}
+
+/** `{port}-{id|name}` in the first label of a host. The agent's own port is the data plane (wire 1.1). */
+export function portOf(hostLabel: string): Address | undefined {
+  const [, digits, identifier = ''] = portLabel.exec(hostLabel) ?? [];
+  const port = Number(digits);
+  if (!(port <= MAX_PORT) || identifier.length > 63 || identifier.endsWith('-')) return undefined;
+  if (port === AGENT_PORT) return { kind: 'sandbox', identifier };
+  return { kind: 'port', identifier, port, form: 'host', prefix: '' };
+}
+
+function fromPath(url: string | undefined): PortAddress | undefined {
+  const [prefix = '', identifier = '', digits] = portPath.exec(url ?? '') ?? [];
+  const port = Number(digits);
+  if (!(port <= MAX_PORT) || identifier.length > 63) return undefined;
+  return { kind: 'port', identifier, port, form: 'path', prefix };
 }
 
 /** The longest first: a base domain may itself end in `.local`, and what is below it is below it alone. */

@@ -7,10 +7,12 @@ import type { Reach, Sandboxes } from '../sandbox/sandboxes.ts';
 import { requireRole } from '../tenancy/caller.ts';
 import type { Caller } from '../tenancy/caller.ts';
 import { namesBoth } from './address.ts';
-import { corsHeaders } from './headers.ts';
-import { proxy } from './proxy.ts';
+import { callAgent } from './agent-call.ts';
+import { corsHeaders, responseHeaders } from './headers.ts';
+import { isPlainAnswer, proxy } from './proxy.ts';
+import { replyError } from './reply-error.ts';
 import { guardRequest } from './request-guard.ts';
-import { answerOn, upgrade } from './upgrade.ts';
+import { answerOn, handshakeOf, upgrade } from './upgrade.ts';
 import { createUpstreams } from './upstream.ts';
 
 export interface GatewayOptions {
@@ -19,6 +21,9 @@ export interface GatewayOptions {
   authenticate: (request: IncomingMessage) => Caller;
   log: Log;
 }
+
+/** Clients lose what comes in the segment of the 101 (tensorlake wire 0.2.8): what the sandbox says first waits. */
+const FIRST_BYTES_DELAY_MS = 25;
 
 export type Gateway = ReturnType<typeof createGateway>;
 
@@ -77,7 +82,14 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
     const attach = (cut: () => void) => upstreams.attach(record, cut);
     try {
       if (socket.destroyed) return;
-      await upgrade(request, response, socket, head, { endpoint, token, attach });
+      await upgrade(request, response, socket, head, {
+        open: () => callAgent(request, endpoint, token),
+        attach,
+        isPlain: isPlainAnswer,
+        answerHeaders: (headers) => ({ ...responseHeaders(headers), ...corsHeaders }),
+        switchingHeaders: (headers) => ({ ...handshakeOf(headers), upgrade: 'websocket' }),
+        firstBytesDelayMs: FIRST_BYTES_DELAY_MS,
+      });
     } finally {
       release();
     }
@@ -96,7 +108,7 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
       try {
         await join(request, response, socket, head, identifier);
       } catch (error) {
-        replyError(request, response, error, log);
+        replyError(request, response, error, log, corsHeaders);
       }
     },
     /** Answers a request that is addressed to a sandbox. Never rejects. */
@@ -105,27 +117,9 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
       try {
         await forward(request, response, identifier);
       } catch (error) {
-        replyError(request, response, error, log);
+        replyError(request, response, error, log, corsHeaders);
       }
     },
     close: (): void => upstreams.cutAll(),
   };
-}
-
-/** Codes are upper case on the data plane (wire 2.9). */
-function replyError(request: IncomingMessage, response: ServerResponse, error: unknown, log: Log): void {
-  if (!(error instanceof ApiError))
-    log.error({ err: error, path: request.url?.split('?')[0] }, 'gateway failed');
-  const shown = error instanceof ApiError ? error : new ApiError('internal', 'the gateway failed');
-  if (response.headersSent || response.destroyed) return void response.destroy();
-  const body = {
-    error: shown.message,
-    code: shown.code.toUpperCase(),
-    message: shown.message,
-    hint: shown.hint,
-  };
-  // The body of a refused request is not read to its end, so the connection cannot be used again.
-  const close = request.complete ? {} : { connection: 'close' };
-  response.writeHead(shown.status, { 'content-type': 'application/json', ...corsHeaders, ...close });
-  response.end(JSON.stringify(body));
 }

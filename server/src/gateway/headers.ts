@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 
 /** Headers of one hop (RFC 9110, 7.6.1). */
-const hopByHop = [
+export const hopByHop = [
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -50,7 +50,8 @@ const droppedFromAnswers = new Set([...hopByHop, ...ofTheOrigin]);
 
 const dropped = new Set([...hopByHop, ...ours]);
 
-const namedByConnection = (headers: IncomingHttpHeaders): Set<string> =>
+/** What `Connection` names: headers of this hop alone. */
+export const namedByConnection = (headers: IncomingHttpHeaders): Set<string> =>
   new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase())).difference(
     endToEnd,
   );

@@ -31,7 +31,8 @@ function decodePath(path: string): string {
   }
 }
 
-function guardHeaders({ headersDistinct }: IncomingMessage): void {
+/** Refuses framing that two parsers could read in two ways. */
+export function guardHeaders({ headersDistinct }: IncomingMessage): void {
   const codings = headersDistinct['transfer-encoding'];
   if (codings !== undefined && codings.join().toLowerCase() !== 'chunked')
     throw new ApiError('invalid_request', 'Transfer-Encoding may only be `chunked`, once');

@@ -1,25 +1,28 @@
-import { request as httpRequest, ServerResponse } from 'node:http';
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
-import { ApiError } from '@atoll/protocol';
-import type { SlotEndpoint } from '../runtime/driver.ts';
-import { corsHeaders, requestHeaders, responseHeaders } from './headers.ts';
-import { explain, isPlainAnswer, limitInterimAnswers, watchConnect } from './proxy.ts';
+import { explain, limitInterimAnswers } from './proxy.ts';
 
 /** The agent connects to a port of the sandbox before it answers; that takes 10 s at most. */
 const ANSWER_TIMEOUT_MS = 20_000;
-/** Clients lose what comes in the segment of the 101 (tensorlake wire 0.2.8): what the sandbox says first waits. */
-const FIRST_BYTES_DELAY_MS = 25;
 /** A peer that says nothing for this long is asked by the kernel whether it is still there. */
 const KEEP_ALIVE_MS = 30_000;
 /** How long one side may take to end once the other has. */
 const END_GRACE_MS = 5_000;
 
+/** What a client's connection is joined with. */
 export interface UpgradeUpstream {
-  endpoint: SlotEndpoint;
-  token: string;
+  /** Begins the handshake; `upgrade` sends it. */
+  open: () => ClientRequest;
   /** Told how to cut the connection; returns what is to be called once it has ended. */
   attach: (cut: () => void) => () => void;
+  /** Whether an answer that refuses the upgrade may reach the client. */
+  isPlain: (answer: IncomingMessage) => boolean;
+  /** What the client gets of the headers of such an answer. */
+  answerHeaders: (headers: IncomingHttpHeaders) => OutgoingHttpHeaders;
+  /** What it gets of those that switch protocols; `connection` is added. */
+  switchingHeaders: (headers: IncomingHttpHeaders) => Record<string, string | string[]>;
+  firstBytesDelayMs: number;
 }
 
 /** Whether a request begins a WebSocket. Other upgrades are not taken up: the request is answered as it is. */
@@ -36,7 +39,7 @@ export function answerOn(request: IncomingMessage, socket: Socket): ServerRespon
 }
 
 /**
- * Opens a WebSocket in the sandbox and joins it with the client's, byte for byte, with back-pressure both ways.
+ * Opens a connection in the sandbox and joins it with the client's, byte for byte, with back-pressure both ways.
  * Resolves when both have ended; rejects with what the client can still be told.
  */
 export function upgrade(
@@ -47,7 +50,8 @@ export function upgrade(
   upstream: UpgradeUpstream,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const call = callAgent(request, upstream);
+    const call = upstream.open();
+    limitInterimAnswers(call);
     const detach = upstream.attach(() => call.destroy(new Error('the sandbox has ended')));
     const timer = setTimeout(() => call.destroy(new AnswerTimeout()), ANSWER_TIMEOUT_MS);
     const settle = (error?: Error): void => {
@@ -61,18 +65,18 @@ export function upgrade(
     client.once('close', leave);
     call.on('error', settle);
     call.once('response', (answer) => {
-      if (!isPlainAnswer(answer))
+      if (!upstream.isPlain(answer))
         return void call.destroy(new Error(`the answer has status ${answer.statusCode}`));
-      refuse(response, answer, settle);
+      refuse(response, answer, upstream, settle);
     });
     call.once('upgrade', (answer, agent, first) => {
       clearTimeout(timer);
       client.off('close', leave);
       detach();
       const detachJoined = upstream.attach(() => agent.destroy());
-      client.write(switchingHead(answer.headers));
+      client.write(switchingHead(upstream.switchingHeaders(answer.headers)));
       agent.write(head);
-      join({ client, agent: agent as Socket, first }, () => {
+      join({ client, agent: agent as Socket, first, delayMs: upstream.firstBytesDelayMs }, () => {
         detachJoined();
         resolve();
       });
@@ -81,44 +85,32 @@ export function upgrade(
   });
 }
 
-function callAgent(request: IncomingMessage, { endpoint, token }: UpgradeUpstream): ClientRequest {
-  if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined)
-    throw new ApiError('invalid_request', 'a WebSocket handshake has no body');
-  const call = httpRequest({
-    host: endpoint.host,
-    port: endpoint.port,
-    agent: false,
-    path: request.url ?? '/',
-    headers: { ...requestHeaders(request.headers, token), connection: 'Upgrade', upgrade: 'websocket' },
-    setHost: false,
-  });
-  watchConnect(call);
-  limitInterimAnswers(call);
-  return call;
-}
-
 /** Passes on why the agent does not open a WebSocket. */
-function refuse(response: ServerResponse, answer: IncomingMessage, settle: (error?: Error) => void): void {
-  response.writeHead(answer.statusCode ?? 502, { ...responseHeaders(answer.headers), ...corsHeaders });
+function refuse(
+  response: ServerResponse,
+  answer: IncomingMessage,
+  { answerHeaders }: UpgradeUpstream,
+  settle: (error?: Error) => void,
+): void {
+  response.writeHead(answer.statusCode ?? 502, answerHeaders(answer.headers));
   answer.on('error', settle);
   response.once('close', () => settle());
   answer.pipe(response);
 }
 
 /** Only what the handshake itself needs: the rest of what a sandbox says here is for nobody. */
-function switchingHead(headers: IncomingHttpHeaders): string {
+export function handshakeOf(headers: IncomingHttpHeaders): Record<string, string> {
   const passed = ['sec-websocket-accept', 'sec-websocket-protocol', 'sec-websocket-extensions'];
-  const lines = passed.flatMap((name) =>
-    headers[name] === undefined ? [] : [`${name}: ${String(headers[name])}`],
+  return Object.fromEntries(
+    passed.flatMap((name) => (headers[name] === undefined ? [] : [[name, String(headers[name])]])),
   );
-  return [
-    'HTTP/1.1 101 Switching Protocols',
-    'connection: Upgrade',
-    'upgrade: websocket',
-    ...lines,
-    '',
-    '',
-  ].join('\r\n');
+}
+
+function switchingHead(headers: Record<string, string | string[]>): string {
+  const lines = Object.entries({ connection: 'Upgrade', ...headers }).flatMap(([name, values]) =>
+    [values].flat().map((value) => `${name}: ${value}`),
+  );
+  return ['HTTP/1.1 101 Switching Protocols', ...lines, '', ''].join('\r\n');
 }
 
 interface Joined {
@@ -126,9 +118,11 @@ interface Joined {
   agent: Socket;
   /** What the agent sent with its answer. */
   first: Buffer;
+  /** How long that waits. */
+  delayMs: number;
 }
 
-function join({ client, agent, first }: Joined, onEnd: () => void): void {
+function join({ client, agent, first, delayMs }: Joined, onEnd: () => void): void {
   const sides = [client, agent];
   for (const side of sides) {
     side.setTimeout(0);
@@ -147,7 +141,7 @@ function join({ client, agent, first }: Joined, onEnd: () => void): void {
     if (agent.destroyed || client.destroyed) return;
     client.write(first);
     agent.pipe(client);
-  }, FIRST_BYTES_DELAY_MS);
+  }, delayMs);
 }
 
 /** What is on its way may still arrive; a side that does not end then is cut. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { ApiError } from '@atoll/protocol';
 import type { Route } from '@atoll/protocol';
@@ -30,7 +31,25 @@ export function mountControl(app: FastifyInstance, options: ControlOptions): voi
     throw new ApiError('route_not_found', `no route ${request.method} ${request.url.split('?')[0]}`);
   });
   app.setErrorHandler((error, request, reply) => fail(options.log, error, request, reply));
-  for (const binding of options.bindings) mountRoute(app, binding, options);
+  const isStream = ({ route }: Binding): boolean => route.bodyKind === 'stream';
+  for (const binding of options.bindings) if (!isStream(binding)) mountRoute(app, binding, options);
+  void app.register((streaming, _options, done) => {
+    streaming.removeAllContentTypeParsers();
+    streaming.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
+    for (const binding of options.bindings.filter(isStream)) mountRoute(streaming, binding, options);
+    done();
+  });
+}
+
+/** Whether a request may send its body for as long as it likes. */
+export function createStreamReader(routes: readonly Route[]) {
+  const patterns = routes
+    .filter(({ bodyKind }) => bodyKind === 'stream')
+    .flatMap(({ method, paths }) =>
+      paths.map((path) => ({ method, pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`) })),
+    );
+  return ({ method, url }: Pick<IncomingMessage, 'method' | 'url'>): boolean =>
+    patterns.some((one) => one.method === method && one.pattern.test(url?.split('?')[0] ?? ''));
 }
 
 function mountRoute(app: FastifyInstance, binding: Binding, options: ControlOptions): void {
@@ -143,6 +162,9 @@ function requestContext(
       return caller;
     },
     address: request.ip,
+    // Where fastify has not wrapped it: a request without a body has an empty one.
+    body: request.body instanceof Readable ? request.body : request.raw,
+    header: (name) => request.raw.headersDistinct[name]?.[0],
     baseUrl: options.baseUrlOf(request.raw),
     timeoutMs: timeoutOf(request),
     signal: signalOf(reply),

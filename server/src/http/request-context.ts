@@ -1,4 +1,5 @@
 import type { AuditActor } from '../tenancy/audit.ts';
+import type { Readable } from 'node:stream';
 import type { Caller } from '../tenancy/caller.ts';
 
 /** What a handler knows of a request beside its parsed input. */
@@ -13,6 +14,10 @@ export interface RequestContext {
   readonly timeoutMs: number;
   /** Aborts when the client goes away before it has its answer. */
   readonly signal: AbortSignal;
+  /** The body as it comes, on routes whose body is a stream. */
+  readonly body: Readable;
+  /** A header of the request, by its name in lower case. */
+  header(name: string): string | undefined;
   /** Answers with another status than the route's. */
   status(code: number): void;
   /** Answers with something else than JSON. */

@@ -86,6 +86,11 @@ export function createImageRecords(db: Db, now: () => number) {
         `SELECT diff_id, blob_digest FROM manifest_blobs WHERE manifest_digest = ? AND role = 'layer' ORDER BY position`,
         manifestDigest,
       ),
+    /** What the image of a manifest is built of, for who builds on it. */
+    parts: (manifestDigest: string): ManifestParts | undefined => findParts(db, manifestDigest),
+    /** Rows of blobs that are here; whoever adds them holds them by a lease until something refers to them. */
+    addBlob: ({ digest, size }: { digest: string; size: number }): void =>
+      void db.run('INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)', digest, size, now()),
     sizeBytes: (manifestDigest: string): number =>
       db.get<{ size: number }>(
         `SELECT coalesce(sum(size_bytes), 0) AS size FROM blobs WHERE digest IN
@@ -139,6 +144,9 @@ export function createImageRecords(db: Db, now: () => number) {
       ),
     register: (registration: Registration, manifestDigest: string): string =>
       db.transaction(() => register(db, registration, manifestDigest, now())),
+    /** Keeps an image that has no name; it is reachable by its id until it is pruned. */
+    registerUnnamed: (workspaceId: string, provenance: Provenance, manifestDigest: string): string =>
+      db.transaction(() => registerUnnamed(db, workspaceId, provenance, manifestDigest, now())),
     addReference: (manifestDigest: string, { kind, id }: ReferenceHolder): void => {
       const add =
         'INSERT OR IGNORE INTO image_references SELECT ?, ?, digest, ? FROM manifests WHERE digest = ?';
@@ -151,6 +159,23 @@ export function createImageRecords(db: Db, now: () => number) {
     dropReferences: ({ kind, id }: ReferenceHolder): void =>
       void db.run('DELETE FROM image_references WHERE holder_kind = ? AND holder_id = ?', kind, id),
   };
+}
+
+/** The config as it is stored, and the layers, lowest first. */
+export interface ManifestParts {
+  configJson: string;
+  layers: { diffId: string; mediaType: string; digest: string; size: number }[];
+}
+
+function findParts(db: Db, digest: string): ManifestParts | undefined {
+  const found = db.get<{ config: string }>('SELECT config FROM manifests WHERE digest = ?', digest);
+  const layers = db.all<ManifestParts['layers'][number]>(
+    `SELECT m.diff_id AS diffId, m.media_type AS mediaType, b.digest, b.size_bytes AS size
+       FROM manifest_blobs m JOIN blobs b ON b.digest = m.blob_digest
+       WHERE m.manifest_digest = ? AND m.role = 'layer' ORDER BY m.position`,
+    digest,
+  );
+  return found && { configJson: found.config, layers };
 }
 
 function addManifest(db: Db, { descriptor, manifest, config, configJson }: LayoutImage, now: number): void {
@@ -220,6 +245,36 @@ function register(db: Db, registration: Registration, manifestDigest: string, no
     );
   }
   moveTag(db, { ...registration, digest: namedDigest, imageId: id }, now);
+  return id;
+}
+
+/** No name of a user begins like this. */
+const UNNAMED_REPOSITORY = '_build';
+
+function registerUnnamed(
+  db: Db,
+  workspaceId: string,
+  provenance: Provenance,
+  manifestDigest: string,
+  now: number,
+): string {
+  db.run(
+    'INSERT OR IGNORE INTO image_repositories VALUES (?, ?, 0, ?)',
+    workspaceId,
+    UNNAMED_REPOSITORY,
+    now,
+  );
+  const id = newImageId();
+  db.run(
+    'INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    id,
+    workspaceId,
+    UNNAMED_REPOSITORY,
+    manifestDigest,
+    ...provenanceValues(provenance),
+    now,
+    now,
+  );
   return id;
 }
 

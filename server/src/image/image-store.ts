@@ -37,6 +37,8 @@ import type { ImageDescription, ResolvedImage, RunnableManifest } from './resolv
 import { createRootfsSource } from './rootfs.ts';
 import type { Rootfs } from './rootfs.ts';
 import { createUnpackAhead } from './unpack-ahead.ts';
+import { createWorkshop } from './workshop.ts';
+import type { Workshop } from './workshop.ts';
 import { createRootfsMounts } from './rootfs-mounts.ts';
 
 export type {
@@ -71,6 +73,8 @@ export interface ImageStoreOptions {
 }
 
 export interface ImageStore {
+  /** Where builds put images together. */
+  readonly workshop: Workshop;
   /** The same images as repositories of a registry. */
   readonly registry: Registry;
   /** Images of other registries. */
@@ -177,6 +181,15 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   });
   if (canUnpack) await mounts.share();
 
+  const workshop = createWorkshop({
+    blobs,
+    records,
+    rootfs,
+    unpackAhead: (digest) => {
+      if (canUnpack) unpackAhead(digest);
+    },
+  });
+
   const importLayout = async (request: ImportRequest, signal?: AbortSignal): Promise<ImageDescription> => {
     verifyNewName(request.workspaceId, request.repository, request.tag);
     const image = await readLayout(request.layoutDir);
@@ -189,6 +202,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     return describeByName(records, request.workspaceId, id);
   };
   return {
+    workshop,
     registry,
     remote,
     importLayout,

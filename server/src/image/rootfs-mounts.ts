@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, rmdir, symlink } from 'node:fs/promises';
+import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../lib/log.ts';
 import { run } from '../lib/run.ts';
 import { shareMounts, unshareMounts } from '../runtime/mount-point.ts';
+import { mountOverlay, OVERLAY_LINKS } from '../runtime/overlay-mount.ts';
 import { parseDigest } from './digest.ts';
 import { createKeyedQueue } from './keyed-queue.ts';
 
@@ -30,7 +31,6 @@ interface Options {
 }
 
 const MOUNT_TIMEOUT_MS = 10_000;
-const LINKS = 'links-';
 
 /**
  * One read-only overlay mount per image, shared by all its sandboxes. A mount is found by its path alone, so
@@ -58,7 +58,9 @@ export function createRootfsMounts({ dir, maxIdle = 16, log }: Options): RootfsM
   return {
     acquire: (digest, trees) =>
       oneAtATime(digest, async () => {
-        if (!isMounted(pathOf(digest))) await mountOverlay(dir, pathOf(digest), trees);
+        if (!isMounted(pathOf(digest))) {
+          await mountOverlay({ lowers: trees, path: pathOf(digest), tempDir: dir });
+        }
         idle.delete(digest);
         holders.set(digest, (holders.get(digest) ?? 0) + 1);
         return pathOf(digest);
@@ -75,7 +77,7 @@ export function createRootfsMounts({ dir, maxIdle = 16, log }: Options): RootfsM
       const keep = new Set(inUse);
       const names = existsSync(dir) ? await readdir(dir) : [];
       for (const name of names.filter((name) => !keep.has(join(dir, name)))) {
-        if (name.startsWith(LINKS)) await rm(join(dir, name), { recursive: true, force: true });
+        if (name.startsWith(OVERLAY_LINKS)) await rm(join(dir, name), { recursive: true, force: true });
         else await oneAtATime(digestOf(name), () => unmount(digestOf(name)));
       }
     },
@@ -92,26 +94,6 @@ const directoryName = (digest: string): string => {
   return `${algorithm}-${hex}`;
 };
 const digestOf = (name: string): string => name.replace('-', ':');
-
-/**
- * Mount options have to fit into a page (4 KiB), which 40 paths fill. So the directories are named by short
- * links, relative to where mount(8) runs; 500 of them fit, and overlay allows no more. The kernel keeps the
- * directories themselves, so the links go at once.
- */
-async function mountOverlay(dir: string, path: string, trees: readonly string[]): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  const links = await mkdtemp(join(dir, LINKS));
-  try {
-    const names = trees.map((_, index) => index.toString(36));
-    for (const [index, tree] of trees.entries()) await symlink(tree, join(links, index.toString(36)));
-    const lower = names.toReversed().join(':');
-    const options = `ro,nodev,lowerdir=${lower},redirect_dir=nofollow,metacopy=off`;
-    const argv = ['mount', '-t', 'overlay', '-o', options, 'atoll-rootfs', path];
-    await run(argv, { timeoutMs: MOUNT_TIMEOUT_MS, cwd: links });
-  } finally {
-    await rm(links, { recursive: true, force: true });
-  }
-}
 
 function isMounted(path: string): boolean {
   const escaped = path.replaceAll(

@@ -1,6 +1,6 @@
 import { ApiError } from '@atoll/protocol';
 import type { BlobStore } from './blob-store.ts';
-import type { ImageRecords } from './image-records.ts';
+import type { ImageRecords, LayerRow } from './image-records.ts';
 import type { LayerStore, UnpackedLayerRecord } from './layer-store.ts';
 import type { RootfsMounts } from './rootfs-mounts.ts';
 import { verifyLayer } from './verify-layer.ts';
@@ -26,6 +26,13 @@ interface Layer extends UnpackedLayerRecord {
   tree: string;
 }
 
+/** A layer that may lie unpacked somewhere else. */
+export interface PlacedLayer extends LayerRow {
+  tree?: string;
+}
+
+export type RootfsSource = ReturnType<typeof createRootfsSource>;
+
 /** Unpacks what is not unpacked yet and gives out the image's file system. */
 export function createRootfsSource({ records, blobs, layers, mounts }: Options) {
   const pins = createPins();
@@ -33,9 +40,11 @@ export function createRootfsSource({ records, blobs, layers, mounts }: Options) 
     unpackAll(manifestDigest, signal).catch((error: unknown) => {
       throw namingImage(error, manifestDigest);
     });
-  const unpackAll = async (manifestDigest: string, signal: AbortSignal): Promise<Layer[]> => {
+  const unpackAll = (manifestDigest: string, signal: AbortSignal): Promise<Layer[]> =>
+    unpackEach(records.layers(manifestDigest), signal);
+  const unpackEach = async (rows: readonly LayerRow[], signal: AbortSignal): Promise<Layer[]> => {
     const found: Layer[] = [];
-    for (const { diff_id: diffId, blob_digest: blob } of records.layers(manifestDigest)) {
+    for (const { diff_id: diffId, blob_digest: blob } of rows) {
       const layer = await layers.ensure(diffId, { digest: blob, path: blobs.path(blob) }, signal);
       if (!records.isKnownSource(diffId, blob)) {
         await verifyLayer(blobs.path(blob), diffId, signal);
@@ -49,6 +58,15 @@ export function createRootfsSource({ records, blobs, layers, mounts }: Options) 
   return {
     /** Manifests whose file systems are in use or in the making; garbage collection leaves them alone. */
     pinned: pins.digests,
+    /** The directories to merge for layers that somebody holds by a lease, lowest first. */
+    trees: async (rows: readonly PlacedLayer[], signal: AbortSignal): Promise<string[]> => {
+      const found: Pick<Layer, 'tree' | 'isOpaqueRoot'>[] = [];
+      for (const row of rows) {
+        if (row.tree === undefined) found.push(...(await unpackEach([row], signal)));
+        else found.push({ tree: row.tree, isOpaqueRoot: false });
+      }
+      return treesOf(found);
+    },
     unpack: async (manifestDigest: string, signal: AbortSignal): Promise<void> => {
       const unpin = pins.pin(manifestDigest);
       await unpacked(manifestDigest, signal).finally(unpin);
@@ -66,12 +84,15 @@ export function createRootfsSource({ records, blobs, layers, mounts }: Options) 
   };
 
   async function merge(manifestDigest: string, signal: AbortSignal): Promise<Rootfs> {
-    const visible = aboveOpaqueRoot(await unpacked(manifestDigest, signal));
-    // Where the layers bring no place for the runtime's own mounts, the base has it: a rootfs is read-only.
-    const trees = [layers.baseTree, ...visible.map(({ tree }) => tree)];
+    const trees = treesOf(await unpacked(manifestDigest, signal));
     if (trees.length === 1) return { path: layers.baseTree, layers: trees, release: () => Promise.resolve() };
     const path = await mounts.acquire(manifestDigest, trees);
     return { path, layers: trees, release: () => mounts.release(manifestDigest) };
+  }
+
+  /** Where the layers bring no place for the runtime's own mounts, the base has it: a rootfs is read-only. */
+  function treesOf(unpackedLayers: Pick<Layer, 'tree' | 'isOpaqueRoot'>[]): string[] {
+    return [layers.baseTree, ...aboveOpaqueRoot(unpackedLayers).map(({ tree }) => tree)];
   }
 }
 
@@ -99,7 +120,7 @@ function createPins() {
 }
 
 /** Overlay knows no opaque mark on the root of a layer, so what lies below such a layer is left out. */
-function aboveOpaqueRoot(layers: Layer[]): Layer[] {
+function aboveOpaqueRoot<L extends Pick<Layer, 'isOpaqueRoot'>>(layers: L[]): L[] {
   return layers.slice(
     Math.max(
       0,

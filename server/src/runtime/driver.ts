@@ -61,6 +61,17 @@ export interface Slot extends SlotKind {
   endpoint: SlotEndpoint;
 }
 
+/** Something more that a sandbox sees at a path. Its mount point is made where there is none. */
+export type SandboxMount =
+  | { kind: 'bind'; destination: string; source: string; isReadonly: boolean }
+  | { kind: 'tmpfs'; destination: string; sizeBytes?: number };
+
+/** The ids of the host that stand for a sandbox's ids 0 to `count` - 1. */
+export interface IdRange {
+  hostId: number;
+  count: number;
+}
+
 /** What runs in a slot. */
 export interface SandboxSpec {
   sandboxId: string;
@@ -79,6 +90,12 @@ export interface SandboxSpec {
   identityDir: string;
   /** Only where `capabilities.runtimeNeeds` says so; its flavour is the slot's. */
   needs?: RuntimeNeeds;
+  /**
+   * A folder with `upper` and `work` that takes what the sandbox writes, for who wants to keep it: the driver leaves it.
+   * For slots of `diskMb` 0, which have no disk of their own.
+   */
+  disk?: string;
+  mounts?: readonly SandboxMount[];
 }
 
 /** `running`: an agent runs in the slot. `stopped`: none does, but something of the slot is on the host. */
@@ -99,9 +116,16 @@ export interface UpperExport {
   ids?: { hostId: number; count: number };
 }
 
+/**
+ * What a slot is prepared for. A checkpoint is restored into a sandbox that has not begun; a new sandbox starts faster
+ * in one that has.
+ */
+export type SlotPurpose = 'start' | 'restore';
+
 /** What a driver can do. What it cannot is refused with an error that names the driver that can. */
 export interface RuntimeCapabilities {
   isolation: 'gvisor' | 'namespaces' | 'none';
+  /** Whether it has `checkpoint` and `restore`. */
   memorySnapshot: boolean;
   /** Whether images may ask for more than files (`SandboxSpec.needs`). */
   runtimeNeeds: boolean;
@@ -117,13 +141,15 @@ export interface RuntimeCapabilities {
 export interface RuntimeDriver {
   readonly name: 'gvisor' | 'native' | 'fake';
   readonly capabilities: RuntimeCapabilities;
-  /** Makes ready what is slow and independent of the image. */
-  prepare(slot: Slot, signal: AbortSignal): Promise<void>;
+  /** Makes ready what is slow and independent of the image. A driver that restores nothing prepares for `start`. */
+  prepare(slot: Slot, signal: AbortSignal, purpose?: SlotPurpose): Promise<void>;
   /**
    * Starts the agent in the slot; resolves once it has reported ready on its standard output, with where it
    * answers: the slot's endpoint, of which the driver `fake` learns the port only now.
    */
   start(slot: Slot, spec: SandboxSpec, signal: AbortSignal): Promise<SlotEndpoint>;
+  /** Under which ids of the host a sandbox in the slot writes to the `disk` of its spec; absent: under its own. */
+  idsOnDisk(slot: Slot): IdRange | undefined;
   /** Kills what runs in the slot and frees everything the driver made for it. Idempotent; also of unknown slots. */
   remove(slotId: string): Promise<void>;
   /**
@@ -143,6 +169,23 @@ export interface RuntimeDriver {
     consume: (upper: UpperExport) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T>;
+  /**
+   * Writes all that runs in a slot, memory and upper layer, into files of the empty folder `dir`. With `leaveRunning` the
+   * sandbox goes on; else it stands still afterwards, and `thaw` lets it go on or `remove` ends it. A failure leaves it as
+   * it was, running or frozen. A server that died in the middle leaves a slot that `thaw` lets go on.
+   */
+  checkpoint(
+    slotId: string,
+    dir: string,
+    options: { leaveRunning: boolean },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /**
+   * Lets what a checkpoint holds go on in a slot of the same kind that was prepared for it. `spec` must name the same
+   * layers and agent, byte by byte; identity and address are the new ones. Resolves once the processes run: the agent
+   * answers soon after, on the slot's endpoint, and says nothing by itself.
+   */
+  restore(slot: Slot, spec: SandboxSpec, dir: string, signal: AbortSignal): Promise<SlotEndpoint>;
   state(slotId: string): Promise<SlotState>;
   /**
    * Whether the host's kernel ended the slot's sandbox for want of memory. To be asked before `remove`. False also where

@@ -1,5 +1,5 @@
 /** The part of an OCI runtime spec that the gvisor and native drivers have in common. */
-import type { SandboxSpec, Slot } from './driver.ts';
+import type { SandboxMount, SandboxSpec, Slot } from './driver.ts';
 
 export interface OciMount {
   destination: string;
@@ -142,7 +142,7 @@ export function kernelMounts(slot: Slot): OciMount[] {
   ];
 }
 
-/** The only paths of the host that a sandbox sees. */
+/** The only paths of the host that a sandbox sees beside the mounts of its spec. */
 export function agentMounts(spec: Pick<SandboxSpec, 'agentBinary' | 'identityDir'>): OciMount[] {
   return [
     { destination: AGENT_PATH, type: 'bind', source: spec.agentBinary, options: ['bind', 'ro', 'nosuid'] },
@@ -153,4 +153,20 @@ export function agentMounts(spec: Pick<SandboxSpec, 'agentBinary' | 'identityDir
       options: ['bind', 'ro', 'nosuid', 'nodev', 'noexec'],
     },
   ];
+}
+
+/** A mount of the spec; `source` is where a bind's files are. */
+export function extraMount(mount: SandboxMount, source: string): OciMount {
+  const { destination } = mount;
+  if (mount.kind === 'tmpfs') {
+    const size = mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`];
+    return {
+      destination,
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'nodev', 'mode=1777', ...size],
+    };
+  }
+  const access = mount.isReadonly ? 'ro' : 'rw';
+  return { destination, type: 'bind', source, options: ['bind', access, 'nosuid', 'nodev'] };
 }

@@ -14,6 +14,8 @@ import type { SlotPool } from './slot-pool.ts';
 /** What this process holds for a sandbox that runs or is frozen. */
 export interface Live {
   incarnation: number;
+  /** When it began to run, or to run again. */
+  since: number;
   /** Ends the watch over its agent. */
   unwatch: () => void;
   rootfs: Rootfs;
@@ -24,7 +26,7 @@ export interface SandboxContext {
   store: SandboxStore;
   transaction: <T>(work: () => T) => T;
   images: ImageStore;
-  secrets: Pick<SecretStore, 'requireAll' | 'environment' | 'changedAt'>;
+  secrets: Pick<SecretStore, 'requireAll' | 'environment'>;
   pool: SlotPool;
   driver: RuntimeDriver;
   network: SandboxNetwork;
@@ -40,8 +42,6 @@ export interface SandboxContext {
   onCut: (record: SandboxRecord) => void;
   /** Ends a sandbox whose runtime has ended by itself. */
   onAgentLost: (record: SandboxRecord) => void;
-  /** Told when a sandbox has ended, for whatever reason. */
-  onGone: (record: SandboxRecord) => void;
   /** Told why a sandbox has ended that nobody asked to end. */
   onEnded?: (record: SandboxRecord, reason: string) => void;
 }

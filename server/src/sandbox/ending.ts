@@ -31,9 +31,8 @@ export function writeEnd(
     if (written) context.images.dropReferences(imageHolder(record));
     return written;
   });
-  if (wasWritten) context.onGone(record);
   if (wasWritten && !askedFor.has(ending.reason)) context.onEnded?.(record, ending.reason);
 }
 
 /** `terminated` is what an earlier process was asked for and did not finish. */
-const askedFor: ReadonlySet<string> = new Set(['terminated_by_user', 'terminated', 'pool_upkeep']);
+const askedFor: ReadonlySet<string> = new Set(['terminated_by_user', 'terminated']);

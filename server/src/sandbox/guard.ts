@@ -25,7 +25,12 @@ export function guard(context: SandboxContext, record: SandboxRecord, rootfs: Ro
   if (endpoint === undefined || slotId === undefined) throw new Error(`sandbox ${record.id} runs nowhere`);
   const unwatched = new AbortController();
   const { incarnation } = record;
-  context.live.set(record.id, { incarnation, rootfs, unwatch: () => unwatched.abort() });
+  context.live.set(record.id, {
+    incarnation,
+    since: context.clock.now(),
+    rootfs,
+    unwatch: () => unwatched.abort(),
+  });
   context.activity.restart(record.id);
   const { signal } = unwatched;
   const ends = [watch(context, record, endpoint, slotId, signal), untilRuntimeEnds(context, slotId, signal)];

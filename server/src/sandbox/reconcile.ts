@@ -105,7 +105,13 @@ async function adopt(context: SandboxContext, record: SandboxRecord): Promise<bo
     if (held === undefined) await context.network.adopt(slotId, endpoint, record.internet);
     const rootfs = held?.rootfs ?? (await acquireRootfs(context, record));
     if (state === 'running') guard(context, record, rootfs);
-    else context.live.set(record.id, { incarnation: record.incarnation, rootfs, unwatch: () => {} });
+    else
+      context.live.set(record.id, {
+        since: context.clock.now(),
+        incarnation: record.incarnation,
+        rootfs,
+        unwatch: () => {},
+      });
     return true;
   } catch (error) {
     context.log.error({ sandboxId: record.id, err: error }, 'cannot adopt a sandbox that runs');

@@ -254,7 +254,7 @@ test('suspend and resume are idempotent, and an unnamed sandbox is not suspended
   const { record } = await sandboxes.create(workspaceId, request, 10_000);
   const current = () => sandboxes.get(workspaceId, record.id);
   await expect(sandboxes.suspend(current())).rejects.toMatchObject({ code: 'invalid_state', status: 400 });
-  sandboxes.rename(workspaceId, record.id, 'named');
+  sandboxes.update(workspaceId, record.id, { name: 'named' });
   await Promise.all([sandboxes.suspend(current()), sandboxes.suspend(current())]);
   await sandboxes.suspend(current());
   expect(current().state).toBe('suspended');

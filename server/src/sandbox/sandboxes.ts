@@ -1,11 +1,9 @@
 import { ApiError, defaultImage } from '@atoll/protocol';
 import { newSandboxId } from '../lib/id.ts';
-import { withoutUndefined } from '../lib/without-undefined.ts';
 import { waitAtMost } from '../lib/deadline.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import type { ResourceLimits } from '../runtime/driver.ts';
-import type { PoolStore } from '../store/pool-store.ts';
-import type { ListPage, PoolMembership, SandboxRecord } from '../store/sandbox-store.ts';
+import type { ListPage, SandboxRecord } from '../store/sandbox-store.ts';
 import { createActivity } from './activity.ts';
 import { checkHost, checkLimits, checkQuota } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
@@ -13,12 +11,11 @@ import type { SandboxContext } from './context.ts';
 import { carryOutCreate } from './create.ts';
 import { imageHolder } from './ending.ts';
 import type { Ending } from './ending.ts';
+import { checkPorts } from './exposure.ts';
+import type { Exposure } from './exposure.ts';
 import { createFlights } from './flight.ts';
 import { isEnded } from './lifecycle.ts';
 import { checkName } from './name.ts';
-import { isWarm } from './pool.ts';
-import type { Create, Launch, PoolTemplate } from './pool.ts';
-import { createPools } from './pools.ts';
 import { createReaper } from './reaper.ts';
 import { reconcile } from './reconcile.ts';
 import { createRecovery } from './recovery.ts';
@@ -37,9 +34,14 @@ export interface SandboxRequest {
   timeoutSecs?: number;
   entrypoint?: string[];
   secretNames?: string[];
-  /** The pool that it is made for. */
-  pool?: PoolMembership;
   internet: boolean;
+  exposedPorts?: readonly number[];
+  allowUnauthenticated?: boolean;
+}
+
+/** What of a sandbox may change while it lives; absent fields stay. */
+export interface SandboxUpdate extends Partial<Exposure> {
+  name?: string;
 }
 
 /** How far a create came within its caller's patience. */
@@ -53,9 +55,8 @@ export interface Reach extends Awake {
 
 export interface SandboxesOptions extends Omit<
   SandboxContext,
-  'flights' | 'live' | 'activity' | 'onCut' | 'onAgentLost' | 'onGone'
+  'flights' | 'live' | 'activity' | 'onCut' | 'onAgentLost'
 > {
-  pools: PoolStore<PoolTemplate>;
   dataDir: string;
   admission: AdmissionSettings;
   /** How many sandboxes start at once; more wait. */
@@ -66,10 +67,6 @@ export interface SandboxesOptions extends Omit<
   listEndedForMs: number;
   /** How often unfinished operations are looked for. */
   recoverEveryMs?: number;
-  /** How long a warm sandbox with an entrypoint runs before it stands still. */
-  poolSettleMs?: number;
-  /** How often warm sandboxes are looked at. */
-  poolReviewEveryMs?: number;
 }
 
 /** A start takes a second or two when the host is not short of anything. */
@@ -90,6 +87,7 @@ export type Sandboxes = ReturnType<typeof createSandboxes>;
 export function createSandboxes(options: SandboxesOptions) {
   const { store, clock, log } = options;
   const cutListeners: ((record: SandboxRecord) => void)[] = [];
+  const exposureListeners: ((record: SandboxRecord) => void)[] = [];
   const activity = createActivity(clock.now);
   const context: SandboxContext = {
     ...options,
@@ -97,7 +95,6 @@ export function createSandboxes(options: SandboxesOptions) {
     live: new Map(),
     activity,
     onCut: (record) => cutListeners.forEach((listen) => listen(record)),
-    onGone: (record) => pools.gone(record),
     onAgentLost: (record) => {
       const ended = lostEnding(context, record).then((ending) => terminateSandbox(context, record, ending));
       ended.catch((err: unknown) =>
@@ -122,15 +119,9 @@ export function createSandboxes(options: SandboxesOptions) {
   const notFound = (identifier: string): ApiError =>
     new ApiError('sandbox_not_found', `no sandbox ${JSON.stringify(identifier.slice(0, 80))}`);
 
-  /** A sandbox that nobody has claimed yet is nobody's to see. */
-  const byId = (workspaceId: string, id: string): SandboxRecord | undefined => {
-    const record = store.byId(workspaceId, id);
-    return record && isWarm(record) ? undefined : record;
-  };
-
   /** Living ones by name or id; ended ones by id, because their name is free. */
   const find = (workspaceId: string, identifier: string): SandboxRecord => {
-    const record = store.byName(workspaceId, identifier) ?? byId(workspaceId, identifier);
+    const record = store.byName(workspaceId, identifier) ?? store.byId(workspaceId, identifier);
     if (!record) throw notFound(identifier);
     return record;
   };
@@ -155,12 +146,13 @@ export function createSandboxes(options: SandboxesOptions) {
       agentDigest: options.agents.current.digest,
       limits,
       internet: request.internet,
+      exposedPorts: checkPorts(request.exposedPorts ?? []),
+      allowUnauthenticated: request.allowUnauthenticated ?? false,
       createdAt: clock.now(),
       ...(request.name !== undefined && { name: request.name }),
       ...(request.timeoutSecs !== undefined && { timeoutSecs: request.timeoutSecs }),
       ...(request.entrypoint !== undefined && { entrypoint: request.entrypoint }),
       ...(secretNames.length > 0 && { secretNames }),
-      ...(request.pool !== undefined && { pool: request.pool }),
     };
     return { record, image };
   };
@@ -170,49 +162,40 @@ export function createSandboxes(options: SandboxesOptions) {
       throw new ApiError('name_taken', `a sandbox is called ${name} already`);
   };
 
-  const launch: Launch = (workspaceId, request) => {
-    closing.signal.throwIfAborted();
-    const { record, image } = admit(workspaceId, request);
-    if (record.name !== undefined) requireFreeName(workspaceId, record.name);
-    // Everything up to the wait for a turn happens at once, so a place that is free now is there for this record.
-    starts.requirePlace();
-    options.transaction(() => {
-      store.insert(record);
-      options.images.addReference(record.manifestDigest, imageHolder(record));
-    });
-    const start = context.flights.begin(record.id, 'create', (signal) =>
-      carryOutCreate(context, record, () =>
-        starts.run(
-          AbortSignal.any([signal, closing.signal]),
-          () => options.pool.rush(() => startSandbox(context, record, image, signal)),
-          workspaceId,
-        ),
-      ),
-    );
-    return { record, start };
-  };
-
-  const create: Create = async (workspaceId, request, timeoutMs) => {
-    const { record, start } = launch(workspaceId, request);
-    const result = await waitAtMost(start, timeoutMs).catch((error: unknown) =>
-      explainFailure(context, record, error),
-    );
-    return result.timedOut ? { kind: 'timeout', record } : { kind: 'running', record: result.value };
-  };
-
-  const { admission, poolSettleMs: settleMs, poolReviewEveryMs: reviewEveryMs } = options;
-  const times = withoutUndefined({ settleMs, reviewEveryMs });
-  const pools = createPools({ context, pools: options.pools, admission, launch, create, ...times });
-
   return {
     /** Makes a sandbox and waits at most `timeoutMs` for it to run; the start goes on beyond that. */
-    create,
-    /** Sandboxes that are made ahead of time, to be claimed. */
-    pools,
+    create: async (workspaceId: string, request: SandboxRequest, timeoutMs: number): Promise<Created> => {
+      closing.signal.throwIfAborted();
+      const { record, image } = admit(workspaceId, request);
+      if (record.name !== undefined) requireFreeName(workspaceId, record.name);
+      // Everything up to the wait for a turn happens at once, so a place that is free now is there for this record.
+      starts.requirePlace();
+      options.transaction(() => {
+        store.insert(record);
+        options.images.addReference(record.manifestDigest, imageHolder(record));
+      });
+
+      const start = context.flights.begin(record.id, 'create', (signal) =>
+        carryOutCreate(context, record, () =>
+          starts.run(
+            AbortSignal.any([signal, closing.signal]),
+            () => options.pool.rush(() => startSandbox(context, record, image, signal)),
+            workspaceId,
+          ),
+        ),
+      );
+      const announce = (started: SandboxRecord): void =>
+        exposureListeners.forEach((listen) => listen(started));
+      if (record.exposedPorts.length > 0) void start.then(announce, () => {});
+      const result = await waitAtMost(start, timeoutMs).catch((error: unknown) =>
+        explainFailure(context, record, error),
+      );
+      return result.timedOut ? { kind: 'timeout', record } : { kind: 'running', record: result.value };
+    },
     get: find,
     /** Also by a name that is free again: its last holder is meant, so that a terminate can be repeated. */
     getToTerminate: (workspaceId: string, identifier: string): SandboxRecord => {
-      const living = store.byName(workspaceId, identifier) ?? byId(workspaceId, identifier);
+      const living = store.byName(workspaceId, identifier) ?? store.byId(workspaceId, identifier);
       const record = living ?? store.lastEndedByName(workspaceId, identifier, endedSince());
       if (!record) throw notFound(identifier);
       return record;
@@ -220,21 +203,34 @@ export function createSandboxes(options: SandboxesOptions) {
     list: (workspaceId: string, page?: ListPage) => store.list(workspaceId, endedSince(), page),
     listEnded: store.listEnded,
     getEnded: (workspaceId: string, id: string): SandboxRecord => {
-      const record = byId(workspaceId, id);
+      const record = store.byId(workspaceId, id);
       if (record?.terminatedAt === undefined)
         throw new ApiError('sandbox_not_found', `no ended sandbox ${JSON.stringify(id.slice(0, 80))}`);
       return record;
     },
-    rename: (workspaceId: string, identifier: string, name: string): SandboxRecord => {
-      checkName(name);
+    /** Changes name and exposed ports, all of it or nothing. */
+    update: (workspaceId: string, identifier: string, update: SandboxUpdate): SandboxRecord => {
       const record = find(workspaceId, identifier);
-      if (record.name === name) return record;
-      requireFreeName(workspaceId, name);
+      const change = changeOf(record, update);
+      if (Object.keys(change).length === 0) return record;
+      if (change.name !== undefined) requireFreeName(workspaceId, change.name);
       if (record.terminatedAt !== undefined)
         throw new ApiError('invalid_state', `sandbox ${record.id} has ended`);
-      store.change(record, record.operation, { name });
-      return find(workspaceId, record.id);
+      store.change(record, record.operation, change);
+      const changed = find(workspaceId, record.id);
+      if (change.exposedPorts !== undefined || change.allowUnauthenticated !== undefined)
+        exposureListeners.forEach((listen) => listen(changed));
+      return changed;
     },
+    /** The sandbox of whichever workspace that lets anybody reach one of its ports. */
+    findPublic: (id: string, port: number): SandboxRecord | undefined => {
+      const record = store.byIdAnywhere(id);
+      return record?.allowUnauthenticated && record.exposedPorts.includes(port) ? record : undefined;
+    },
+    /** Living sandboxes that have exposed ports. */
+    exposing: () => store.exposing(),
+    /** Told when exposed ports change, or who may reach them. */
+    onExposure: (listen: (record: SandboxRecord) => void): void => void exposureListeners.push(listen),
     terminate: (record: SandboxRecord): Promise<void> =>
       terminateSandbox(context, record, { reason: 'terminated_by_user' }),
     suspend: (record: SandboxRecord): Promise<void> => suspendSandbox(context, record),
@@ -265,7 +261,6 @@ export function createSandboxes(options: SandboxesOptions) {
       reaper.start();
       recovery.start();
       retention.start();
-      pools.open();
       return reconciled;
     },
     /**
@@ -276,7 +271,6 @@ export function createSandboxes(options: SandboxesOptions) {
     close: async (graceMs = CLOSE_GRACE_MS): Promise<void> => {
       const reason = new ApiError('shutting_down', 'the server is stopping');
       closing.abort(reason);
-      pools.close();
       reaper.stop();
       recovery.stop();
       retention.stop();
@@ -287,6 +281,19 @@ export function createSandboxes(options: SandboxesOptions) {
       unwatchAll();
       await waitAtMost(context.pool.close(), ABORT_GRACE_MS);
     },
+  };
+}
+
+/** What of an update is new. */
+function changeOf(record: SandboxRecord, update: SandboxUpdate): SandboxUpdate {
+  const { name, allowUnauthenticated } = update;
+  if (name !== undefined) checkName(name);
+  const exposedPorts = update.exposedPorts && checkPorts(update.exposedPorts);
+  return {
+    ...(name !== undefined && name !== record.name && { name }),
+    ...(exposedPorts && exposedPorts.join() !== record.exposedPorts.join() && { exposedPorts }),
+    ...(allowUnauthenticated !== undefined &&
+      allowUnauthenticated !== record.allowUnauthenticated && { allowUnauthenticated }),
   };
 }
 

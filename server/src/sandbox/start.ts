@@ -1,5 +1,6 @@
 import { ApiError } from '@atoll/protocol';
 import type { AgentConfig } from '../agent/identity.ts';
+import { AGENT_PORT } from '../agent/port.ts';
 import { agentToken } from '../agent/token.ts';
 import type { ResolvedImage, Rootfs } from '../image/image-store.ts';
 import type { RuntimeCapabilities, RuntimeNeeds, Slot } from '../runtime/driver.ts';
@@ -13,7 +14,7 @@ import { acquireRootfs, releaseRootfs } from './rootfs.ts';
 
 /** The hostname that processes see (tensorlake wire 2.3). */
 const HOSTNAME = 'tl-sbx';
-const AGENT_PORT = 9501;
+
 const STOP_GRACE_MS = 10_000;
 
 /**

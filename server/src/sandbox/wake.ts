@@ -11,6 +11,8 @@ export interface Awake {
   record: SandboxRecord;
   endpoint: SlotEndpoint;
   token: string;
+  /** For how long it has run since its start or its last wake. */
+  awakeForMs: number;
 }
 
 /** Brings a sandbox to where it answers: one that is falling asleep is let fall, then woken. */
@@ -27,5 +29,10 @@ function requireRunning(context: SandboxContext, record: SandboxRecord): Awake {
   if (record.state !== 'running' || record.operation !== undefined || endpoint === undefined) {
     throw new ApiError('sandbox_not_running', `sandbox ${record.id} is ${record.operation ?? record.state}`);
   }
-  return { record, endpoint, token: agentToken(context.serverKey, record.id, record.incarnation) };
+  return {
+    record,
+    endpoint,
+    token: agentToken(context.serverKey, record.id, record.incarnation),
+    awakeForMs: context.clock.now() - (context.live.get(record.id)?.since ?? 0),
+  };
 }

@@ -40,6 +40,8 @@ const plain: SandboxRecord = {
   agentDigest: '0',
   limits: { cpus: 1, memoryMb: 64, diskMb: 64 },
   internet: true,
+  exposedPorts: [],
+  allowUnauthenticated: false,
   createdAt: 1,
 };
 

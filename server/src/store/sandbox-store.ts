@@ -5,15 +5,6 @@ export const states = ['pending', 'running', 'suspended', 'terminated', 'failed'
 export type SandboxState = (typeof states)[number];
 export type SandboxOperation = 'create' | 'suspend' | 'resume' | 'terminate';
 
-/** Which pool a sandbox was made for. */
-export interface PoolMembership {
-  id: string;
-  /** Of the pool's template that it was made of. */
-  generation: number;
-  /** Nobody has claimed it: it is shown to nobody and answers nobody. */
-  isWarm: boolean;
-}
-
 /** A sandbox as the server knows it. Times are epoch milliseconds. */
 export interface SandboxRecord {
   id: string;
@@ -36,8 +27,11 @@ export interface SandboxRecord {
   entrypoint?: string[];
   /** Secrets of the workspace in the environment of its processes. */
   secretNames?: string[];
-  pool?: PoolMembership;
   internet: boolean;
+  /** Ports that the gateway passes requests to, in rising order. */
+  exposedPorts: readonly number[];
+  /** Whether they need no key, as long as the sandbox is named by its id. */
+  allowUnauthenticated: boolean;
   createdAt: number;
   terminatedAt?: number;
   outcome?: string;
@@ -64,7 +58,15 @@ export type ListPage = Partial<Pick<Page, 'limit' | 'after'>> & { filter?: ListF
 export type SandboxChange = Partial<
   Pick<
     SandboxRecord,
-    'name' | 'state' | 'endpoint' | 'terminatedAt' | 'outcome' | 'terminationReason' | 'error'
+    | 'name'
+    | 'state'
+    | 'endpoint'
+    | 'terminatedAt'
+    | 'outcome'
+    | 'terminationReason'
+    | 'error'
+    | 'exposedPorts'
+    | 'allowUnauthenticated'
   >
 > & { operation?: SandboxOperation | null; slotId?: string | null };
 
@@ -87,10 +89,9 @@ interface SandboxRow {
   timeout_secs: number | null;
   entrypoint: string | null;
   secret_names: string | null;
-  pool_id: string | null;
-  pool_generation: number | null;
-  warm: number;
   internet: number;
+  exposed_ports: string;
+  allow_unauthenticated: number;
   created_at: number;
   terminated_at: number | null;
   outcome: string | null;
@@ -108,6 +109,10 @@ export function createSandboxStore(db: Db) {
   return {
     insert: (record: SandboxRecord) => insert(db, record),
     byId: (workspaceId: string, id: string) => one('WHERE workspace_id = ? AND id = ?', workspaceId, id),
+    /** Of whichever workspace: for callers that show no key. */
+    byIdAnywhere: (id: string) => one('WHERE id = ?', id),
+    /** Every living sandbox that has exposed ports. */
+    exposing: () => many(`WHERE state NOT IN ('terminated', 'failed') AND exposed_ports != '[]'`),
     /** The living sandbox of that name. */
     byName: (workspaceId: string, name: string) =>
       one(`WHERE workspace_id = ? AND name = ? AND state NOT IN ('terminated', 'failed')`, workspaceId, name),
@@ -131,33 +136,7 @@ export function createSandboxStore(db: Db) {
            UNION ALL SELECT id FROM sandboxes WHERE operation IS NOT NULL
            UNION ALL SELECT id FROM sandboxes WHERE slot_id IS NOT NULL)`,
       ),
-    runningWithTimeout: () => many(`WHERE state = 'running' AND timeout_secs > 0 AND warm = 0`),
-    /** What there is of a pool, oldest first; what is being ended counts no longer. */
-    inPool: (poolId: string) =>
-      many(
-        `WHERE pool_id = ? AND state NOT IN ('terminated', 'failed') AND operation IS NOT 'terminate'
-         ORDER BY created_at, id`,
-        poolId,
-      ),
-    /** Whether anything of a pool is left, also of what is being ended. */
-    isPoolEmpty: (poolId: string): boolean =>
-      db.get(
-        `SELECT 1 FROM sandboxes WHERE pool_id = ? AND state NOT IN ('terminated', 'failed') LIMIT 1`,
-        poolId,
-      ) === undefined,
-    /** Makes a warm sandbox somebody's, as of now. Succeeds for one caller only, and not for one that is being ended. */
-    claimWarm: ({ id }: Pick<SandboxRecord, 'id'>, at: number): boolean =>
-      db.run(
-        `UPDATE sandboxes SET warm = 0, created_at = ? WHERE id = ? AND warm = 1
-         AND state NOT IN ('terminated', 'failed') AND operation IS NOT 'terminate'`,
-        at,
-        id,
-      ) === 1,
-    /** Warm sandboxes that ended were never anybody's: nothing of them is kept. */
-    forgetEndedWarm: (): number =>
-      db.run(
-        'DELETE FROM sandboxes WHERE warm = 1 AND terminated_at IS NOT NULL AND operation IS NULL AND slot_id IS NULL',
-      ),
+    runningWithTimeout: () => many(`WHERE state = 'running' AND timeout_secs > 0`),
     /** Takes away what ended before that and has left nothing on the host; answers how many. */
     forgetEnded: (before: number, limit: number): number =>
       db.run(
@@ -211,7 +190,7 @@ export function createSandboxStore(db: Db) {
 function list(db: Db, workspaceId: string, endedSince: number, page: ListPage): SandboxRecord[] {
   const { after = { at: Number.MAX_SAFE_INTEGER, id: '' } } = page;
   const { states: wanted, isSuspending } = page.filter ?? { states, isSuspending: undefined };
-  const asked = `workspace_id = ?1 AND warm = 0 AND (created_at, id) < (?2, ?3)
+  const asked = `workspace_id = ?1 AND (created_at, id) < (?2, ?3)
     AND state IN (SELECT value FROM json_each(?4)) AND (operation IS 'suspend') = ifnull(?5, operation IS 'suspend')`;
   return db
     .all<SandboxRow>(
@@ -241,7 +220,7 @@ function listEnded(
   const after = page.after ?? { at: forward ? Number.MAX_SAFE_INTEGER : 0, id: '' };
   const order = forward ? 'DESC' : 'ASC';
   const records = many(
-    `WHERE workspace_id = ? AND warm = 0 AND terminated_at IS NOT NULL AND (terminated_at, id) ${forward ? '<' : '>'} (?, ?)
+    `WHERE workspace_id = ? AND terminated_at IS NOT NULL AND (terminated_at, id) ${forward ? '<' : '>'} (?, ?)
      ORDER BY terminated_at ${order}, id ${order} LIMIT ?`,
     workspaceId,
     after.at,
@@ -261,6 +240,8 @@ const columnOf = {
   outcome: 'outcome',
   terminationReason: 'termination_reason',
   error: 'error',
+  exposedPorts: 'exposed_ports',
+  allowUnauthenticated: 'allow_unauthenticated',
 } as const satisfies Record<keyof SandboxChange, string>;
 
 function applyChange(
@@ -269,12 +250,15 @@ function applyChange(
   during: SandboxOperation | undefined,
   change: SandboxChange,
 ): boolean {
-  const { endpoint, ...plain } = change;
+  const { endpoint, exposedPorts, allowUnauthenticated, ...plain } = change;
   const values: [string, string | number | null][] = Object.entries(plain).map(([key, value]) => [
     columnOf[key as keyof typeof columnOf], // keys of SandboxChange
     value ?? null,
   ]);
   if (endpoint) values.push([columnOf.endpoint, JSON.stringify(endpoint)]);
+  if (exposedPorts) values.push([columnOf.exposedPorts, JSON.stringify(exposedPorts)]);
+  if (allowUnauthenticated !== undefined)
+    values.push([columnOf.allowUnauthenticated, allowUnauthenticated ? 1 : 0]);
   return (
     db.run(
       `UPDATE sandboxes SET ${values.map(([column]) => `${column} = ?`).join(', ')}
@@ -290,8 +274,9 @@ function applyChange(
 function insert(db: Db, record: SandboxRecord): void {
   db.run(
     `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, runtime, image, manifest_digest, agent_digest,
-       cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, pool_id, pool_generation, warm, internet, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, internet, created_at, exposed_ports,
+       allow_unauthenticated)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     record.id,
     record.workspaceId,
     record.name ?? null,
@@ -308,11 +293,10 @@ function insert(db: Db, record: SandboxRecord): void {
     record.timeoutSecs ?? null,
     record.entrypoint ? JSON.stringify(record.entrypoint) : null,
     record.secretNames ? JSON.stringify(record.secretNames) : null,
-    record.pool?.id ?? null,
-    record.pool?.generation ?? null,
-    record.pool?.isWarm ? 1 : 0,
     record.internet ? 1 : 0,
     record.createdAt,
+    JSON.stringify(record.exposedPorts),
+    record.allowUnauthenticated ? 1 : 0,
   );
 }
 
@@ -328,10 +312,12 @@ function toRecord(row: SandboxRow): SandboxRecord {
     agentDigest: row.agent_digest,
     limits: { cpus: row.cpus, memoryMb: row.memory_mb, diskMb: row.disk_mb },
     internet: row.internet === 1,
+    // Written by this module alone, so its shape is known.
+    exposedPorts: JSON.parse(row.exposed_ports) as number[],
+    allowUnauthenticated: row.allow_unauthenticated === 1,
     createdAt: row.created_at,
     ...present('name', row.name),
     ...present('operation', row.operation),
-    ...present('pool', poolOf(row)),
     ...present('slotId', row.slot_id),
     ...present('timeoutSecs', row.timeout_secs),
     ...present('terminatedAt', row.terminated_at),
@@ -349,6 +335,3 @@ function toRecord(row: SandboxRow): SandboxRecord {
 function present<K extends string, V>(key: K, value: V | null): { [P in K]?: V } {
   return value === null ? {} : ({ [key]: value } as { [P in K]?: V }); // computed keys widen to string
 }
-
-const poolOf = ({ pool_id: id, pool_generation: generation, warm }: SandboxRow): PoolMembership | null =>
-  id === null || generation === null ? null : { id, generation, isWarm: warm === 1 };

@@ -49,6 +49,20 @@ export function testLifecycle(server: () => TestServer): void {
     expect(Date.now() - (info.createdAt?.getTime() ?? 0)).toBeLessThan(60_000);
   });
 
+  test('exposePorts and unexposePorts change what a sandbox exposes', async () => {
+    const { sandboxId } = await client().create({ memoryMb: 128 });
+    const exposed = await client().exposePorts(sandboxId, [9090, 8080], { allowUnauthenticatedAccess: true });
+    const rest = await client().unexposePorts(sandboxId, [8080]);
+    const none = await client().unexposePorts(sandboxId, [9090]);
+    await client().delete(sandboxId);
+    const seen = [exposed, rest, none].map((info) => [info.exposedPorts, info.allowUnauthenticatedAccess]);
+    expect(seen).toEqual([
+      [[8080, 9090], true],
+      [[9090], true],
+      [[], false],
+    ]);
+  });
+
   test('create answers running at once, and the sandbox is found by id, by name and in the list', async () => {
     const created = await client().create({ name: 'found' });
     const byId = await client().get(created.sandboxId);

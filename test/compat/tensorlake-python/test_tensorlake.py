@@ -10,8 +10,6 @@ import unittest
 from tensorlake.sandbox import (
     AsyncSandbox,
     OutputMode,
-    PoolInUseError,
-    PoolNotFoundError,
     ProcessStatus,
     RemoteAPIError,
     Sandbox,
@@ -88,6 +86,16 @@ class Lifecycle(unittest.TestCase):
         self.assertEqual(renamed.name, "py-renamed")
         self.assertEqual(names[created.sandbox_id], "py-renamed")
 
+    def test_ports_are_exposed_and_taken_back(self):
+        created = self.client.create(memory_mb=128)
+        self.addCleanup(self.client.delete, created.sandbox_id)
+        exposed = self.client.expose_ports(created.sandbox_id, [8080], allow_unauthenticated_access=True)
+        self.assertEqual(exposed.exposed_ports, [8080])
+        self.assertTrue(exposed.allow_unauthenticated_access)
+        taken = self.client.unexpose_ports(created.sandbox_id, [8080])
+        self.assertFalse(taken.exposed_ports)
+        self.assertFalse(taken.allow_unauthenticated_access)
+
     def test_deleted_sandboxes_are_archived(self):
         created = self.client.create(memory_mb=128)
         self.client.delete(created.sandbox_id)
@@ -96,22 +104,6 @@ class Lifecycle(unittest.TestCase):
         one = self.client.get_archived(created.sandbox_id)
         self.assertEqual(archived.sandboxes[0].sandbox_id, created.sandbox_id)
         self.assertEqual(one.status, SandboxStatus.TERMINATED)
-
-    def test_a_pool_is_claimed_from_changed_and_deleted(self):
-        size = {"image": "tensorlake/debian-minimal", "cpus": 0.5, "memory_mb": 128}
-        pool_id = self.client.create_pool(**size, max_containers=2, warm_containers=1).pool_id
-        claimed = self.client.claim(pool_id)
-        with self.assertRaises(PoolInUseError):
-            self.client.delete_pool(pool_id)
-        containers = self.client.get_pool(pool_id).containers
-        self.assertIn(claimed.sandbox_id, [container.sandbox_id for container in containers])
-        self.client.delete(claimed.sandbox_id)
-        updated = self.client.update_pool(pool_id, **size, max_containers=3)
-        self.assertEqual((updated.pool_id, updated.max_containers), (pool_id, 3))
-        self.assertEqual([pool.pool_id for pool in self.client.list_pools()], [pool_id])
-        self.client.delete_pool(pool_id)
-        with self.assertRaises(PoolNotFoundError):
-            self.client.get_pool(pool_id)
 
     def test_errors_have_their_types(self):
         with self.assertRaises(SandboxNotFoundError):

@@ -7,6 +7,7 @@ import { exec } from './exec.ts';
 import { kill } from './kill.ts';
 import { ls } from './ls.ts';
 import { name } from './name.ts';
+import { port } from './port/port.ts';
 import { ps } from './ps.ts';
 import { pty } from './pty/pty.ts';
 import { resume } from './resume.ts';
@@ -30,6 +31,7 @@ export const sbx = group({
     pty,
     cp,
     tunnel,
+    port,
     ps,
     kill,
     name,

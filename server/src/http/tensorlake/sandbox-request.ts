@@ -1,9 +1,9 @@
 import { ApiError } from '@atoll/protocol';
 import type { CreateSandboxBody, UpdateSandboxBody } from '@atoll/protocol';
-import type { SandboxRequest } from '../../sandbox/sandboxes.ts';
+import type { SandboxRequest, SandboxUpdate } from '../../sandbox/sandboxes.ts';
 
 /** A create of the Tensorlake wire in the domain's words. What the server cannot keep is refused, never ignored. */
-export function toSandboxRequest(body: Partial<CreateSandboxBody>): SandboxRequest {
+export function toSandboxRequest(body: CreateSandboxBody): SandboxRequest {
   refuseUnsupported(body);
   const resources = body.resources ?? {};
   const diskMb = resources.disk_mb ?? resources.ephemeral_disk_mb;
@@ -19,18 +19,20 @@ export function toSandboxRequest(body: Partial<CreateSandboxBody>): SandboxReque
     ...(body.timeout_secs != null && { timeoutSecs: body.timeout_secs }),
     ...(body.entrypoint?.length && { entrypoint: body.entrypoint }),
     ...(body.secret_names?.length && { secretNames: body.secret_names }),
+    ...(body.exposed_ports != null && { exposedPorts: body.exposed_ports }),
+    ...(body.allow_unauthenticated_access != null && {
+      allowUnauthenticated: body.allow_unauthenticated_access,
+    }),
   };
 }
 
 const isGiven = (value: unknown): boolean =>
   Array.isArray(value) ? value.length > 0 : value != null && value !== false;
 
-function refuseUnsupported(body: Partial<CreateSandboxBody>): void {
+function refuseUnsupported(body: CreateSandboxBody): void {
   const unsupported = {
     snapshot_id: body.snapshot_id,
     file_systems: body.file_systems,
-    exposed_ports: body.exposed_ports,
-    allow_unauthenticated_access: body.allow_unauthenticated_access,
     'resources.gpus': body.resources?.gpus,
     'network.allow_out': body.network?.allow_out,
     'network.deny_out': body.network?.deny_out,
@@ -38,16 +40,19 @@ function refuseUnsupported(body: Partial<CreateSandboxBody>): void {
   refuseGiven(unsupported);
 }
 
-/** A claim may repeat that it wants none. */
-export const requireNoFileSystems = ({ file_systems }: Pick<CreateSandboxBody, 'file_systems'>): void =>
-  refuseGiven({ file_systems });
+/** An update of the Tensorlake wire in the domain's words. */
+export const toSandboxUpdate = (body: UpdateSandboxBody): SandboxUpdate => ({
+  ...(body.name !== undefined && { name: body.name }),
+  ...(body.exposed_ports !== undefined && { exposedPorts: body.exposed_ports }),
+  ...(body.allow_unauthenticated_access !== undefined && {
+    allowUnauthenticated: body.allow_unauthenticated_access,
+  }),
+});
 
 /** An update may repeat what holds anyway. */
 export function requireSupportedUpdate(body: UpdateSandboxBody, record: { internet: boolean }): void {
   const internet = body.network?.allow_internet_access ?? record.internet;
   refuseGiven({
-    exposed_ports: body.exposed_ports,
-    allow_unauthenticated_access: body.allow_unauthenticated_access,
     'network.allow_internet_access': internet !== record.internet,
     'network.allow_out': body.network?.allow_out,
     'network.deny_out': body.network?.deny_out,

@@ -1,18 +1,33 @@
 import * as routes from '@atoll/protocol';
 import { ApiError } from '@atoll/protocol';
+import type { PortUrl } from '@atoll/protocol';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
 import type { SandboxRecord } from '../../store/sandbox-store.ts';
 import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
-import { requireSupportedUpdate, toSandboxRequest } from './sandbox-request.ts';
+import { requireSupportedUpdate, toSandboxRequest, toSandboxUpdate } from './sandbox-request.ts';
 import { filterOf, toArchivedInfo, toCreateAnswer, toSandboxInfo } from './sandbox-view.ts';
 
+export interface SandboxRoutesOptions {
+  sandboxes: Sandboxes;
+  portUrls: {
+    of: (record: SandboxRecord, baseUrl: string) => PortUrl[];
+    /** Resolves when the URLs of ports that were exposed just now are known. */
+    settled: () => Promise<void>;
+  };
+}
+
 /** The lifecycle API of the Tensorlake dialect (wire 1.4). */
-export function sandboxRoutes({ sandboxes }: { sandboxes: Sandboxes }): Binding[] {
+export function sandboxRoutes({ sandboxes, portUrls }: SandboxRoutesOptions): Binding[] {
   const show = (record: SandboxRecord, context: RequestContext) =>
-    toSandboxInfo(record, context.caller.workspace.name, context.baseUrl);
+    toSandboxInfo(
+      record,
+      context.caller.workspace.name,
+      context.baseUrl,
+      record.exposedPorts.length > 0 ? portUrls.of(record, context.baseUrl) : [],
+    );
   const showEnded = (record: SandboxRecord, context: RequestContext) =>
     toArchivedInfo(record, context.caller.workspace.name, context.baseUrl);
 
@@ -31,6 +46,7 @@ export function sandboxRoutes({ sandboxes }: { sandboxes: Sandboxes }): Binding[
         context.timeoutMs,
       );
       context.target(created.record.id);
+      await portUrls.settled();
       if (created.kind === 'timeout') context.status(504);
       return toCreateAnswer(created, context.baseUrl);
     }),
@@ -50,11 +66,13 @@ export function sandboxRoutes({ sandboxes }: { sandboxes: Sandboxes }): Binding[
     bind(routes.getSandbox, ({ params }, context) =>
       show(sandboxes.get(context.caller.workspace.id, params.id), context),
     ),
-    bind(routes.updateSandbox, ({ params, body }, context) => {
+    bind(routes.updateSandbox, async ({ params, body }, context) => {
       const record = named(params.id, context);
       requireSupportedUpdate(body, record);
       const { id } = context.caller.workspace;
-      return show(body.name === undefined ? record : sandboxes.rename(id, record.id, body.name), context);
+      const changed = sandboxes.update(id, record.id, toSandboxUpdate(body));
+      await portUrls.settled();
+      return show(changed, context);
     }),
     bind(routes.deleteSandbox, ({ params }, context) => {
       const record = sandboxes.getToTerminate(context.caller.workspace.id, params.id);

@@ -1,6 +1,5 @@
-import type { CreateSandboxAnswer, SandboxInfo, SandboxStatus } from '@atoll/protocol';
+import type { CreateSandboxAnswer, PortUrl, SandboxInfo, SandboxStatus } from '@atoll/protocol';
 import type { Created } from '../../sandbox/sandboxes.ts';
-import type { ResourceLimits } from '../../runtime/driver.ts';
 import { states } from '../../store/sandbox-store.ts';
 import type { ListFilter, SandboxRecord } from '../../store/sandbox-store.ts';
 
@@ -16,31 +15,34 @@ export const filterOf = (status: SandboxStatus): ListFilter => ({
   isSuspending: status === 'suspending',
 });
 
-/** The disk in both spellings: some clients read one, some the other. */
-export const toResources = ({ cpus, memoryMb, diskMb }: ResourceLimits): SandboxInfo['resources'] => ({
-  cpus,
-  memory_mb: memoryMb,
-  ephemeral_disk_mb: diskMb,
-  disk_mb: diskMb,
-});
-
 /** A sandbox in the words of the Tensorlake wire (1.4). */
-export function toSandboxInfo(record: SandboxRecord, namespace: string, baseUrl: string): SandboxInfo {
+export function toSandboxInfo(
+  record: SandboxRecord,
+  namespace: string,
+  baseUrl: string,
+  portUrls: readonly PortUrl[] = [],
+): SandboxInfo {
+  const { limits } = record;
   return {
     id: record.id,
     namespace,
     status: statusOf(record),
     image: record.image,
-    resources: toResources(record.limits),
+    resources: {
+      cpus: limits.cpus,
+      memory_mb: limits.memoryMb,
+      ephemeral_disk_mb: limits.diskMb,
+      disk_mb: limits.diskMb,
+    },
     network: { allow_internet_access: record.internet, allow_out: [], deny_out: [] },
     created_at: record.createdAt,
-    allow_unauthenticated_access: false,
-    exposed_ports: [],
+    allow_unauthenticated_access: record.allowUnauthenticated,
+    exposed_ports: [...record.exposedPorts],
+    ...(portUrls.length > 0 && { port_urls: [...portUrls] }),
     secret_names: record.secretNames ?? [],
     file_systems: [],
     sandbox_url: baseUrl,
     ...(record.name !== undefined && { name: record.name }),
-    ...(record.pool !== undefined && { pool_id: record.pool.id }),
     ...(record.timeoutSecs !== undefined && { timeout_secs: record.timeoutSecs }),
     ...(record.entrypoint && { entrypoint: record.entrypoint }),
     ...(record.terminatedAt !== undefined && { terminated_at: record.terminatedAt }),

@@ -45,11 +45,17 @@ const mark = `
     UNION SELECT digest FROM repository_manifests
       WHERE created_at > :cutoff OR workspace_id <> coalesce(:workspaceId, workspace_id)
     UNION SELECT blob_digest FROM blob_leases
+    UNION SELECT blob_digest FROM build_cache WHERE blob_digest IS NOT NULL
     UNION SELECT value FROM json_each(:pinned)
     UNION SELECT e.target_digest FROM registry_edges e JOIN live ON e.manifest_digest = live.digest
     UNION SELECT m.digest FROM registry_manifests m JOIN live ON m.subject_digest = live.digest
   )
   INSERT INTO temp.live_digests SELECT digest FROM live`;
+
+/** Layers of images, of steps that are cached, and of builds and imports in flight. */
+const knownLayers = `SELECT diff_id FROM manifest_blobs WHERE diff_id IS NOT NULL
+  UNION SELECT diff_id FROM build_cache WHERE diff_id IS NOT NULL
+  UNION SELECT s.diff_id FROM layer_sources s JOIN blob_leases l ON l.blob_digest = s.blob_digest`;
 
 const dead = 'digest NOT IN (SELECT digest FROM temp.live_digests)';
 
@@ -60,7 +66,7 @@ const sweep = [
   `DELETE FROM manifests WHERE ${dead}`,
   `DELETE FROM registry_manifests WHERE ${dead}`,
   `DELETE FROM blobs WHERE ${dead}`,
-  'DELETE FROM layers WHERE diff_id NOT IN (SELECT diff_id FROM manifest_blobs WHERE diff_id IS NOT NULL)',
+  `DELETE FROM layers WHERE diff_id NOT IN (${knownLayers})`,
   'DELETE FROM layer_sources WHERE blob_digest NOT IN (SELECT digest FROM blobs)',
   `DELETE FROM image_repositories WHERE (workspace_id, name) NOT IN (
      SELECT workspace_id, repository FROM repository_manifests UNION SELECT workspace_id, repository FROM images
@@ -76,6 +82,7 @@ export function createGarbageRecords(db: Db) {
     /** Deletes what is dead and tells what that was. Inside of one transaction. */
     sweep: (options: MarkOptions): Dead => {
       expireLeases(db, options);
+      expireCache(db, options);
       markLive(db, options);
       const found = findDead(db, options);
       for (const { id } of found.images) db.run('DELETE FROM images WHERE id = ?', id);
@@ -88,7 +95,7 @@ export function createGarbageRecords(db: Db) {
         digest,
       ) !== undefined,
     isKnownLayer: (diffId: string): boolean =>
-      db.get('SELECT 1 FROM manifest_blobs WHERE diff_id = ?', diffId) !== undefined,
+      db.get(`SELECT 1 FROM (${knownLayers}) WHERE diff_id = ?`, diffId) !== undefined,
     /** Writes through to the disk what was deleted: a file may only go after its row has. */
     checkpoint: (): void => void db.get('PRAGMA wal_checkpoint(PASSIVE)'),
   };
@@ -100,6 +107,15 @@ function expireLeases(db: Db, { pushCutoff, activeLeases }: MarkOptions): void {
        AND lease_id NOT IN (SELECT lease_id FROM blob_leases WHERE created_at > ?)`,
     JSON.stringify(activeLeases),
     pushCutoff,
+  );
+}
+
+/** Steps that were not asked for since the cutoff are run again when they are. */
+function expireCache(db: Db, { cutoff, workspaceId }: MarkOptions): void {
+  db.run(
+    'DELETE FROM build_cache WHERE used_at <= ?1 AND workspace_id = coalesce(?2, workspace_id)',
+    cutoff,
+    workspaceId ?? null,
   );
 }
 

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
 import { awaitAgentReady } from '../agent-ready.ts';
 import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint, SlotState } from '../driver.ts';
+import { refuseCheckpoints } from '../no-checkpoint.ts';
 import { createSlotOperations } from '../slot-operation.ts';
 import { processTree, readProcessTable } from './process-table.ts';
 import type { ProcessRow } from './process-table.ts';
@@ -42,6 +43,8 @@ export async function createFakeDriver({ runDir, log }: FakeDriverOptions): Prom
     },
     start: (slot, spec, signal) =>
       operations.run(slot.id, signal, (either) => start(dirOf(slot.id), slot, spec, either)),
+    ...refuseCheckpoints('fake'),
+    idsOnDisk: () => undefined,
     remove: async (slotId) => {
       await operations.cancel(slotId);
       await killAll(dirOf(slotId));

@@ -1,5 +1,12 @@
 import type { SandboxSpec, Slot, TmpfsMount } from '../driver.ts';
-import { agentMounts, agentProcess, defaultCapabilities, kernelMounts, OCI_VERSION } from '../oci-spec.ts';
+import {
+  agentMounts,
+  agentProcess,
+  defaultCapabilities,
+  extraMount,
+  kernelMounts,
+  OCI_VERSION,
+} from '../oci-spec.ts';
 import type { OciMount, OciNamespace, OciSpec } from '../oci-spec.ts';
 import { podIdOf } from './slot-path.ts';
 
@@ -42,7 +49,7 @@ export function pauseSpec(slot: Slot, pod: Pod): OciSpec {
 }
 
 /** What of a sandbox goes into its bundle. */
-export type MainFiles = Pick<SandboxSpec, 'rootfs' | 'agentBinary' | 'identityDir' | 'needs'>;
+export type MainFiles = Pick<SandboxSpec, 'rootfs' | 'agentBinary' | 'identityDir' | 'needs' | 'mounts'>;
 
 /** The container with the image's files and the agent as PID 1. */
 export function mainSpec(slot: Slot, spec: MainFiles): OciSpec {
@@ -56,6 +63,7 @@ export function mainSpec(slot: Slot, spec: MainFiles): OciSpec {
       ...(isTmpfs(spec, '/tmp') ? [] : [keepTmpOnDisk]),
       ...(spec.needs?.tmpfs ?? []).map(tmpfsMount),
       ...agentMounts(spec),
+      ...(spec.mounts ?? []).map((mount) => extraMount(mount, mount.kind === 'bind' ? mount.source : '')),
     ],
     annotations: {
       [cri('container-type')]: 'container',

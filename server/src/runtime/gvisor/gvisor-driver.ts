@@ -7,20 +7,32 @@ import type { Log } from '../../lib/log.ts';
 import { run } from '../../lib/run.ts';
 import { awaitAgentReady, awaitSuccess } from '../agent-ready.ts';
 import type { CgroupLimits, Cgroups } from '../cgroup.ts';
-import type { ResourceLimits, RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
+import type {
+  ResourceLimits,
+  RuntimeDriver,
+  SandboxSpec,
+  Slot,
+  SlotEndpoint,
+  SlotPurpose,
+} from '../driver.ts';
 import { isMountPoint } from '../mount-point.ts';
+import { mountOverlay } from '../overlay-mount.ts';
 import { createSlotOperations } from '../slot-operation.ts';
 import { mainSpec, pauseRootEntries, pauseSpec } from './bundle.ts';
-import { createUpperExport } from './upper-export.ts';
+import { checkpointSlot } from './checkpoint.ts';
 import { findGofer, seesSameFiles } from './gofer.ts';
 import { gateZone, holdRun } from './held-run.ts';
 import type { HeldRun } from './held-run.ts';
 import { launchInCgroup } from '../launch.ts';
+import { openOutputPipes } from '../pipe.ts';
+import type { OutputPipes } from '../pipe.ts';
 import { runscCommands } from './runsc.ts';
 import type { RunscCommands } from './runsc.ts';
 import { driverPaths, mainIdOf, slotPaths } from './slot-path.ts';
 import type { DriverPaths, SlotPaths } from './slot-path.ts';
+import { createStandstill } from './standstill.ts';
 import { forgetCgroupV1, isContainerAlive } from './state-file.ts';
+import { exportUpperOf } from './upper-export.ts';
 
 export interface GvisorDriverOptions {
   runscPath: string;
@@ -73,20 +85,25 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
     held: new Map(),
   };
   const operations = createSlotOperations();
-  const uppers = createUpperExport({ cgroups: options.cgroups, runsc: context.runsc, paths });
+  const { cgroups } = options;
+  const { runsc } = context;
+  const standstill = createStandstill({ cgroups, runsc, paths });
+  const still = { runsc, standstill };
   await makeFolders(paths);
   return {
     name: 'gvisor',
     capabilities: {
       isolation: 'gvisor',
-      memorySnapshot: false,
+      memorySnapshot: true,
       filesystemSnapshot: true,
       runtimeNeeds: true,
       diskLimit: 'exact',
     },
-    prepare: (slot, signal) => operations.run(slot.id, signal, (either) => prepare(context, slot, either)),
+    prepare: (slot, signal, purpose = 'start') =>
+      operations.run(slot.id, signal, (either) => prepare(context, slot, either, purpose)),
     start: (slot, spec, signal) =>
       operations.run(slot.id, signal, (either) => start(context, slot, spec, either)),
+    idsOnDisk: () => undefined,
     remove: async (slotId) => {
       await operations.cancel(slotId);
       await remove(context, slotId);
@@ -94,10 +111,17 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
     freeze: (slotId) => options.cgroups.freeze(slotId),
     thaw: async (slotId) => {
       await options.cgroups.thaw(slotId);
-      await uppers.resume(slotId);
+      await standstill.resume(slotId);
     },
     exportUpper: (slotId, consume, signal) =>
-      operations.run(slotId, signal, (either) => uppers.export(slotId, consume, either)),
+      operations.run(slotId, signal, (either) => exportUpperOf(still, slotId, consume, either)),
+    checkpoint: (slotId, dir, { leaveRunning }, signal) =>
+      operations.run(slotId, signal, async (either) => {
+        const isFrozen = await cgroups.isFrozen(slotId);
+        await checkpointSlot(still, slotId, { dir, leaveRunning, isFrozen, signal: either });
+      }),
+    restore: (slot, spec, dir, signal) =>
+      operations.run(slot.id, signal, (either) => restore(context, slot, spec, { dir, signal: either })),
     state: async (slotId) => {
       const { dir, mainState } = slotPaths(paths, slotId);
       if (await isContainerAlive(mainState, mainIdOf(slotId))) return 'running';
@@ -122,7 +146,12 @@ async function makeFolders(paths: DriverPaths): Promise<void> {
   for (const file of pauseRootEntries.files) await writeFile(join(paths.pauseRoot, file), '', { flag: 'a' });
 }
 
-async function prepare(context: Context, slot: Slot, signal: AbortSignal): Promise<void> {
+async function prepare(
+  context: Context,
+  slot: Slot,
+  signal: AbortSignal,
+  purpose: SlotPurpose,
+): Promise<void> {
   const { cgroups } = context.options;
   const paths = slotPaths(context.paths, slot.id);
   // The folder first: whatever is made after it is found by its name.
@@ -130,10 +159,14 @@ async function prepare(context: Context, slot: Slot, signal: AbortSignal): Promi
   await mkdir(paths.mainBundle, { recursive: true });
   await cgroups.create(slot.id, guestLimits(slot.limits));
   signal.throwIfAborted();
-  await bootPod(context, slot, paths, signal);
+  const command = purpose === 'start' ? context.runsc.bootPod : context.runsc.createPod;
+  await bringUpPod(context, slot, paths, command(slot, paths), signal);
   await cgroups.limit(slot.id, { memoryBytes: hostMemoryBytes(slot.limits), cpus: availableParallelism() });
   await forgetCgroupV1(paths.podState);
   signal.throwIfAborted();
+  if (purpose === 'restore') return;
+  // What such a slot writes goes where its spec says, and that is an argument of runsc.
+  if (slot.limits.diskMb === 0) return;
   const held = await holdMain(context, slot, paths, signal);
   if (held !== undefined) context.held.set(slot.id, held);
 }
@@ -148,7 +181,13 @@ function hostMemoryBytes({ memoryMb }: ResourceLimits): number {
   return (memoryMb + Math.max(MIN_OVERHEAD_MB, Math.ceil(memoryMb / 2))) * MB;
 }
 
-async function bootPod(context: Context, slot: Slot, paths: SlotPaths, signal: AbortSignal): Promise<void> {
+async function bringUpPod(
+  context: Context,
+  slot: Slot,
+  paths: SlotPaths,
+  argv: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   const { cgroups, pauseBinary, hostname = DEFAULT_HOSTNAME } = context.options;
   const spec = pauseSpec(slot, {
     hostname,
@@ -157,11 +196,27 @@ async function bootPod(context: Context, slot: Slot, paths: SlotPaths, signal: A
     cgroupsPath: cgroups.specPath(slot.id),
   });
   await writeFile(join(paths.pauseBundle, 'config.json'), JSON.stringify(spec));
-  const child = launchInCgroup(cgroups.joinFiles(slot.id), context.runsc.bootPod(slot, paths));
-  await awaitSuccess(child, { timeoutMs: BOOT_TIMEOUT_MS, signal }).catch((cause: unknown) => {
-    child.kill('SIGKILL');
+  await succeed(context, slot, paths, argv, signal).catch((cause: unknown) => {
     throw new Error(`the pod of slot ${slot.id} did not boot`, { cause });
   });
+}
+
+/** Runs a command of runsc inside the slot's cgroup to its end; what it leaves running has its output. */
+async function succeed(
+  context: Context,
+  { id }: Slot,
+  { dir }: SlotPaths,
+  argv: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const output = await openOutputPipes(dir);
+  const child = launchInCgroup(context.options.cgroups.joinFiles(id), argv, { output });
+  try {
+    await awaitSuccess(child, { timeoutMs: BOOT_TIMEOUT_MS, signal });
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  }
 }
 
 /** Without it the slot still starts, only slower, so a failure is none of the slot. */
@@ -176,12 +231,14 @@ async function holdMain(
   const preliminary = { rootfs: context.paths.pauseRoot, identityDir: paths.pauseBundle };
   const spec = { ...preliminary, agentBinary: pauseBinary };
   await writeFile(mainConfig, JSON.stringify(mainSpec(slot, spec)));
-  const launch = (): ChildProcess => launchMain(context, slot, paths, gateZone(gate));
+  const output = await openOutputPipes(paths.dir);
+  const launch = (): ChildProcess => launchMain(context, slot, paths, { output, env: gateZone(gate) });
   try {
     const held = await holdRun({ gate, configFile: mainConfig, signal, launch });
     const goferPid = await findGofer(await context.options.cgroups.pids(slot.id), mainIdOf(slot.id));
     return { ...held, goferPid };
   } catch (error) {
+    for (const pipe of [output.stdout, output.stderr]) pipe.destroy();
     signal.throwIfAborted();
     log.warn({ err: error, slotId: slot.id }, 'runsc cannot be held ready: starts will be slow');
     return undefined;
@@ -192,10 +249,10 @@ function launchMain(
   context: Context,
   slot: Slot,
   paths: SlotPaths,
-  env: Record<string, string>,
+  options: { output: OutputPipes; env?: Record<string, string> },
 ): ChildProcess {
   const joinFiles = context.options.cgroups.joinFiles(slot.id);
-  const child = launchInCgroup(joinFiles, context.runsc.runMain(slot, paths), env);
+  const child = launchInCgroup(joinFiles, context.runsc.runMain(slot, paths), options);
   child.unref();
   return child;
 }
@@ -224,6 +281,7 @@ async function runMain(
   spec: SandboxSpec,
   paths: SlotPaths,
 ): Promise<ChildProcess> {
+  if (spec.disk !== undefined) return runWriting(context, slot, { ...spec, disk: spec.disk }, paths);
   const held = context.held.get(slot.id);
   context.held.delete(slot.id);
   const config = JSON.stringify(mainSpec(slot, spec));
@@ -234,12 +292,47 @@ async function runMain(
   }
   if (held !== undefined) await discard(held);
   await writeFile(paths.mainConfig, config);
-  return launchMain(context, slot, paths, {});
+  return launchMain(context, slot, paths, { output: await openOutputPipes(paths.dir) });
+}
+
+/** The pod first, then the container in it: with the last one of them everything goes on. */
+async function restore(
+  context: Context,
+  slot: Slot,
+  spec: SandboxSpec,
+  { dir, signal }: { dir: string; signal: AbortSignal },
+): Promise<SlotEndpoint> {
+  const paths = slotPaths(context.paths, slot.id);
+  await writeFile(paths.mainConfig, JSON.stringify(mainSpec(slot, spec)));
+  try {
+    await succeed(context, slot, paths, context.runsc.restorePod(slot, paths, dir), signal);
+    await forgetCgroupV1(paths.podState);
+    await succeed(context, slot, paths, context.runsc.restoreMain(slot, paths, dir), signal);
+  } catch (cause) {
+    throw new Error(`the checkpoint was not restored into slot ${slot.id}`, { cause });
+  }
+  await context.options.cgroups.limit(slot.id, { cpus: slot.limits.cpus });
+  return slot.endpoint;
 }
 
 /** Of the spec that counts the held command takes the mounts alone: its process is the one that it was held with. */
 const fitsHeldRun = ({ needs }: SandboxSpec): boolean =>
   needs === undefined || needs.capabilities.length === 0;
+/** Over an overlay of the host, whose upper directory is then all that the sandbox wrote. */
+async function runWriting(
+  context: Context,
+  slot: Slot,
+  spec: SandboxSpec & { disk: string },
+  paths: SlotPaths,
+): Promise<ChildProcess> {
+  const { rootfs } = paths;
+  await mountOverlay({ lowers: spec.layers, disk: spec.disk, path: rootfs, tempDir: paths.dir });
+  await writeFile(paths.mainConfig, JSON.stringify(mainSpec(slot, { ...spec, rootfs })));
+  const joinFiles = context.options.cgroups.joinFiles(slot.id);
+  const child = launchInCgroup(joinFiles, context.runsc.runWriting(slot, paths));
+  child.unref();
+  return child;
+}
 
 /** Released with an empty spec it fails and undoes what it has done, so that its container id is free again. */
 async function discard({ child, release }: HeldMain): Promise<void> {
@@ -255,6 +348,7 @@ async function remove(context: Context, slotId: string): Promise<void> {
   await context.options.cgroups.remove(slotId);
   await held?.release();
   for (const pipe of [held?.child.stdout, held?.child.stderr]) pipe?.destroy();
+  await unmountAll(paths.rootfs);
   await Promise.all(paths.runscFiles.map((file) => rm(file, { force: true })));
   await rm(paths.dir, { recursive: true, force: true });
 }
@@ -263,12 +357,14 @@ async function close(context: Context): Promise<void> {
   const { paths, options } = context;
   await options.cgroups.close();
   // runsc pins the namespace by a mount; two first pods at once pin it twice.
-  while (await isMountPoint(paths.nullNetns)) {
-    await run(['umount', paths.nullNetns], { timeoutMs: COMMAND_TIMEOUT_MS });
-  }
+  await unmountAll(paths.nullNetns);
   for (const dir of [paths.runscRoot, paths.slotsDir, paths.pauseRoot, paths.upperDir]) {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+async function unmountAll(path: string): Promise<void> {
+  while (await isMountPoint(path)) await run(['umount', path], { timeoutMs: COMMAND_TIMEOUT_MS });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -6,11 +6,19 @@ import type { DriverPaths, SlotPaths } from './slot-path.ts';
 export interface RunscCommands {
   bootPod(slot: Slot, paths: SlotPaths): string[];
   runMain(slot: Slot, paths: SlotPaths): string[];
+  /** The pod as it is before it begins, which a checkpoint can be restored into. */
+  createPod(slot: Slot, paths: SlotPaths): string[];
+  restorePod(slot: Slot, paths: SlotPaths, dir: string): string[];
+  restoreMain(slot: Slot, paths: SlotPaths, dir: string): string[];
+  /** The sandbox lives on in every case: what ends it is `remove`, once its checkpoint is safe. */
+  checkpoint(slotId: string, dir: string): string[];
   /** Stops all processes of the pod; gVisor itself goes on and answers. */
   pause(slotId: string): string[];
   resume(slotId: string): string[];
   /** Prints what the container has changed of its files, as tar. */
   exportUpper(slotId: string): [string, ...string[]];
+  /** What it writes goes into its root file system instead of a private upper layer. */
+  runWriting(slot: Slot, paths: SlotPaths): string[];
 }
 
 /** Flags of every sandbox as a whole; it takes them from the call that boots the pod. */
@@ -35,27 +43,67 @@ const flavourFlags = ({ cgroup, packetSockets }: GuestFlavour = usualFlavour): s
 
 export function runscCommands(runscPath: string, paths: DriverPaths): RunscCommands {
   const base: [string, ...string[]] = [runscPath, `--root=${paths.runscRoot}`, ...sandboxFlags];
+  const pod = ({ flavour }: Slot): string[] => [...base, ...flavourFlags(flavour), '--overlay2=none'];
+  const main = ({ flavour, limits }: Slot): string[] => [
+    ...base,
+    ...flavourFlags(flavour),
+    `--overlay2=root:dir=${paths.upperDir},size=${limits.diskMb}m`,
+  ];
   return {
     bootPod: (slot, { pauseBundle }) => [
-      ...base,
-      ...flavourFlags(slot.flavour),
-      '--overlay2=none',
+      ...pod(slot),
       'run',
       '--detach',
       `--bundle=${pauseBundle}`,
       podIdOf(slot.id),
     ],
     runMain: (slot, { mainBundle }) => [
-      ...base,
-      ...flavourFlags(slot.flavour),
-      `--overlay2=root:dir=${paths.upperDir},size=${slot.limits.diskMb}m`,
+      ...main(slot),
       'run',
       '--detach',
       `--bundle=${mainBundle}`,
       mainIdOf(slot.id),
     ],
+    createPod: (slot, { pauseBundle }) => [
+      ...pod(slot),
+      'create',
+      `--bundle=${pauseBundle}`,
+      podIdOf(slot.id),
+    ],
+    restorePod: (slot, { pauseBundle }, dir) => [
+      ...pod(slot),
+      'restore',
+      '--detach',
+      `--image-path=${dir}`,
+      `--bundle=${pauseBundle}`,
+      podIdOf(slot.id),
+    ],
+    restoreMain: (slot, { mainBundle }, dir) => [
+      ...main(slot),
+      'restore',
+      '--detach',
+      `--image-path=${dir}`,
+      `--bundle=${mainBundle}`,
+      mainIdOf(slot.id),
+    ],
+    checkpoint: (slotId, dir) => [
+      ...base,
+      'checkpoint',
+      '--leave-running',
+      `--image-path=${dir}`,
+      podIdOf(slotId),
+    ],
     pause: (slotId) => [...base, 'pause', mainIdOf(slotId)],
     resume: (slotId) => [...base, 'resume', mainIdOf(slotId)],
     exportUpper: (slotId) => [...base, 'tar', 'rootfs-upper', mainIdOf(slotId)],
+    runWriting: (slot, { mainBundle }) => [
+      ...base,
+      ...flavourFlags(slot.flavour),
+      '--overlay2=none',
+      'run',
+      '--detach',
+      `--bundle=${mainBundle}`,
+      mainIdOf(slot.id),
+    ],
   };
 }

@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 
 /**
- * Where the driver keeps what belongs to one slot. Everything is found by the slot's id alone. Ids are equally long:
- * runsc also looks for containers by the beginning of their id, and would wait for the lock of another slot's.
+ * Where the driver keeps what belongs to one slot. Everything is found by the slot's id alone. runsc also looks for
+ * containers by the beginning of their id, so none begins with another: slots' ids are equally long, and a pod's is not
+ * the beginning of its container's.
  */
 export interface SlotPaths {
   dir: string;
+  /** Where a root file system is mounted that keeps what is written. */
+  rootfs: string;
   /** Bundle of the pod's root container, which does nothing. */
   pauseBundle: string;
   /** Bundle of the container with the image and the agent. */
@@ -34,7 +37,7 @@ export interface DriverPaths {
 }
 
 export const podIdOf = (slotId: string): string => slotId;
-export const mainIdOf = (slotId: string): string => `${slotId}-main`;
+export const mainIdOf = (slotId: string): string => `main-${slotId}`;
 
 export function driverPaths(runDir: string, dataDir: string): DriverPaths {
   const runscRoot = join(runDir, 'runsc');
@@ -54,6 +57,7 @@ export function slotPaths(paths: DriverPaths, slotId: string): SlotPaths {
   const containers = [podIdOf(slotId), mainIdOf(slotId)];
   return {
     dir,
+    rootfs: join(dir, 'rootfs'),
     pauseBundle: join(dir, 'pause'),
     mainBundle: join(dir, 'main'),
     mainConfig: join(dir, 'main', 'config.json'),

@@ -1,12 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parseIpv4 } from '../../lib/ipv4.ts';
-import type { Slot } from '../driver.ts';
-
-/** The ids of the host that stand for a sandbox's ids 0 to `count` - 1. */
-export interface IdRange {
-  hostId: number;
-  count: number;
-}
+import type { IdRange, Slot } from '../driver.ts';
 
 const COUNT = 65_536;
 /** Above what distributions hand out to users (subuid), below the ids that some programs take for negative. */

@@ -1,18 +1,18 @@
 import { writeFile } from 'node:fs/promises';
-import type { SandboxSpec, Slot } from '../driver.ts';
+import type { IdRange, SandboxSpec, Slot } from '../driver.ts';
 import {
   AGENT_PATH,
   IDENTITY_PATH,
   OCI_VERSION,
   agentProcess,
   defaultCapabilities,
+  extraMount,
   kernelMounts,
   maskedPaths,
   readonlyPaths,
 } from '../oci-spec.ts';
 import type { OciMount, OciNamespace, OciProcess, OciSpec } from '../oci-spec.ts';
 import { deviceRules } from './device-rule.ts';
-import type { IdRange } from './id-range.ts';
 import type { NativeSlotPaths } from './native-path.ts';
 import type { OciSeccomp } from './seccomp.ts';
 
@@ -25,6 +25,8 @@ interface LayoutPlan {
   agent: string;
   identity: string;
   hide: readonly string[];
+  /** Sources of further mounts; each appears in the stage under its number. */
+  mounts: readonly string[];
   oomScoreAdj: number;
   openFiles: number;
 }
@@ -67,16 +69,18 @@ function layoutPlan(paths: NativeSlotPaths, { slot, spec, ids, hide }: NativeBun
     netns: slot.endpoint.netnsPath ?? '/proc/self/ns/net',
     ...(ids && { idMap: ids }),
     lowers: spec.layers.length > 0 ? spec.layers : [spec.rootfs],
-    disk: paths.disk,
+    disk: spec.disk ?? paths.disk,
     agent: spec.agentBinary,
     identity: spec.identityDir,
     hide,
+    mounts: (spec.mounts ?? []).map((mount) => (mount.kind === 'bind' ? mount.source : '')),
     oomScoreAdj: AGENT_OOM_SCORE,
     openFiles: OPEN_FILES,
   };
 }
 
 function nativeSpec({ slot, spec, ids, cgroupsPath, seccomp, args }: NativeBundle): NativeSpec {
+  const further = (spec.mounts ?? []).map((mount, index) => extraMount(mount, `${STAGE}/mount/${index}`));
   const mapping = ids && [{ containerID: 0, hostID: ids.hostId, size: ids.count }];
   const { oomScoreAdj: _score, rlimits: _limits, ...agent } = agentProcess(defaultCapabilities, 0);
   return {
@@ -84,7 +88,11 @@ function nativeSpec({ slot, spec, ids, cgroupsPath, seccomp, args }: NativeBundl
     process: { ...agent, ...(args && { args }) },
     root: { path: `${STAGE}/rootfs`, readonly: false },
     hostname: spec.hostname,
-    mounts: [...kernelMounts(slot).filter((mount) => mount.destination !== '/sys'), ...stagedMounts],
+    mounts: [
+      ...kernelMounts(slot).filter((mount) => mount.destination !== '/sys'),
+      ...stagedMounts,
+      ...further,
+    ],
     linux: {
       namespaces: namespacesOf(slot, ids !== undefined),
       ...(mapping && { uidMappings: mapping, gidMappings: mapping }),

@@ -1,15 +1,16 @@
 import type { ChildProcess } from 'node:child_process';
 import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { arch, release } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import { awaitAgentReady } from '../agent-ready.ts';
 import type { Cgroups } from '../cgroup.ts';
 import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
 import { defaultCapabilities } from '../oci-spec.ts';
 import { launchInCgroup } from '../launch.ts';
+import { refuseCheckpoints } from '../no-checkpoint.ts';
+import { createDisk, removeDisk } from '../disk.ts';
 import { createSlotOperations } from '../slot-operation.ts';
-import { createDisk, removeDisk } from './disk.ts';
 import { idRangeOf } from './id-range.ts';
 import { writeBundle } from './native-bundle.ts';
 import { exportUpper } from './export-upper.ts';
@@ -91,6 +92,8 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
     prepare: (slot, signal) => operations.run(slot.id, signal, (either) => prepare(context, slot, either)),
     start: (slot, spec, signal) =>
       operations.run(slot.id, signal, (either) => start(context, slot, spec, either)),
+    ...refuseCheckpoints('native'),
+    idsOnDisk: (slot) => (runtime.hasUserNamespaces ? idRangeOf(slot) : undefined),
     remove: async (slotId) => {
       await operations.cancel(slotId);
       await remove(context, slotId);
@@ -132,7 +135,12 @@ async function prepare(context: Context, slot: Slot, signal: AbortSignal): Promi
   });
   await cgroups.create(boxGroup(slot.id), { cpus, memoryBytes: memoryMb * MB, maxPids });
   await cgroups.create(launchGroup(slot.id), {});
-  await createDisk(paths, diskMb, signal);
+  if (diskMb === 0) return;
+  const { diskImage: image, disk: mountPoint } = paths;
+  await mkdir(paths.diskDir, { recursive: true, mode: 0o700 });
+  await createDisk({ image, mountPoint, sizeMb: diskMb }, signal);
+  await mkdir(join(mountPoint, 'upper'), { mode: 0o755 });
+  await mkdir(join(mountPoint, 'work'), { mode: 0o755 });
 }
 
 async function start(
@@ -176,7 +184,8 @@ function launch(
 async function remove(context: Context, slotId: string): Promise<void> {
   const paths = nativeSlotPaths(context.paths, slotId);
   await context.options.cgroups.remove(slotId);
-  await removeDisk(paths);
+  await removeDisk({ image: paths.diskImage, mountPoint: paths.disk });
+  await rm(paths.diskDir, { recursive: true, force: true });
   await rm(paths.containerState, { recursive: true, force: true });
   await rm(paths.bundle, { recursive: true, force: true });
 }

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { ApiError } from '@atoll/protocol';
+import { z } from 'zod';
+import type { ImageStore } from '../image/image-store.ts';
+import type { DockerConfig } from '../image/remote/registry-credentials.ts';
+import type { ImageConfig } from './dockerfile/image-config.ts';
+import { configFromOci } from './dockerfile/image-config.ts';
+import type { StageFiles } from './stage-files.ts';
+
+/** An image that a stage starts from, or that files are taken from. */
+export interface BaseImage {
+  reference: string;
+  manifestDigest: string;
+  files: StageFiles;
+  config: ImageConfig;
+  /** Whether the image says where its processes start; `/` may be only what is assumed. */
+  hasWorkdir: boolean;
+  history: readonly object[];
+  created: string | undefined;
+}
+
+export interface BaseImageOptions {
+  images: ImageStore;
+  workspaceId: string;
+  /** Whose reference keeps the image until the build has ended. */
+  buildId: string;
+  dockerConfig?: DockerConfig;
+  signal: AbortSignal;
+  onMessage: (message: string) => void;
+}
+
+const configSchema = z.object({
+  created: z.string().optional(),
+  config: z.looseObject({ WorkingDir: z.string().nullish() }).nullish(),
+  history: z.array(z.looseObject({})).nullish(),
+});
+
+export const buildHolder = (buildId: string) => ({ kind: 'build', id: buildId });
+
+/** Finds an image: what the workspace can name, else what a registry has under the reference. */
+export async function findBaseImage(options: BaseImageOptions, reference: string): Promise<BaseImage> {
+  const known = findKnown(options, reference);
+  const manifestDigest = known ?? (await pull(options, reference));
+  return describe(options, reference, manifestDigest);
+}
+
+function findKnown(
+  { images, workspaceId, buildId }: BaseImageOptions,
+  reference: string,
+): string | undefined {
+  try {
+    const { manifestDigest } = images.resolve(workspaceId, reference);
+    images.addReference(manifestDigest, buildHolder(buildId));
+    return manifestDigest;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'image_not_found') return undefined;
+    throw error;
+  }
+}
+
+async function pull(options: BaseImageOptions, reference: string): Promise<string> {
+  const { images, workspaceId, buildId, dockerConfig, signal, onMessage } = options;
+  const hooks = {
+    signal,
+    ...(dockerConfig && { dockerConfig }),
+    onProgress: (event: { status: string; sizeBytes?: number }) => {
+      if (event.status === 'resolved')
+        onMessage(`pulling ${reference}: ${((event.sizeBytes ?? 0) / 1e6).toFixed(1)} MB`);
+    },
+  };
+  return images.remote.pullImage(workspaceId, reference, hooks, (manifestDigest) => {
+    images.addReference(manifestDigest, buildHolder(buildId));
+    return manifestDigest;
+  });
+}
+
+function describe({ images }: BaseImageOptions, reference: string, manifestDigest: string): BaseImage {
+  const { configJson, layers } = images.workshop.partsOf(manifestDigest);
+  const parsed = configSchema.parse(JSON.parse(configJson));
+  const diffIds = layers.map(({ diffId }) => diffId).join('\n');
+  return {
+    reference,
+    manifestDigest,
+    files: {
+      key: `image:${createHash('sha256').update(diffIds).digest('hex')}`,
+      layers: layers.map(({ diffId, ...blob }) => ({ diffId, blob })),
+    },
+    config: configFromOci(parsed.config),
+    hasWorkdir: (parsed.config?.WorkingDir ?? '') !== '',
+    history: parsed.history ?? [],
+    created: parsed.created,
+  };
+}

@@ -1,0 +1,22 @@
+import type { DockerConfig } from '../image/remote/registry-credentials.ts';
+
+/** What a client asks to be built. It lives as long as the build: secrets and credentials are in no record. */
+export interface BuildRequest {
+  name?: string;
+  dockerfile?: string;
+  dockerfilePath?: string;
+  context: boolean;
+  target?: string;
+  buildArgs: Readonly<Record<string, string>>;
+  labels: Readonly<Record<string, string>>;
+  secrets: ReadonlyMap<string, Buffer>;
+  dockerConfig?: DockerConfig;
+  noCache: boolean;
+  platform?: string;
+  cpus?: number;
+  memoryMb?: number;
+  builderDiskMb?: number;
+  isPublic: boolean;
+  noReplace: boolean;
+  timeoutMs?: number;
+}

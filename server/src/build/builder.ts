@@ -1,0 +1,183 @@
+import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AgentBinaries } from '../agent/binary.ts';
+import type { createIdentityFolders } from '../agent/identity.ts';
+import { runProcess } from '../agent/run-process.ts';
+import type { OutputLine, ProcessEnd, ProcessRequest } from '../agent/run-process.ts';
+import { agentToken } from '../agent/token.ts';
+import { followAgent } from '../agent/watch.ts';
+import { newSlotId } from '../lib/id.ts';
+import type { Log } from '../lib/log.ts';
+import type { SandboxNetwork } from '../network/network.ts';
+import type {
+  IdRange,
+  RuntimeCapabilities,
+  RuntimeDriver,
+  SandboxMount,
+  Slot,
+  SlotEndpoint,
+} from '../runtime/driver.ts';
+
+/** What runs the processes of a build: a sandbox for each, whose writes are kept. */
+export interface BuilderOptions {
+  driver: RuntimeDriver;
+  network: SandboxNetwork;
+  agents: AgentBinaries;
+  identities: ReturnType<typeof createIdentityFolders>;
+  serverKey: Buffer;
+  log: Log;
+}
+
+export interface BuilderTask {
+  /** What the process sees, lowest first. */
+  lowers: readonly string[];
+  /** The folder that takes what it writes. */
+  disk: string;
+  cpus: number;
+  memoryMb: number;
+  mounts: readonly SandboxMount[];
+  hasNetwork: boolean;
+  process: ProcessRequest;
+  signal: AbortSignal;
+  onLine: (line: OutputLine) => void;
+}
+
+export interface BuilderResult {
+  end: ProcessEnd;
+  /** Something in it ended for want of memory. */
+  ranOutOfMemory: boolean;
+  /** Under which ids of the host what it wrote is stored. */
+  ids: IdRange | undefined;
+}
+
+const HOSTNAME = 'buildkitsandbox';
+const AGENT_PORT = 9501;
+const STOP_GRACE_MS = 1_000;
+
+const oomGuards = { gvisor: 'meminfo', namespaces: 'cgroup', none: 'none' } as const satisfies Record<
+  RuntimeCapabilities['isolation'],
+  string
+>;
+
+export type Builder = ReturnType<typeof createBuilder>;
+
+/** Runs processes of builds, each in a sandbox of its own that is gone afterwards. */
+export function createBuilder(options: BuilderOptions) {
+  const { driver, network, identities, log } = options;
+  /** What a crash leaves of a slot is found by its name and removed at the next start, as for any sandbox. */
+  const free = async (slotId: string): Promise<void> => {
+    await driver.remove(slotId);
+    await network.release(slotId);
+    await identities.remove(slotId);
+  };
+  return {
+    run: async (task: BuilderTask): Promise<BuilderResult> => {
+      const id = newSlotId();
+      try {
+        const limits = { cpus: task.cpus, memoryMb: task.memoryMb, diskMb: 0 };
+        const slot = { id, limits, endpoint: await network.attach(id, task.signal) };
+        await driver.prepare(slot, task.signal);
+        return await runIn(options, slot, task);
+      } finally {
+        await free(id).catch((err: unknown) => log.error({ slotId: id, err }, 'a builder is left behind'));
+      }
+    },
+  };
+}
+
+async function runIn(options: BuilderOptions, slot: Slot, task: BuilderTask): Promise<BuilderResult> {
+  const { driver, network, identities } = options;
+  if (!task.hasNetwork) await network.allowInternet(slot.id, false);
+  const token = agentToken(options.serverKey, `build-${slot.id}`, 1);
+  const identityDir = await identities.write(slot.id, {
+    sandboxId: `build-${slot.id}`,
+    incarnation: 1,
+    token,
+    listen: `0.0.0.0:${AGENT_PORT}`,
+    ...(slot.endpoint.gateway !== undefined && { allowFrom: [slot.endpoint.gateway] }),
+    hostname: HOSTNAME,
+    env: {},
+    user: 'root',
+    workingDir: task.process.workingDir,
+    memoryMb: task.memoryMb,
+    maxProcesses: Math.max(128, task.memoryMb),
+    oomGuard: oomGuards[driver.capabilities.isolation],
+    extraCa: identities.extraCa,
+    stopSignal: 'SIGTERM',
+    stopGraceMs: STOP_GRACE_MS,
+    build: true,
+  });
+  const etc = await writeEtc(identityDir, network.resolverAddress);
+  const spec = {
+    sandboxId: `build-${slot.id}`,
+    incarnation: 1,
+    hostname: HOSTNAME,
+    rootfs: task.lowers[0] ?? '/',
+    layers: task.lowers,
+    agentBinary: options.agents.current.path,
+    identityDir,
+    disk: task.disk,
+    mounts: [...etc, ...task.mounts],
+  };
+  const endpoint = await driver.start(slot, spec, task.signal);
+  return { ...(await follow(driver, slot, endpoint, token, task)), ids: driver.idsOnDisk(slot) };
+}
+
+async function follow(
+  driver: RuntimeDriver,
+  slot: Slot,
+  endpoint: SlotEndpoint,
+  token: string,
+  task: BuilderTask,
+): Promise<Omit<BuilderResult, 'ids'>> {
+  let wasKilled = false;
+  const watching = new AbortController();
+  const watched = followAgent(
+    endpoint,
+    token,
+    (event) => {
+      wasKilled ||= event.event === 'oom' || (event.event === 'exit' && event.oomKilled === true);
+    },
+    AbortSignal.any([watching.signal, task.signal]),
+  );
+  try {
+    const end = await runProcess(endpoint, token, task.process, task);
+    const byHost = end.kind === 'lost' && (await driver.wasKilledForMemory(slot.id));
+    const byAgent = end.kind === 'signaled' && end.oomKilled;
+    return { end, ranOutOfMemory: byHost || byAgent || (wasKilled && !isSuccess(end)) };
+  } finally {
+    watching.abort();
+    await watched;
+  }
+}
+
+const isSuccess = (end: ProcessEnd): boolean => end.kind === 'exited' && end.code === 0;
+
+/** Names and resolver of the sandbox, over the image's own: what is built must hold none of them. */
+async function writeEtc(identityDir: string, resolver: string | undefined): Promise<SandboxMount[]> {
+  const dir = join(identityDir, 'etc');
+  await mkdir(dir, { mode: 0o755 });
+  const files: Record<string, string> = {
+    hostname: `${HOSTNAME}\n`,
+    hosts: `127.0.0.1\tlocalhost ${HOSTNAME}\n::1\tlocalhost ip6-localhost ip6-loopback\n`,
+    ...(resolver !== undefined && { 'resolv.conf': `nameserver ${resolver}\n` }),
+  };
+  const mounts: SandboxMount[] = [];
+  for (const [name, content] of Object.entries(files)) {
+    const source = join(dir, name);
+    await writeFile(source, content, { mode: 0o644 });
+    mounts.push({ kind: 'bind', destination: `/etc/${name}`, source, isReadonly: false });
+  }
+  return mounts;
+}
+
+/** Writes a file for a mount of its own, that belongs to the ids of the sandbox. */
+export async function writeMountFile(
+  path: string,
+  content: string | Buffer,
+  { mode, uid, gid }: { mode: number; uid: number; gid: number },
+): Promise<void> {
+  await writeFile(path, content, { flag: 'wx', mode: 0o600 });
+  await chown(path, uid, gid);
+  await chmod(path, mode);
+}

@@ -1,0 +1,167 @@
+import { createHash } from 'node:crypto';
+import { chmod, chown, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { createKeyedQueue } from '../image/keyed-queue.ts';
+import { randomId } from '../lib/id.ts';
+import { createSemaphore } from '../lib/semaphore.ts';
+import { createDisk, mountDisk, removeDisk, unmountDisk } from '../runtime/disk.ts';
+import type { CacheMount } from './dockerfile/mount.ts';
+
+/** A cache that a step may write to until it releases it. */
+export interface HeldCache {
+  path: string;
+  /** Nothing was ever put into it. */
+  isNew: boolean;
+  release: () => Promise<void>;
+}
+
+interface Options {
+  /** On a tmpfs, for mounts. */
+  runDir: string;
+  /** For the images of the disks. */
+  dataDir: string;
+  /** What each cache holds at most. */
+  sizeMb: number;
+  /** What all of them together take on the host at most; the longest unused go first. */
+  maxTotalBytes?: number;
+}
+
+const MAX_TOTAL_BYTES = 20 * 1024 ** 3;
+const MAX_WAITING = 1000;
+
+export type CacheMounts = ReturnType<typeof createCacheMounts>;
+
+/**
+ * What `RUN --mount=type=cache` keeps from one build to the next: for each workspace and id a disk of its own, so that a
+ * cache can fill nothing but itself. Shared by all steps that use it at the same time, unless they ask otherwise.
+ */
+export function createCacheMounts({ runDir, dataDir, sizeMb, maxTotalBytes = MAX_TOTAL_BYTES }: Options) {
+  const holders = new Map<string, number>();
+  const locks = new Map<string, ReturnType<typeof createSemaphore>>();
+  const oneAtATime = createKeyedQueue();
+  const diskOf = (name: string) => ({
+    image: join(dataDir, `${name}.img`),
+    mountPoint: join(runDir, name),
+  });
+  const lockOf = (name: string) => {
+    const known = locks.get(name);
+    if (known) return known;
+    const lock = createSemaphore(1, MAX_WAITING, () => new Error('too many steps wait for a cache'));
+    locks.set(name, lock);
+    return lock;
+  };
+
+  const mount = (name: string, owner: CacheMount, signal: AbortSignal): Promise<Omit<HeldCache, 'release'>> =>
+    oneAtATime(name, async () => {
+      const disk = diskOf(name);
+      const path = join(disk.mountPoint, 'content');
+      if ((holders.get(name) ?? 0) === 0) await mountAny(disk, signal);
+      holders.set(name, (holders.get(name) ?? 0) + 1);
+      if (existsSync(path)) return { path, isNew: false };
+      await mkdir(path);
+      await chown(path, owner.uid, owner.gid);
+      await chmod(path, owner.mode);
+      return { path, isNew: true };
+    });
+  /** A disk that cannot be mounted was cut by a power loss; a cache may start anew. */
+  const mountAny = async (disk: ReturnType<typeof diskOf>, signal: AbortSignal): Promise<void> => {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    if (existsSync(disk.image)) {
+      const isMounted = await mountDisk(disk, signal).then(
+        () => true,
+        () => false,
+      );
+      if (isMounted) return;
+    }
+    await createDisk({ ...disk, sizeMb }, signal);
+  };
+  const unmount = (name: string): Promise<void> =>
+    oneAtATime(name, async () => {
+      const left = (holders.get(name) ?? 1) - 1;
+      if (left > 0) return void holders.set(name, left);
+      holders.delete(name);
+      await unmountDisk(diskOf(name).mountPoint);
+      if (name.startsWith(PRIVATE)) await removeDisk(diskOf(name));
+    });
+
+  const acquire = async (
+    workspaceId: string,
+    mountOf: CacheMount,
+    signal: AbortSignal,
+  ): Promise<HeldCache> => {
+    const shared = nameOf(workspaceId, mountOf.id);
+    // A private cache is the one that all share unless somebody uses it; then it is another one, for this step.
+    const isTaken = mountOf.sharing === 'private' && (holders.get(shared) ?? 0) > 0;
+    const name = isTaken ? `${PRIVATE}${randomId(16)}` : shared;
+    const unlock = mountOf.sharing === 'locked' ? await lock(name, signal) : () => {};
+    try {
+      const held = await mount(name, mountOf, signal);
+      return {
+        ...held,
+        release: async () => {
+          await unmount(name).finally(unlock);
+        },
+      };
+    } catch (error) {
+      unlock();
+      throw error;
+    }
+  };
+  const lock = async (name: string, signal: AbortSignal): Promise<() => void> => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { promise: entered, resolve: enter } = Promise.withResolvers<void>();
+    const turn = lockOf(name).run(signal, () => {
+      enter();
+      return released;
+    });
+    await Promise.race([entered, turn]);
+    return release;
+  };
+  const remove = (name: string): Promise<void> =>
+    oneAtATime(name, async () => {
+      if ((holders.get(name) ?? 0) === 0) await removeDisk(diskOf(name));
+    });
+  const images = async () => {
+    const names = existsSync(dataDir) ? await readdir(dataDir) : [];
+    return Promise.all(
+      names.map(async (file) => {
+        const { blocks, mtimeMs } = await stat(join(dataDir, file));
+        return { name: file.replace(/\.img$/, ''), sizeBytes: blocks * 512, usedAt: mtimeMs };
+      }),
+    );
+  };
+  return {
+    acquire,
+    /** Removes the caches of a workspace (of all of them) that nobody used since. */
+    prune: async (usedBefore: number, workspaceId?: string): Promise<void> => {
+      const prefix = workspaceId === undefined ? '' : prefixOf(workspaceId);
+      for (const { name, usedAt } of await images())
+        if (usedAt <= usedBefore && name.startsWith(prefix)) await remove(name);
+    },
+    /** Removes what was not used for the longest time until the rest is small enough. */
+    trim: async (): Promise<void> => {
+      let total = 0;
+      for (const { name, sizeBytes } of (await images()).toSorted((a, b) => b.usedAt - a.usedAt)) {
+        total += sizeBytes;
+        if (total > maxTotalBytes) await remove(name);
+      }
+    },
+    /** Unmounts what an earlier process left. */
+    reconcile: async (): Promise<void> => {
+      for (const name of existsSync(runDir) ? await readdir(runDir) : []) {
+        await unmountDisk(join(runDir, name));
+        await rm(join(runDir, name), { recursive: true, force: true });
+        if (name.startsWith(PRIVATE)) await removeDisk(diskOf(name));
+      }
+    },
+  };
+}
+
+const PRIVATE = 'private-';
+
+const prefixOf = (workspaceId: string): string =>
+  `${createHash('sha256').update(workspaceId).digest('hex').slice(0, 16)}-`;
+
+const nameOf = (workspaceId: string, id: string): string =>
+  prefixOf(workspaceId) + createHash('sha256').update(id).digest('hex').slice(0, 32);

@@ -1,0 +1,91 @@
+import { request as httpRequest } from 'node:http';
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { ApiError } from '@atoll/protocol';
+import { portResponseHeaders } from './port-headers.ts';
+import { connectWith } from './port-upstream.ts';
+import type { Connect, PortRequestArgs, PortUpstream } from './port-upstream.ts';
+import { explain, limitInterimAnswers } from './proxy.ts';
+
+/** One request for an exposed port, ready to be passed on. */
+export interface PortCall {
+  upstream: PortUpstream;
+  connect: Connect;
+  path: string;
+  headers: OutgoingHttpHeaders;
+  prefix: string;
+}
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/**
+ * Passes a request to the server on an exposed port and its answer back, byte for byte, with back-pressure both ways.
+ * Resolves when both directions have ended; rejects with what the client can still be told.
+ */
+export function proxyPort(request: IncomingMessage, response: ServerResponse, call: PortCall): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let current: ClientRequest | undefined;
+    response.once('close', () => {
+      current?.destroy();
+      resolve();
+    });
+    const send = (isRetry: boolean): void => {
+      const sent = callPort(request, call, isRetry);
+      current = sent;
+      const detach = call.upstream.attach(() => sent.destroy(new Error('the port is closed to requests')));
+      sent.once('close', detach);
+      sent.on('error', (error) => {
+        if (response.headersSent || response.destroyed) return void response.destroy();
+        // A kept connection that the server has closed meanwhile: the request never got there.
+        if (sent.reusedSocket && !isRetry && !hasBody(request)) return send(true);
+        reject(error instanceof ApiError ? error : explain(error));
+      });
+      sent.once('response', (answer) => passAnswer(answer, response, call.prefix));
+    };
+    request.on('error', () => current?.destroy());
+    send(false);
+  });
+}
+
+/** A request with a body cannot be sent twice, so it gets a connection of its own. */
+function callPort(request: IncomingMessage, call: PortCall, isRetry: boolean): ClientRequest {
+  const isAlone = isRetry || hasBody(request);
+  const args: PortRequestArgs = {
+    method: request.method ?? 'GET',
+    path: call.path,
+    headers: call.headers,
+    setHost: false,
+    connectPort: call.connect,
+    ...(isAlone
+      ? { createConnection: (_options, oncreate) => connectWith(call.connect, oncreate) }
+      : { agent: call.upstream.agent }),
+  };
+  const sent = httpRequest(args);
+  limitInterimAnswers(sent);
+  // Asked for by nobody: the handshake of an upgrade has a way of its own.
+  sent.once('upgrade', (_answer, socket) => socket.destroy());
+  if (hasBody(request)) request.pipe(sent);
+  else sent.end();
+  return sent;
+}
+
+function passAnswer(answer: IncomingMessage, response: ServerResponse, prefix: string): void {
+  response.writeHead(answer.statusCode ?? 502, portResponseHeaders(answer.headers, prefix));
+  // Events and long polls begin with their headers.
+  response.flushHeaders();
+  answer.on('error', () => response.destroy());
+  answer.pipe(response);
+}
+
+/** The handshake of an upgrade, on a connection of its own. */
+export function callPortUpgrade(request: IncomingMessage, call: PortCall): ClientRequest {
+  if (hasBody(request)) throw new ApiError('invalid_request', 'a request for an upgrade has no body');
+  const upgrade = request.headers.upgrade ?? 'websocket';
+  return httpRequest({
+    method: request.method ?? 'GET',
+    path: call.path,
+    headers: { ...call.headers, connection: 'Upgrade', upgrade },
+    setHost: false,
+    createConnection: (_options, oncreate) => connectWith(call.connect, oncreate),
+  });
+}

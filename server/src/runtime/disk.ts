@@ -1,0 +1,53 @@
+import { mkdir, open, rm } from 'node:fs/promises';
+import { run } from '../lib/run.ts';
+import { isMountPoint } from './mount-point.ts';
+
+/** A file system of its own in a sparse file, so that its limit is exact, whatever the host's file system can do. */
+export interface Disk {
+  /** The file. Its folder exists. */
+  image: string;
+  mountPoint: string;
+}
+
+const TIMEOUT_MS = 30_000;
+const MB = 1024 * 1024;
+
+/**
+ * No journal: after a crash of the host what is on it is given up, so there is nothing to recover. The rest keeps what is
+ * written ahead of use small: the image is sparse, and reads as zeros where nothing was written.
+ */
+const FORMAT = ['-q', '-F', '-m0', '-O^has_journal,^resize_inode', '-Elazy_itable_init=1,nodiscard'];
+
+/**
+ * `discard` gives what is deleted back to the host; `minixdf` lets `df` show the whole size. The loop device frees itself
+ * with the last mount.
+ */
+const MOUNT_OPTIONS = 'loop,nodev,noatime,discard,minixdf,noinit_itable';
+
+/** Makes and mounts an empty disk. */
+export async function createDisk(disk: Disk & { sizeMb: number }, signal: AbortSignal): Promise<void> {
+  await mkdir(disk.mountPoint, { recursive: true, mode: 0o700 });
+  const image = await open(disk.image, 'w', 0o600);
+  await image.truncate(disk.sizeMb * MB).finally(() => image.close());
+  await run(['mkfs.ext4', ...FORMAT, disk.image], { timeoutMs: TIMEOUT_MS, signal });
+  await mountDisk(disk, signal);
+}
+
+/** Mounts a disk that was made before. */
+export async function mountDisk({ image, mountPoint }: Disk, signal: AbortSignal): Promise<void> {
+  await mkdir(mountPoint, { recursive: true, mode: 0o700 });
+  await run(['mount', '-o', MOUNT_OPTIONS, image, mountPoint], { timeoutMs: TIMEOUT_MS, signal });
+}
+
+/** Lazily: a namespace that is just ending may still see it. Idempotent. */
+export async function unmountDisk(mountPoint: string): Promise<void> {
+  while (await isMountPoint(mountPoint)) {
+    await run(['umount', '--lazy', mountPoint], { timeoutMs: TIMEOUT_MS });
+  }
+}
+
+/** Removes what `createDisk` made, as far as it is there. */
+export async function removeDisk({ image, mountPoint }: Disk): Promise<void> {
+  await unmountDisk(mountPoint);
+  await rm(image, { force: true });
+}
