@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { ConfigError } from './config-error.ts';
 import { defaultAdmission } from './sandbox/admission.ts';
 import type { AdmissionSettings } from './sandbox/admission.ts';
+import type { TlsFiles } from './tls-context.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export const runtimes = ['gvisor', 'native', 'fake'] as const;
@@ -21,6 +22,7 @@ export interface ServerConfig {
   cgroupParent: string;
   baseDomain?: string;
   trustProxy: boolean;
+  tls?: TlsFiles;
   /** Whether exposed ports get ports of this machine's loopback as well. */
   localPorts: boolean;
   extraCaFile?: string;
@@ -56,6 +58,8 @@ export const serverFlags = {
     description: 'control group above those of sandboxes, such as a delegated slice of systemd',
   },
   'base-domain': { type: 'string', description: 'DNS name below which sandboxes are addressed' },
+  'tls-cert': { type: 'string', description: 'PEM file with the certificate chain to speak HTTPS with' },
+  'tls-key': { type: 'string', description: 'PEM file with its key; both are read again when they change' },
   'local-ports': {
     type: 'boolean',
     default: false,
@@ -112,6 +116,7 @@ export function readConfig(
     idmapBinary: env['ATOLL_IDMAP_BINARY'] ?? `${projectRoot}/.build/atoll-idmap`,
     logLevel: parseLogLevel(flags['log-level']),
     ...(flags['base-domain'] !== undefined && { baseDomain: parseDomain(flags['base-domain']) }),
+    ...parseTls(flags['tls-cert'], flags['tls-key']),
     ...(flags['extra-ca'] !== undefined && { extraCaFile: flags['extra-ca'] }),
     ...(env['ATOLL_API_KEY'] && { apiKey: parseApiKey(env['ATOLL_API_KEY']) }),
   };
@@ -123,6 +128,13 @@ function parseFlags(args: readonly string[]) {
   } catch (error) {
     throw new ConfigError(error instanceof Error ? error.message : String(error));
   }
+}
+
+function parseTls(certFile: string | undefined, keyFile: string | undefined): { tls?: TlsFiles } {
+  if (certFile === undefined && keyFile === undefined) return {};
+  if (certFile === undefined || keyFile === undefined)
+    throw new ConfigError('--tls-cert and --tls-key are given together');
+  return { tls: { certFile, keyFile } };
 }
 
 function parseListen(listen: string): { host: string; port: number } {

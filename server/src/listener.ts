@@ -3,7 +3,11 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import type { AddressInfo, Socket } from 'node:net';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import type { SecureContextOptions } from 'node:tls';
+import { openFront } from './front.ts';
+import { portOf } from './gateway/address.ts';
 import type { Address } from './gateway/address.ts';
+import { createHttp2Front } from './gateway/port-http2.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import type { PortGateway } from './gateway/port-gateway.ts';
 import { isWebSocket } from './gateway/upgrade.ts';
@@ -14,10 +18,12 @@ import type { OciDispatcher } from './http/oci/oci-dispatcher.ts';
 import { isOciUrl } from './http/oci/oci-path.ts';
 
 export interface HttpServerOptions extends ControlOptions {
-  readAddress: (request: IncomingMessage) => Address;
+  readAddress: (request: Pick<IncomingMessage, 'headers' | 'url' | 'socket'>) => Address;
   gateway: Gateway;
   ports: Pick<PortGateway, 'handle' | 'upgrade'>;
   registry: OciDispatcher;
+  /** Certificate and key, to speak HTTPS without a reverse proxy. */
+  tls?: SecureContextOptions;
   /** Whether a reverse proxy stands before this server. */
   trustProxy?: boolean;
 }
@@ -25,6 +31,8 @@ export interface HttpServerOptions extends ControlOptions {
 export interface HttpServer {
   /** Begins to listen; resolves with the port, which `0` leaves to the system. */
   listen(host: string, port: number): Promise<number>;
+  /** Shows another certificate to new connections. */
+  renewTls(this: void, tls: SecureContextOptions): void;
   /** Takes on a connection that came another way. */
   accept(this: void, socket: Socket): void;
   /** Accepts nothing new, lets answers in flight end for `graceMs`, then cuts what is left. */
@@ -71,6 +79,17 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     else if (address.kind === 'port') void options.ports.upgrade(request, client, head, address);
     else client.destroy();
   });
+  const { readAddress } = options;
+  const http2 = createHttp2Front({
+    readAddress,
+    handle: (...call) => options.ports.handle(...call),
+  });
+  const front = openFront({
+    http: server,
+    http2: http2.server,
+    offersHttp2: (serverName) => portOf(serverName.split('.')[0] ?? '')?.kind === 'port',
+    ...(options.tls && { tls: options.tls }),
+  });
   const idle = watchIdle(server);
   server.setTimeout(IDLE_TIMEOUT_MS);
   // Bytes are what is limited: a limit on their number would silently leave out the last ones, a length among them.
@@ -82,8 +101,13 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   await app.ready();
   return {
     listen: (host, port) => listen(server, host, port),
+    renewTls: front.renew,
     accept: (socket) => void server.emit('connection', socket),
-    close: (graceMs) => close(server, app, idle, graceMs),
+    close: async (graceMs) => {
+      const closed = close(server, app, idle, graceMs);
+      http2.close();
+      await closed;
+    },
   };
 }
 
@@ -188,29 +212,41 @@ function listen(server: Server, host: string, port: number): Promise<number> {
  * `closeIdleConnections` leaves out those on which nothing was ever sent, which clients open ahead of time and which
  * would hold up a stop.
  */
-function watchIdle(server: Server): ReadonlySet<Socket> {
-  const idle = new Set<Socket>();
+function watchIdle(server: Server): ReadonlyMap<string, Socket> {
+  const open = new Map<string, Socket>();
+  const idle = new Map<string, Socket>();
   server.on('connection', (socket: Socket) => {
-    idle.add(socket);
-    socket.once('close', () => idle.delete(socket));
+    const key = peerOf(socket);
+    open.set(key, socket);
+    idle.set(key, socket);
+    socket.once('close', () => {
+      open.delete(key);
+      idle.delete(key);
+    });
   });
-  server.on('request', ({ socket }, response) => {
-    idle.delete(socket);
+  server.on('request', (request, response) => {
+    // Under TLS the request has another socket, but the same peer.
+    const key = peerOf(request.socket);
+    idle.delete(key);
     response.once('close', () => {
-      if (!socket.destroyed) idle.add(socket);
+      const socket = open.get(key);
+      if (socket !== undefined) idle.set(key, socket);
     });
   });
   return idle;
 }
 
+const peerOf = ({ remoteAddress, remotePort, localPort }: Socket): string =>
+  `${remoteAddress} ${remotePort} ${localPort}`;
+
 async function close(
   server: Server,
   app: FastifyInstance,
-  idle: ReadonlySet<Socket>,
+  idle: ReadonlyMap<string, Socket>,
   graceMs: number,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  for (const socket of idle) socket.destroy();
+  for (const socket of idle.values()) socket.destroy();
   const cut = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
   clearTimeout(cut);

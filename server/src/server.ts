@@ -48,6 +48,7 @@ import { createSandboxStore } from './store/sandbox-store.ts';
 import { createTenancy } from './tenancy/tenancy.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
 import { serverFileContent } from './server-file.ts';
+import { followTls, readTls } from './tls-context.ts';
 import { version } from './version.ts';
 
 /** A server that answers. */
@@ -233,7 +234,9 @@ async function openHttp(
   opened.defer(() => localPorts.close());
   const portUrls = createPortUrls({ ...config, findLocalPort: localPorts.find });
   const metrics = createMetrics({ sandboxes });
+  const { tls } = config;
   const http = await createHttpServer({
+    ...(tls && { tls: readTls(tls) }),
     bindings: [
       ...serverRoutes({ version, metrics }),
       ...platformRoutes({ tenancy }),
@@ -261,6 +264,7 @@ async function openHttp(
     metrics,
     log,
   });
+  if (tls) opened.defer(followTls(tls, http.renewTls, log));
   opened.defer(() => http.close(CLOSE_GRACE_MS));
   return { http, localPorts };
 }

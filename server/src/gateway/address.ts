@@ -57,7 +57,7 @@ export function createAddressReader({ baseDomain, localPortOf }: AddressOptions)
     return portOf(identifier) ?? (label.test(identifier) ? { kind: 'sandbox', identifier } : undefined);
   };
 
-  return (request: IncomingMessage): Address => {
+  return (request: Pick<IncomingMessage, 'headers' | 'url' | 'socket'>): Address => {
     const local = localPortOf?.(request.socket);
     if (local !== undefined) return { kind: 'port', ...local, form: 'local', prefix: '' };
     const byHost = fromHost(request.headers.host);

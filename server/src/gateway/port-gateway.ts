@@ -9,6 +9,7 @@ import type { Caller } from '../tenancy/caller.ts';
 import type { PortAddress } from './address.ts';
 import { portRequestHeaders, portResponseHeaders } from './port-headers.ts';
 import type { Forwarded } from './port-headers.ts';
+import { grpcStreamOf, proxyGrpc } from './port-http2.ts';
 import { callPortUpgrade, proxyPort } from './port-proxy.ts';
 import type { PortCall } from './port-proxy.ts';
 import { createPortUpstreams } from './port-upstream.ts';
@@ -91,7 +92,7 @@ export function createPortGateway({ sandboxes, authenticate, clientOf, log }: Po
       prefix,
       path: pathOf(request, prefix),
       headers: portRequestHeaders(request.headers, { ...clientOf(request), prefix, isOurKey }),
-      connect: () => connectSandbox({ endpoint, token, port, waitMs }, signal),
+      connect: (until = signal) => connectSandbox({ endpoint, token, port, waitMs }, until),
     };
   };
 
@@ -126,7 +127,10 @@ export function createPortGateway({ sandboxes, authenticate, clientOf, log }: Po
     ): Promise<void> => {
       if (isBarePrefix(request, address)) return redirectToSlash(request, response, address);
       try {
-        await withCall(request, response, address, (call) => proxyPort(request, response, call));
+        const grpc = grpcStreamOf(request);
+        await withCall(request, response, address, (call) =>
+          grpc ? proxyGrpc(request, grpc, call) : proxyPort(request, response, call),
+        );
       } catch (error) {
         replyError(request, response, error, log, errorHeaders);
       }

@@ -73,7 +73,7 @@ function openUpstream(): PortUpstream {
 }
 
 /** How a request gets its connection. */
-export type Connect = () => Promise<Socket>;
+export type Connect = (until?: AbortSignal) => Promise<Socket>;
 
 /** Options of a request that say how its connection is made. */
 export interface PortRequestArgs extends ClientRequestArgs {

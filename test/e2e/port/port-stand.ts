@@ -41,13 +41,15 @@ export async function openPortStand(
   server: TestServer,
   binary: Buffer,
   options: CreateAndConnectOptions,
+  /** Where its program goes. */
+  dir = '/tmp',
 ): Promise<PortStand> {
   const client = new SandboxClient({ apiUrl: server.url, apiKey: server.apiKey });
   const sandbox = await client.createAndConnect({ memoryMb: 512, ...options });
-  await sandbox.writeFile('/tmp/port-server', binary);
-  await sandbox.run('chmod', { args: ['+x', '/tmp/port-server'] });
+  await sandbox.writeFile(`${dir}/port-server`, binary);
+  await sandbox.run('chmod', { args: ['+x', `${dir}/port-server`] });
   const serve = async (address: string, delayMs = 0): Promise<void> => {
-    const { pid } = await sandbox.startProcess('/tmp/port-server', { args: [address, String(delayMs)] });
+    const { pid } = await sandbox.startProcess(`${dir}/port-server`, { args: [address, String(delayMs)] });
     if (delayMs > 0) return;
     await vi.waitFor(async () => expect((await sandbox.getStdout(pid)).lines).toEqual(['listening']), {
       timeout: 15_000,
