@@ -16,6 +16,8 @@ export interface ServerConfig {
   dataDir: string;
   runDir: string;
   cacheDir: string;
+  /** Recipes of the images that are built on demand. */
+  recipesDir: string;
   runtime: RuntimeName;
   unsafeNative: boolean;
   /** Control group below which those of sandboxes are made; `/` for the root. */
@@ -112,6 +114,7 @@ export function readConfig(
       }),
     },
     insecureRegistries: flags['insecure-registry']?.split(',') ?? [],
+    recipesDir: env['ATOLL_RECIPES_DIR'] ?? `${projectRoot}/images/on-demand`,
     agentBinary: env['ATOLL_AGENT_BINARY'] ?? `${projectRoot}/.build/atoll-agent`,
     idmapBinary: env['ATOLL_IDMAP_BINARY'] ?? `${projectRoot}/.build/atoll-idmap`,
     logLevel: parseLogLevel(flags['log-level']),

@@ -150,7 +150,15 @@ async function openParts(
   });
   signal.throwIfAborted();
   const { insecureRegistries } = config;
-  const images = await openImageStore({ db, dataDir: dataDir.path, runDir, log, insecureRegistries });
+  const recipes = { recipesDir: config.recipesDir, cacheDir: join(config.cacheDir, 'on-demand') };
+  const images = await openImageStore({
+    db,
+    dataDir: dataDir.path,
+    runDir,
+    log,
+    insecureRegistries,
+    recipes,
+  });
   opened.defer(() => images.closeAll());
   signal.throwIfAborted();
   await images.importCatalog(config.cacheDir);

@@ -14,14 +14,7 @@ export const ubuntuSystemd: OnDemandRecipe = {
       substitutes: { for: ubuntuMinimal.base, reason: 'the registry with it could not be reached' },
     },
   ],
-  packages: [
-    ...debianMinimal.packages,
-    'dbus',
-    'iproute2',
-    'libpam-systemd',
-    'systemd',
-    'systemd-sysv',
-  ],
+  packages: [...debianMinimal.packages, 'dbus', 'iproute2', 'libpam-systemd', 'systemd', 'systemd-sysv'],
   labels: {
     'dev.atoll.runtime.init': '/sbin/init',
     'dev.atoll.runtime.capabilities': 'ALL',

@@ -34,6 +34,10 @@ export async function readCatalog(cacheDir: string): Promise<ImportRequest[]> {
   throw new ApiError('invalid_request', `${file} is invalid: ${issue?.path.join('.')}: ${issue?.message}`);
 }
 
+/** What an entry says that was written beside a layout. */
+export const parseCatalogEntry = (dir: string, entry: unknown): ImportRequest =>
+  toRequest(dir, entrySchema.parse(entry));
+
 function toRequest(dir: string, entry: CatalogEntry): ImportRequest {
   const reference = tryParseReference(entry.name);
   if (reference?.workspace === undefined || !isReservedWorkspace(reference.workspace)) {

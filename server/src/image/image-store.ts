@@ -32,8 +32,9 @@ import { createPuller } from './remote/pull-image.ts';
 import { createRemoteHttp, defaultRemoteLimits } from './remote/remote-http.ts';
 import type { RemoteLimits } from './remote/remote-http.ts';
 import { createPlainHosts } from './remote/plain-hosts.ts';
-import { describeByName, describeImage, resolveImage, resolveManifest } from './resolve.ts';
+import { describeByName, describeImage, isOwnOrBase, resolveImage, resolveManifest } from './resolve.ts';
 import type { ImageDescription, ResolvedImage, RunnableManifest } from './resolve.ts';
+import { createRecipeImages } from './recipe-images.ts';
 import { createRootfsSource } from './rootfs.ts';
 import type { Rootfs } from './rootfs.ts';
 import { createUnpackAhead } from './unpack-ahead.ts';
@@ -67,6 +68,8 @@ export interface ImageStoreOptions {
   remoteLimits?: RemoteLimits;
   /** Registries beyond this machine that may be talked to without encryption. */
   insecureRegistries?: readonly string[];
+  /** Images that are built on demand: their recipes, and the cache for what was built. */
+  recipes?: { recipesDir: string; cacheDir: string };
   /** Unpacking takes root. Without it images can be registered and described, and are unpacked on first use. */
   canUnpack?: boolean;
   now?: () => number;
@@ -84,6 +87,10 @@ export interface ImageStore {
   /** Imports the base images that set-up left in `<cacheDir>/images`. */
   importCatalog(cacheDir: string, signal?: AbortSignal): Promise<ImageDescription[]>;
   resolve(workspaceId: string, ref: string): ResolvedImage;
+  /** Name of the image that a reference means and that is built when it is first asked for, while it is not. */
+  findUnbuilt(workspaceId: string, ref: string): string | undefined;
+  /** Builds such an image and takes it in; one build serves all who wait. */
+  provide(name: string, signal: AbortSignal): Promise<void>;
   /** What sandboxes need to know of a manifest that is here, with or without a name. */
   resolveManifest(manifestDigest: string): RunnableManifest;
   describe(workspaceId: string, ref: string): ImageDescription;
@@ -201,10 +208,20 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     });
     return describeByName(records, request.workspaceId, id);
   };
+  const recipeImages = createRecipeImages({
+    recipesDir: options.recipes?.recipesDir,
+    cacheDir: options.recipes?.cacheDir,
+    isTaken: (workspaceId, ref) => isOwnOrBase(records, workspaceId, ref),
+    importLayout,
+    closing: closing.signal,
+    log,
+  });
   return {
     workshop,
     registry,
     remote,
+    findUnbuilt: recipeImages.findUnbuilt,
+    provide: recipeImages.provide,
     importLayout,
     async importCatalog(cacheDir, signal) {
       const imported: ImageDescription[] = [];
@@ -240,7 +257,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       clearInterval(collecting);
       await garbage.settled();
       await uploads.closeAll();
-      await Promise.all([blobs.settled(), layers.settled(), puller.settled()]);
+      await Promise.all([recipeImages.settled(), blobs.settled(), layers.settled(), puller.settled()]);
       await mounts.reconcile([]);
       if (canUnpack) await mounts.unshare();
     },

@@ -115,6 +115,15 @@ export function findImage(records: ImageRecords, workspaceId: string, ref: strin
   );
 }
 
+/** Whether a name means something of the workspace's own, an id, or a base image, before other public names count. */
+export function isOwnOrBase(records: ImageRecords, workspaceId: string, ref: string): boolean {
+  const reference = tryParseReference(ref);
+  if (reference === undefined) return false;
+  const { workspace = aliasWorkspace, repository, tag } = reference;
+  const own = reference.workspace === undefined && records.findByTag(workspaceId, repository, tag);
+  return Boolean(own || findById(records, workspaceId, ref) || records.findByTag(workspace, repository, tag));
+}
+
 function findById(records: ImageRecords, workspaceId: string, id: string): ImageRow | undefined {
   const row = records.findById(id);
   if (row === undefined) return undefined;

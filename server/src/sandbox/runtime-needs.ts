@@ -19,6 +19,17 @@ export function requireNeeds(
   );
 }
 
+/** Every image that is built on demand needs something: refused before it is built. */
+export function requireForRecipes(
+  { name, capabilities }: Pick<RuntimeDriver, 'name' | 'capabilities'>,
+  image: string,
+): void {
+  if (capabilities.runtimeNeeds) return;
+  throw new ApiError('unsupported', `the image ${image} runs services that the runtime ${name} cannot`, {
+    hint: 'Start it on a server with --runtime gvisor.',
+  });
+}
+
 function describeNeeds({ init, startup, capabilities, flavour, tmpfs }: RuntimeNeeds): string {
   const parts = [
     ...(startup === undefined ? [] : [`${startup} started as root`]),

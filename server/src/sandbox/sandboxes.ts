@@ -17,9 +17,11 @@ import { createFlights } from './flight.ts';
 import { isEnded } from './lifecycle.ts';
 import { checkName } from './name.ts';
 import { createReaper } from './reaper.ts';
+import { provideImage, unbuiltDigest } from './provide-image.ts';
 import { reconcile } from './reconcile.ts';
 import { createRecovery } from './recovery.ts';
 import { createRetention } from './retention.ts';
+import { requireForRecipes } from './runtime-needs.ts';
 import { startSandbox } from './start.ts';
 import { resumeSandbox, suspendSandbox } from './suspend.ts';
 import { terminateSandbox } from './terminate.ts';
@@ -44,8 +46,11 @@ export interface SandboxUpdate extends Partial<Exposure> {
   name?: string;
 }
 
-/** How far a create came within its caller's patience. */
-export type Created = { kind: 'running'; record: SandboxRecord } | { kind: 'timeout'; record: SandboxRecord };
+/** How far a create came within its caller's patience; `pending` is not waited for, because its image is built first. */
+export interface Created {
+  kind: 'running' | 'timeout' | 'pending';
+  record: SandboxRecord;
+}
 
 /** Where requests for a sandbox go. */
 export interface Reach extends Awake {
@@ -129,7 +134,11 @@ export function createSandboxes(options: SandboxesOptions) {
   const admit = (workspaceId: string, request: SandboxRequest) => {
     if (request.name !== undefined) checkName(request.name);
     const limits = checkLimits(request.limits, options.admission);
-    const image = options.images.resolve(workspaceId, request.image ?? defaultImage);
+    const { images, driver } = options;
+    const unbuilt = images.findUnbuilt(workspaceId, request.image ?? defaultImage);
+    if (unbuilt !== undefined) requireForRecipes(driver, unbuilt);
+    const image =
+      unbuilt === undefined ? images.resolve(workspaceId, request.image ?? defaultImage) : undefined;
     const secretNames = [...new Set(request.secretNames)];
     options.secrets.requireAll(workspaceId, secretNames);
     checkQuota(store.countLiving(workspaceId), options.admission);
@@ -141,8 +150,8 @@ export function createSandboxes(options: SandboxesOptions) {
       operation: 'create',
       incarnation: 1,
       runtime: options.driver.name,
-      image: image.canonicalName,
-      manifestDigest: image.manifestDigest,
+      image: image?.canonicalName ?? unbuilt ?? defaultImage,
+      manifestDigest: image?.manifestDigest ?? unbuiltDigest,
       agentDigest: options.agents.current.digest,
       limits,
       internet: request.internet,
@@ -172,21 +181,27 @@ export function createSandboxes(options: SandboxesOptions) {
       starts.requirePlace();
       options.transaction(() => {
         store.insert(record);
-        options.images.addReference(record.manifestDigest, imageHolder(record));
+        if (image) options.images.addReference(record.manifestDigest, imageHolder(record));
       });
 
       const start = context.flights.begin(record.id, 'create', (signal) =>
-        carryOutCreate(context, record, () =>
-          starts.run(
-            AbortSignal.any([signal, closing.signal]),
-            () => options.pool.rush(() => startSandbox(context, record, image, signal)),
+        carryOutCreate(context, record, async () => {
+          const patience = AbortSignal.any([signal, closing.signal]);
+          const ready = image ? { record, image } : await provideImage(context, record, patience);
+          return starts.run(
+            patience,
+            () => options.pool.rush(() => startSandbox(context, ready.record, ready.image, signal)),
             workspaceId,
-          ),
-        ),
+          );
+        }),
       );
       const announce = (started: SandboxRecord): void =>
         exposureListeners.forEach((listen) => listen(started));
       if (record.exposedPorts.length > 0) void start.then(announce, () => {});
+      if (image === undefined) {
+        start.catch(() => {}); // the record says how it ended
+        return { kind: 'pending', record };
+      }
       const result = await waitAtMost(start, timeoutMs).catch((error: unknown) =>
         explainFailure(context, record, error),
       );

@@ -60,6 +60,7 @@ export type SandboxChange = Partial<
     SandboxRecord,
     | 'name'
     | 'state'
+    | 'manifestDigest'
     | 'endpoint'
     | 'terminatedAt'
     | 'outcome'
@@ -233,6 +234,7 @@ function listEnded(
 const columnOf = {
   name: 'name',
   state: 'state',
+  manifestDigest: 'manifest_digest',
   operation: 'operation',
   slotId: 'slot_id',
   endpoint: 'endpoint',

@@ -58,17 +58,19 @@ export const toArchivedInfo = (record: SandboxRecord, namespace: string, baseUrl
   archived_at: record.terminatedAt ?? record.createdAt,
 });
 
+const createReasons = {
+  running: {},
+  timeout: { reason: 'the sandbox did not run within the request timeout; its start goes on' },
+  pending: { reason: 'the image is built first, because nobody has used it on this server before' },
+} as const satisfies Record<Created['kind'], { reason?: string }>;
+
 export function toCreateAnswer(created: Created, baseUrl: string): CreateSandboxAnswer {
   const { record } = created;
   return {
     sandbox_id: record.id,
     sandbox_url: baseUrl,
     ...(record.name !== undefined && { name: record.name }),
-    ...(created.kind === 'running'
-      ? { status: 'running' as const }
-      : {
-          status: 'timeout' as const,
-          reason: 'the sandbox did not run within the request timeout; its start goes on',
-        }),
+    status: created.kind,
+    ...createReasons[created.kind],
   };
 }

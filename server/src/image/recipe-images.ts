@@ -1,0 +1,127 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApiError } from '@atoll/protocol';
+import type { Log } from '../lib/log.ts';
+import { createSemaphore } from '../lib/semaphore.ts';
+import { parseCatalogEntry } from './catalog.ts';
+import { aliasWorkspace, canonicalName, tryParseReference } from './image-name.ts';
+import type { ImageReference } from './image-name.ts';
+import type { ImportRequest } from './import-request.ts';
+import { createSingleFlight } from './single-flight.ts';
+
+export interface RecipeImagesOptions {
+  /** The folder with the program that builds, and a folder for each recipe. Absent: there are none. */
+  recipesDir: string | undefined;
+  /** Where layouts are kept, for all servers of the host. */
+  cacheDir: string | undefined;
+  /** Whether the workspace, the public base images or an id have that name by now. */
+  isTaken: (workspaceId: string, ref: string) => boolean;
+  importLayout: (request: ImportRequest, signal: AbortSignal) => Promise<unknown>;
+  closing: AbortSignal;
+  log: Log;
+}
+
+export type RecipeImages = ReturnType<typeof createRecipeImages>;
+
+const BUILD_TIMEOUT_MS = 35 * 60_000;
+const MAX_STDERR_LENGTH = 16 * 1024;
+/** Building is a matter of processors, disk and network. */
+const MAX_BUILDS_AT_ONCE = 2;
+const MAX_WAITING = 16;
+
+/** Public images that are built when somebody first asks for them: those of `images/on-demand`. */
+export function createRecipeImages(options: RecipeImagesOptions) {
+  const flights = createSingleFlight<void>();
+  const turns = createSemaphore(
+    MAX_BUILDS_AT_ONCE,
+    MAX_WAITING,
+    () => new ApiError('too_busy', 'too many images wait to be built'),
+  );
+
+  const isRecipe = ({ workspace, repository, tag }: ImageReference): boolean =>
+    options.recipesDir !== undefined &&
+    (workspace === undefined || workspace === aliasWorkspace) &&
+    tag === 'latest' &&
+    !repository.includes('/') &&
+    existsSync(join(options.recipesDir, repository, 'recipe.ts'));
+
+  const build = async (repository: string): Promise<void> => {
+    const name = canonicalName(aliasWorkspace, repository, 'latest');
+    const startedAt = Date.now();
+    options.log.info({ image: name }, 'building an image on demand');
+    const dir = join(options.cacheDir ?? '', repository);
+    try {
+      const signal = AbortSignal.any([options.closing, AbortSignal.timeout(BUILD_TIMEOUT_MS)]);
+      await runBuild({ program: join(options.recipesDir ?? '', 'build.ts'), dir, name, signal });
+      const entry = await readFile(join(dir, 'entry.json'), 'utf8');
+      await options.importLayout(parseCatalogEntry(dir, JSON.parse(entry)), signal);
+      options.log.info({ image: name, tookMs: Date.now() - startedAt }, 'built an image on demand');
+    } catch (cause) {
+      options.log.error({ err: cause, image: name }, 'an image was not built');
+      throw explain(name, cause);
+    }
+  };
+
+  return {
+    /** The image that a reference means and that nobody has built yet. */
+    findUnbuilt: (workspaceId: string, ref: string): string | undefined => {
+      const reference = tryParseReference(ref);
+      if (reference === undefined || !isRecipe(reference) || options.isTaken(workspaceId, ref))
+        return undefined;
+      return canonicalName(aliasWorkspace, reference.repository, reference.tag);
+    },
+    /**
+     * Builds the image and takes it in. One build serves all who wait; who gives up leaves it to the others, and the
+     * next time finds it done. After a failure the next one to ask tries again.
+     */
+    provide: (name: string, signal: AbortSignal): Promise<void> => {
+      const repository = name.slice(name.indexOf('/') + 1);
+      return flights.join(
+        repository,
+        () => turns.run(options.closing, () => build(repository), aliasWorkspace),
+        signal,
+      );
+    },
+    settled: flights.settled,
+  };
+}
+
+interface BuildRun {
+  program: string;
+  dir: string;
+  name: string;
+  signal: AbortSignal;
+}
+
+/**
+ * In a process of its own, which ends when its standard input does: with this one. Servers of one host share the cache
+ * and take turns by a lock, which ends with its holder; who comes second finds the layout there.
+ */
+async function runBuild({ program, dir, name, signal }: BuildRun): Promise<void> {
+  await mkdir(join(dir, '..'), { recursive: true });
+  const node = [process.execPath, '--disable-warning=ExperimentalWarning', program];
+  const argv = ['--no-fork', `${dir}.lock`, ...node, '--attached', '--cache', dir, '--recipe', name];
+  signal.throwIfAborted();
+  const child = spawn('flock', argv, { stdio: ['pipe', 'ignore', 'pipe'], signal });
+  child.stdin.on('error', () => {}); // it ends before we do
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    said = `${said}${chunk}`.slice(-MAX_STDERR_LENGTH);
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(lastLines(said)))));
+  });
+}
+
+const lastLines = (said: string): string => said.trim().split('\n').slice(-5).join('\n');
+
+function explain(name: string, cause: unknown): ApiError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ApiError('start_failed', `the image ${name} could not be built: ${why}`, {
+    cause,
+    hint: 'It is built when a sandbox asks for it; the next one tries again. The server log has more.',
+  });
+}
