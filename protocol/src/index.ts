@@ -8,6 +8,7 @@ export * from './openapi.ts';
 export * from './routes.ts';
 export * from './tensorlake/sandbox.ts';
 export * from './tensorlake/platform.ts';
+export * from './tensorlake/template.ts';
 export * from './tensorlake/secret.ts';
 export * from './tensorlake/data-plane.ts';
 export * from './tensorlake/managed-process.ts';

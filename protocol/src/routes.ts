@@ -7,6 +7,7 @@ import { dataPlane } from './tensorlake/data-plane.ts';
 import * as platform from './tensorlake/platform.ts';
 import * as secret from './tensorlake/secret.ts';
 import * as sandbox from './tensorlake/sandbox.ts';
+import * as template from './tensorlake/template.ts';
 import { terminalRoutes } from './tensorlake/terminal.ts';
 
 const isRoute = (value: unknown): value is Route =>
@@ -16,6 +17,7 @@ const isRoute = (value: unknown): value is Route =>
 export const controlRoutes: readonly Route[] = [
   server,
   platform,
+  template,
   sandbox,
   secret,
   tenancy,

@@ -1,9 +1,13 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { openBuildSession } from './agent/build-session.ts';
 import { openAgentBinaries } from './agent/binary.ts';
 import { createIdentityFolders } from './agent/identity.ts';
 import { ensureAdminKey } from './admin-key.ts';
 import { isLoopback } from './config.ts';
+import { createTemplateBuildStore } from './build/template/template-build-store.ts';
+import { createTemplateBuilds } from './build/template/template-builds.ts';
+import type { TemplateBuilds } from './build/template/template-builds.ts';
 import type { ServerConfig } from './config.ts';
 import { requireCertificates } from './extra-ca.ts';
 import { createAddressReader } from './gateway/address.ts';
@@ -26,7 +30,10 @@ import { createMetrics } from './http/metrics.ts';
 import { createOciDispatcher } from './http/oci/oci-dispatcher.ts';
 import { platformRoutes } from './http/tensorlake/platform-routes.ts';
 import { secretRoutes } from './http/tensorlake/secret-routes.ts';
+import { templateRoutes } from './http/tensorlake/template-routes.ts';
 import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
+import { createImageDefinitions } from './image/image-definitions.ts';
+import type { ImageDefinitions } from './image/image-definitions.ts';
 import { openImageStore } from './image/image-store.ts';
 import type { ImageStore } from './image/image-store.ts';
 import { removeEmptyFolders } from './lib/empty-folder.ts';
@@ -190,6 +197,12 @@ async function openParts(
     maxStarts: MAX_STARTS_AT_ONCE,
     maxWaiting: MAX_WAITING_STARTS,
     listEndedForMs: LIST_ENDED_FOR_MS,
+    onBuilder: (record, call, ended) => {
+      void openBuildSession(call, ended).then(
+        (session) => session && templateBuilds.serve(record, session),
+        (err: unknown) => log.warn({ sandboxId: record.id, err }, 'a builder was lost'),
+      );
+    },
     onEnded: ({ id, workspaceId }, reason) =>
       tenancy.audit.record({
         action: `sandbox.${reason}`,
@@ -212,22 +225,32 @@ async function openParts(
     log,
   });
   opened.defer(() => builds.close());
-  return { images, sandboxes, builds };
+  const definitions = createImageDefinitions(db);
+  const templateBuilds = createTemplateBuilds({
+    store: createTemplateBuildStore(db),
+    builds,
+    images,
+    definitions,
+    serverKey: dataDir.serverKey,
+    log,
+  });
+  templateBuilds.recover();
+  return { images, sandboxes, builds, definitions, templateBuilds };
 }
 
 interface HttpParts {
   builds: Builds;
   images: ImageStore;
+  definitions: ImageDefinitions;
+  templateBuilds: TemplateBuilds;
   sandboxes: Sandboxes;
   tenancy: Tenancy;
   secrets: SecretStore;
   db: Db;
 }
 
-async function openHttp(
-  { config, log, opened }: Start,
-  { builds, images, sandboxes, tenancy, secrets, db }: HttpParts,
-) {
+async function openHttp({ config, log, opened }: Start, parts: HttpParts) {
+  const { builds, images, sandboxes, tenancy, secrets, db } = parts;
   const authenticate = createAuthentication(tenancy.authenticator);
   const gateway = createGateway({ sandboxes, authenticate, log });
   opened.defer(() => gateway.close());
@@ -253,6 +276,7 @@ async function openHttp(
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...imageRoutes({ images, log }),
       ...buildRoutes({ builds, sandboxes }),
+      ...templateRoutes(parts),
     ],
     authenticate,
     baseUrlOf: createBaseUrlReader(config),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -143,6 +144,21 @@ func TestAFailedBuildLeavesNoMetadata(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(s.dir, "metadata.json")); !errors.Is(err, os.ErrNotExist) {
 		t.Error("there is metadata")
+	}
+}
+
+func TestWhatRanOutIsSaidWhereClientsLook(t *testing.T) {
+	dir := t.TempDir()
+	leaveEvidence(dir, "")
+	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
+		t.Error("there is evidence of nothing")
+	}
+	for shortOf, wanted := range map[string][2]string{"memory": {"dmesg", "Out of memory"}, "disk": {"df", "100%"}} {
+		leaveEvidence(dir, shortOf)
+		said, err := exec.Command(filepath.Join(dir, wanted[0])).Output()
+		if err != nil || !strings.Contains(string(said), wanted[1]) {
+			t.Errorf("%s: %s, %v", shortOf, said, err)
+		}
 	}
 }
 

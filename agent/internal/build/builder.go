@@ -27,6 +27,8 @@ const (
 // spec is what the builder itself reads of its specification; the server reads the rest.
 type spec struct {
 	ContextDir string `json:"contextDir"`
+	// ImportImageReference is an image that is taken as it is: the folder is named but was never made.
+	ImportImageReference string `json:"importImageReference"`
 }
 
 // answer is one line of the server's.
@@ -34,6 +36,8 @@ type answer struct {
 	Log      string          `json:"log"`
 	Metadata json.RawMessage `json:"metadata"`
 	Failed   string          `json:"failed"`
+	// ShortOf is memory or disk, where the build failed for want of it.
+	ShortOf string `json:"shortOf"`
 }
 
 // Main is the builder that clients start: it hands the specification and the context to the server, prints the log
@@ -50,11 +54,16 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "usage: rootfs-build --spec FILE --metadata-out FILE")
 		return exitUsage
 	}
-	if err := run(Address, *specPath, *metadataPath, stdout); err != nil {
-		fmt.Fprintln(stderr, err)
-		return exitFailed
+	err := run(Address, *specPath, *metadataPath, stdout)
+	if err == nil {
+		return 0
 	}
-	return 0
+	fmt.Fprintln(stderr, err)
+	var failed *failedError
+	if errors.As(err, &failed) {
+		leaveEvidence(evidenceDir, failed.shortOf)
+	}
+	return exitFailed
 }
 
 func run(address, specPath, metadataPath string, stdout io.Writer) error {
@@ -99,6 +108,9 @@ func readSpec(path string) ([]byte, string, error) {
 	}
 	if line.Len() > maxFrameBytes {
 		return nil, "", fmt.Errorf("%s is larger than %d bytes", path, maxFrameBytes)
+	}
+	if known.ImportImageReference != "" {
+		return line.Bytes(), "", nil
 	}
 	return line.Bytes(), known.ContextDir, nil
 }
@@ -145,7 +157,7 @@ func follow(conn net.Conn, stdout io.Writer) (json.RawMessage, error) {
 		}
 		switch {
 		case said.Failed != "":
-			return nil, errors.New(said.Failed)
+			return nil, &failedError{said.Failed, said.ShortOf}
 		case said.Metadata != nil:
 			return said.Metadata, nil
 		}

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 /** What an agent reads at its start, as `agent.json` in its identity folder (agent/README.md). */
 export interface AgentConfig {
+  /** Processes of this sandbox may hand builds to the server. */
+  acceptBuilds?: boolean;
   sandboxId: string;
   incarnation: number;
   token: string;

@@ -29,7 +29,7 @@ export async function readCatalog(cacheDir: string): Promise<ImportRequest[]> {
     });
   }
   const catalog = catalogSchema.safeParse(JSON.parse(await readFile(file, 'utf8')));
-  if (catalog.success) return catalog.data.images.map((entry) => toRequest(dir, entry));
+  if (catalog.success) return withBuilder(catalog.data.images.map((entry) => toRequest(dir, entry)));
   const issue = catalog.error.issues[0];
   throw new ApiError('invalid_request', `${file} is invalid: ${issue?.path.join('.')}: ${issue?.message}`);
 }
@@ -37,6 +37,13 @@ export async function readCatalog(cacheDir: string): Promise<ImportRequest[]> {
 /** What an entry says that was written beside a layout. */
 export const parseCatalogEntry = (dir: string, entry: unknown): ImportRequest =>
   toRequest(dir, entrySchema.parse(entry));
+/** What published clients start to build in needs nothing that the base has not: it is the base by another name. */
+const builder = { from: 'debian-minimal', repository: 'rootfs-builder' };
+
+function withBuilder(requests: ImportRequest[]): ImportRequest[] {
+  const base = requests.find(({ repository }) => repository === builder.from);
+  return base ? [...requests, { ...base, repository: builder.repository }] : requests;
+}
 
 function toRequest(dir: string, entry: CatalogEntry): ImportRequest {
   const reference = tryParseReference(entry.name);

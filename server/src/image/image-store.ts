@@ -10,7 +10,7 @@ import { createGarbageCollector } from './garbage/garbage-collector.ts';
 import type { PruneOptions, PruneReport } from './garbage/garbage-collector.ts';
 import { createGarbageRecords } from './garbage/garbage-records.ts';
 import { verifyNewName } from './image-name.ts';
-import { createImageNames } from './image-names.ts';
+import { createImageNames, parseName } from './image-names.ts';
 import { createImageRecords } from './image-records.ts';
 import type { ImageRecords, ReferenceHolder, Registration } from './image-records.ts';
 import type { ImportRequest } from './import-request.ts';
@@ -95,6 +95,14 @@ export interface ImageStore {
   resolveManifest(manifestDigest: string): RunnableManifest;
   describe(workspaceId: string, ref: string): ImageDescription;
   list(workspaceId: string): ImageDescription[];
+  /** Without the public ones of others. */
+  listOwn(workspaceId: string): ImageDescription[];
+  /** Refuses a name that could not be registered; answers its parts. */
+  verifyRegistration(
+    workspaceId: string,
+    name: string,
+    isPublic: boolean,
+  ): { repository: string; tag: string };
   /** Names an image once more. */
   tag(workspaceId: string, ref: string, name: string): ImageDescription;
   /** Takes away a name, or by id an image with all its names; its bytes go when nothing else needs them. */
@@ -242,6 +250,16 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     },
     describe: (workspaceId, ref) => describeByName(records, workspaceId, ref),
     list: (workspaceId) => records.list(workspaceId).map((row) => describeImage(records, row)),
+    listOwn: (workspaceId) =>
+      records
+        .list(workspaceId)
+        .filter((row) => row.workspace_id === workspaceId)
+        .map((row) => describeImage(records, row)),
+    verifyRegistration(workspaceId, name, isPublic) {
+      const at = parseName(workspaceId, name);
+      records.verifyOwner({ workspaceId, ...at, isPublic });
+      return at;
+    },
     tag: (workspaceId, ref, name) => describeByName(records, workspaceId, names.tag(workspaceId, ref, name)),
     remove(workspaceId, ref) {
       names.remove(workspaceId, ref);

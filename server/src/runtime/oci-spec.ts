@@ -47,6 +47,8 @@ export const OCI_VERSION = '1.0.2';
 
 /** Where the agent and its identity are inside a sandbox. */
 export const AGENT_PATH = '/.atoll/agent';
+/** The agent's binary as the builder of published clients. */
+export const BUILDER_COMMAND = `${AGENT_PATH} rootfs-build`;
 export const IDENTITY_PATH = '/.atoll/identity';
 
 /** What Docker grants: enough for apt, sudo, ping and servers on low ports. */

@@ -1,3 +1,4 @@
+import type { BuilderCall } from '../agent/build-session.ts';
 import type { AgentBinaries } from '../agent/binary.ts';
 import type { IdentityFolders } from '../agent/identity.ts';
 import type { ImageStore, Rootfs } from '../image/image-store.ts';
@@ -42,6 +43,8 @@ export interface SandboxContext {
   onCut: (record: SandboxRecord) => void;
   /** Ends a sandbox whose runtime has ended by itself. */
   onAgentLost: (record: SandboxRecord) => void;
+  /** Told when a builder in a sandbox asks for a build; the signal aborts when the sandbox ends. */
+  onBuilder?: (record: SandboxRecord, call: BuilderCall, signal: AbortSignal) => void;
   /** Told why a sandbox has ended that nobody asked to end. */
   onEnded?: (record: SandboxRecord, reason: string) => void;
 }

@@ -1,3 +1,4 @@
+import { BUILDER_IMAGE } from '../agent/builder-image.ts';
 import { agentToken } from '../agent/token.ts';
 import { followAgent } from '../agent/watch.ts';
 import type { AgentEvent } from '../agent/watch.ts';
@@ -71,6 +72,9 @@ async function watch(
     const onEvent = (event: AgentEvent): void => {
       failures = 0;
       if (event.event === 'oom') report(event);
+      if (event.event === 'build' && record.image === BUILDER_IMAGE) {
+        context.onBuilder?.(record, { endpoint, token, handle: event.handle }, signal);
+      }
     };
     await followAgent(endpoint, token, onEvent, signal);
     const state = await context.driver.state(slotId).catch(() => 'running' as const);

@@ -1,6 +1,7 @@
 import { ApiError } from '@atoll/protocol';
 import type { AgentConfig } from '../agent/identity.ts';
 import { AGENT_PORT } from '../agent/port.ts';
+import { BUILDER_IMAGE } from '../agent/builder-image.ts';
 import { agentToken } from '../agent/token.ts';
 import type { ResolvedImage, Rootfs } from '../image/image-store.ts';
 import type { RuntimeCapabilities, RuntimeNeeds, Slot } from '../runtime/driver.ts';
@@ -129,6 +130,7 @@ function agentConfig(
     ...(record.entrypoint && { entrypoint: record.entrypoint }),
     user: image.runtimeUser,
     workingDir: image.runtimeWorkdir,
+    ...(image.canonicalName === BUILDER_IMAGE && { acceptBuilds: true }),
     memoryMb: record.limits.memoryMb,
     maxProcesses: Math.max(128, record.limits.memoryMb),
     oomGuard: oomGuards[context.driver.capabilities.isolation],

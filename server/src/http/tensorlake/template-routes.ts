@@ -1,0 +1,104 @@
+import * as routes from '@atoll/protocol';
+import type { SandboxTemplate } from '@atoll/protocol';
+import { BUILDER_IMAGE } from '../../agent/builder-image.ts';
+import { SNAPSHOT_FORMAT } from '../../build/template/template-builds.ts';
+import type { TemplateBuilds } from '../../build/template/template-builds.ts';
+import type { ImageDefinitions } from '../../image/image-definitions.ts';
+import type { ImageDescription, ImageStore } from '../../image/image-store.ts';
+import { BUILDER_COMMAND } from '../../runtime/oci-spec.ts';
+import { bind } from '../bind.ts';
+import type { Binding } from '../bind.ts';
+
+interface Options {
+  images: ImageStore;
+  definitions: ImageDefinitions;
+  templateBuilds: TemplateBuilds;
+}
+
+/** What a build has unless its client asks for other sizes; the wire's own numbers. */
+const builderSize = { cpus: 2, memoryMb: 4096, diskMb: 20_480 };
+const DEFAULT_DISK_MB = 10_240;
+const MB = 1024 * 1024;
+
+/** Images and builds in the words of the Tensorlake wire (1.7, 3). */
+export function templateRoutes({ images, definitions, templateBuilds }: Options): Binding[] {
+  const show = (image: ImageDescription): SandboxTemplate => toTemplate(image, definitions.find(image.id));
+  return [
+    bind(routes.listTemplates, ({ query }, { caller }) => {
+      const own = images.listOwn(caller.workspace.id).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      const from = query.next === undefined ? own : own.filter((image) => image.name > (query.next ?? ''));
+      const items = from.slice(0, query.pageSize);
+      const next = items.length < from.length ? (items.at(-1)?.name ?? null) : null;
+      return { items: items.map(show), pagination: { next, prev: null, total: own.length } };
+    }),
+    bind(routes.findTemplate, ({ params }, { caller }) =>
+      show(images.describe(caller.workspace.id, params.name)),
+    ),
+    bind(routes.getTemplate, ({ params }, { caller }) => {
+      const ref = params.rest === undefined ? params.id : `${params.id}/${params.rest}`;
+      return show(images.describe(caller.workspace.id, ref));
+    }),
+    bind(routes.deleteTemplate, ({ params }, { caller }) => images.remove(caller.workspace.id, params.id)),
+    bind(routes.deleteSandboxImage, ({ params }, { caller }) =>
+      images.remove(caller.workspace.id, params.name),
+    ),
+    bind(routes.prepareTemplateBuild, ({ body }, context) => {
+      const { workspace, keyId } = context.caller;
+      const { build, token } = templateBuilds.prepare(workspace.id, keyId, {
+        name: body.name,
+        dockerfile: body.dockerfile,
+        isPublic: body.public ?? false,
+        ...(body.baseImage != null && { baseImage: body.baseImage }),
+      });
+      context.target(build.id);
+      return {
+        buildId: build.id,
+        // The builder tells the final ones.
+        snapshotId: build.id,
+        snapshotUri: `build://${build.id}`,
+        rootfsNodeKind: 'base' as const,
+        parent: null,
+        builder: { image: BUILDER_IMAGE, command: BUILDER_COMMAND, ...builderSize },
+        atoll: { token },
+      };
+    }),
+    bind(routes.getTemplateBuild, ({ params }, { caller }) => {
+      const { id, request, status, error, imageId, createdAt } = templateBuilds.get(
+        caller.workspace.id,
+        params.id,
+      );
+      return {
+        buildId: id,
+        name: request.name,
+        status,
+        createdAt: new Date(createdAt).toISOString(),
+        ...(error !== undefined && { error }),
+        ...(imageId !== undefined && { imageId }),
+      };
+    }),
+    bind(routes.completeTemplateBuild, ({ params }, { caller }) =>
+      show(templateBuilds.complete(caller.workspace.id, params.id)),
+    ),
+  ];
+}
+
+function toTemplate(
+  image: ImageDescription,
+  { snapshotId, diskMb, ...made }: ReturnType<ImageDefinitions['find']>,
+): SandboxTemplate {
+  return {
+    id: image.id,
+    name: image.name,
+    public: image.isPublic,
+    createdAt: new Date(image.createdAt).toISOString(),
+    snapshotId: snapshotId ?? image.id,
+    snapshotUri: `oci://${image.digest}`,
+    snapshotFormatVersion: SNAPSHOT_FORMAT,
+    snapshotSizeBytes: image.sizeBytes,
+    rootfsDiskBytes: (diskMb ?? DEFAULT_DISK_MB) * MB,
+    rootfsNodeKind: 'base',
+    digest: image.digest,
+    ...(image.base !== undefined && { base: image.base }),
+    ...made,
+  };
+}
