@@ -93,6 +93,33 @@ func TestTheEndOfTheServersOutputClosesTheTunnel(t *testing.T) {
 	}
 }
 
+func TestWhatTheServerSaysFirstWaitsForTheClientsPong(t *testing.T) {
+	client := startAgent(t).tunnel(listen(t, "127.0.0.1:0", func(connection *net.TCPConn) {
+		_, _ = connection.Write([]byte("banner"))
+	}))
+	opcode, _, err := client.ReceiveAny()
+	if err != nil || opcode != wstest.Ping {
+		t.Fatalf("got %d %v before the ping", opcode, err)
+	}
+	pinged := time.Now()
+	time.Sleep(50 * time.Millisecond)
+	client.Send(wstest.Pong, nil)
+	if opcode, payload, err := client.Receive(); err != nil || opcode != wstest.Binary || string(payload) != "banner" {
+		t.Errorf("got %d %q %v after %s", opcode, payload, err, time.Since(pinged))
+	}
+}
+
+func TestAClientThatAnswersNoPingIsSpokenToAtLast(t *testing.T) {
+	client := startAgent(t).tunnel(listen(t, "127.0.0.1:0", func(connection *net.TCPConn) {
+		_, _ = connection.Write([]byte("banner"))
+	}))
+	for _, expected := range []byte{wstest.Ping, wstest.Binary} {
+		if opcode, _, err := client.ReceiveAny(); err != nil || opcode != expected {
+			t.Errorf("got %d %v, not %d", opcode, err, expected)
+		}
+	}
+}
+
 func TestAfterItsCloseFrameTheClientGetsTheRest(t *testing.T) {
 	client := startAgent(t).tunnel(listen(t, "127.0.0.1:0", func(connection *net.TCPConn) {
 		request, _ := io.ReadAll(connection)

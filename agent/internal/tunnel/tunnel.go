@@ -15,6 +15,8 @@ import (
 const (
 	dialTimeout = 5 * time.Second
 	bufferBytes = 32 << 10
+	// listenTimeout is how long what the server says first waits for a client that does not answer a ping.
+	listenTimeout = 2 * time.Second
 	// halfClosedSilence is how long a server that was sent the end of its input may be silent.
 	halfClosedSilence = 30 * time.Second
 )
@@ -37,12 +39,15 @@ func Dial(ctx context.Context, port uint16) (*net.TCPConn, error) {
 
 // Relay moves bytes both ways at the pace of the slower side until the server ends its output. A Close frame
 // of the client is the end of its input only: what the server still has to say is sent before the answer.
+// Clients begin to listen once they have read the 101 and lose what they read together with it (tensorlake wire
+// 0.2.8): what the server says first waits for their pong.
 func Relay(conn *websocket.Conn, server *net.TCPConn) {
 	defer conn.Destroy()
 	defer server.Close()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		_ = conn.AwaitPeer(listenTimeout)
 		closing := copyOut(conn, server)
 		_ = conn.Shutdown(closing.Code, closing.Reason)
 		_ = server.Close()

@@ -25,6 +25,9 @@ type Conn struct {
 	frame      frameHeader
 	inMessage  bool
 	heardAt    atomic.Int64
+	// heard is closed once the peer's first frame has begun to arrive, or can no longer arrive.
+	heard     chan struct{}
+	hearFirst sync.Once
 
 	writing   sync.Mutex
 	buffer    []byte
@@ -35,6 +38,19 @@ type Conn struct {
 
 // HeardAt is when the last frame of the peer began to arrive.
 func (c *Conn) HeardAt() time.Time { return time.Unix(0, c.heardAt.Load()) }
+
+// AwaitPeer pings and waits until the peer has said something, which it does once it has read the 101; at most for
+// timeout, because a peer need not read before it is spoken to.
+func (c *Conn) AwaitPeer(timeout time.Duration) error {
+	if err := c.Ping(); err != nil {
+		return err
+	}
+	select {
+	case <-c.heard:
+	case <-time.After(timeout):
+	}
+	return nil
+}
 
 // Next waits for the next message and leaves the rest of the one before it out. Its payload comes through Read.
 // A CloseError is either the peer's Close frame or says why the peer must be closed.
@@ -103,6 +119,7 @@ func (h *frameHeader) unmask(payload []byte) {
 func (c *Conn) nextDataFrame() error {
 	for {
 		header, err := readHeader(c.reader)
+		c.hearFirst.Do(func() { close(c.heard) })
 		if err != nil {
 			return err
 		}

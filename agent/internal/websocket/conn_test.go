@@ -112,6 +112,15 @@ func TestFragmentsAreOneMessageWithPingsBetweenThem(t *testing.T) {
 	}
 }
 
+func TestAPongMayComeUnmasked(t *testing.T) {
+	client := dial(t)
+	client.SendRaw([]byte{0x8a, 3, 'y', 'e', 's'})
+	client.Send(wstest.Binary, []byte("on"))
+	if opcode, payload, err := client.Receive(); err != nil || opcode != wstest.Binary || string(payload) != "on" {
+		t.Fatalf("got %d %q %v", opcode, payload, err)
+	}
+}
+
 func TestACloseFrameIsAnsweredWithItsCode(t *testing.T) {
 	client := dial(t)
 	client.Send(wstest.Close, append(binary.BigEndian.AppendUint16(nil, 1000), "bye"...))

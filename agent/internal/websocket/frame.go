@@ -70,13 +70,15 @@ func readHeader(reader io.Reader) (frameHeader, error) {
 	if start[0]&reservedBits != 0 {
 		return header, violation("reserved bits are set")
 	}
-	if start[1]&maskBit == 0 {
+	masked := start[1]&maskBit != 0
+	// The published clients answer pings with pongs that are not masked; they are no part of the byte stream.
+	if !masked && header.opcode != pong {
 		return header, violation("frames of clients must be masked")
 	}
 	if err := header.readLength(reader, start[1]&^maskBit); err != nil {
 		return header, err
 	}
-	if err := header.check(); err != nil {
+	if err := header.check(); err != nil || !masked {
 		return header, err
 	}
 	_, err := io.ReadFull(reader, header.mask[:])

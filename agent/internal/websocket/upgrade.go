@@ -70,5 +70,5 @@ func switching(key string) []byte {
 }
 
 func newConn(connection net.Conn, reader *bufio.Reader) *Conn {
-	return &Conn{connection: connection, reader: reader}
+	return &Conn{connection: connection, reader: reader, heard: make(chan struct{})}
 }

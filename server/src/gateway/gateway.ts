@@ -22,9 +22,6 @@ export interface GatewayOptions {
   log: Log;
 }
 
-/** Clients lose what comes in the segment of the 101 (tensorlake wire 0.2.8): what the sandbox says first waits. */
-const FIRST_BYTES_DELAY_MS = 25;
-
 export type Gateway = ReturnType<typeof createGateway>;
 
 /** The data plane: authenticates, finds the sandbox, and passes bytes through. It never looks into them. */
@@ -88,7 +85,6 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
         isPlain: isPlainAnswer,
         answerHeaders: (headers) => ({ ...responseHeaders(headers), ...corsHeaders }),
         switchingHeaders: (headers) => ({ ...handshakeOf(headers), upgrade: 'websocket' }),
-        firstBytesDelayMs: FIRST_BYTES_DELAY_MS,
       });
     } finally {
       release();

@@ -152,7 +152,6 @@ export function createPortGateway({ sandboxes, authenticate, clientOf, log }: Po
             isPlain: () => true,
             answerHeaders: (headers) => portResponseHeaders(headers, call.prefix),
             switchingHeaders: (headers) => switchingHeaders(headers, call.prefix),
-            firstBytesDelayMs: 0,
           }),
         );
       } catch (error) {

@@ -76,7 +76,7 @@ export function upgrade(
       const detachJoined = upstream.attach(() => agent.destroy());
       client.write(switchingHead(upstream.switchingHeaders(answer.headers)));
       agent.write(head);
-      join({ client, agent: agent as Socket, first, delayMs: upstream.firstBytesDelayMs }, () => {
+      join({ client, agent: agent as Socket, first }, () => {
         detachJoined();
         resolve();
       });
@@ -137,11 +137,8 @@ function join({ client, agent, first, delayMs }: Joined, onEnd: () => void): voi
     side.once('end', () => endSoon(sides));
   }
   client.pipe(agent);
-  setTimeout(() => {
-    if (agent.destroyed || client.destroyed) return;
-    client.write(first);
-    agent.pipe(client);
-  }, delayMs);
+  client.write(first);
+  agent.pipe(client);
 }
 
 /** What is on its way may still arrive; a side that does not end then is cut. */

@@ -95,8 +95,19 @@ func (c *Client) SendRaw(frame []byte) {
 	}
 }
 
-// Receive reads the next frame.
+// Receive reads the next frame that is not a ping, and answers those.
 func (c *Client) Receive() (opcode byte, payload []byte, err error) {
+	for {
+		opcode, payload, err = c.ReceiveAny()
+		if err != nil || opcode != Ping {
+			return opcode, payload, err
+		}
+		c.Send(Pong, payload)
+	}
+}
+
+// ReceiveAny reads the next frame.
+func (c *Client) ReceiveAny() (opcode byte, payload []byte, err error) {
 	var start [2]byte
 	if _, err := io.ReadFull(c.reader, start[:]); err != nil {
 		return 0, nil, err
