@@ -22,7 +22,6 @@ export interface UpgradeUpstream {
   answerHeaders: (headers: IncomingHttpHeaders) => OutgoingHttpHeaders;
   /** What it gets of those that switch protocols; `connection` is added. */
   switchingHeaders: (headers: IncomingHttpHeaders) => Record<string, string | string[]>;
-  firstBytesDelayMs: number;
 }
 
 /** Whether a request begins a WebSocket. Other upgrades are not taken up: the request is answered as it is. */
@@ -118,11 +117,9 @@ interface Joined {
   agent: Socket;
   /** What the agent sent with its answer. */
   first: Buffer;
-  /** How long that waits. */
-  delayMs: number;
 }
 
-function join({ client, agent, first, delayMs }: Joined, onEnd: () => void): void {
+function join({ client, agent, first }: Joined, onEnd: () => void): void {
   const sides = [client, agent];
   for (const side of sides) {
     side.setTimeout(0);
