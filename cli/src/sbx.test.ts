@@ -194,3 +194,36 @@ test('name and ps', async () => {
   await cli('sbx', 'exec', 'b', 'true');
   expect((await cli('sbx', 'ps', 'b')).stdout).toMatch(/\d+\texited\t0\t2025-11-22 05:40\ttrue\n$/);
 });
+
+test('update sends the rules as a whole, or clears them, and wants something to change', async () => {
+  await cli('sbx', 'create', 'my-env');
+  const bodies = () =>
+    server.requests.filter(({ method }) => method === 'PATCH').map(({ body }) => JSON.parse(body));
+  const set = await cli(
+    'sbx',
+    'update',
+    'my-env',
+    '-A',
+    'pypi.org',
+    '-A',
+    '*.example.com',
+    '-D',
+    '10.0.0.0/8',
+  );
+  expect(set).toEqual({ exitCode: 0, stdout: 'sbx000000000000000000\n', stderr: '' });
+  await cli('sbx', 'update', 'my-env', '-N');
+  await cli('sbx', 'update', 'my-env', '--clear-network');
+  const rules = {
+    allow_internet_access: true,
+    allow_out: ['pypi.org', '*.example.com'],
+    deny_out: ['10.0.0.0/8'],
+  };
+  expect(bodies()).toEqual([
+    { network: rules },
+    { network: { allow_internet_access: false, allow_out: [], deny_out: [] } },
+    { network: null },
+  ]);
+  expect((await cli('sbx', 'update', 'my-env')).exitCode).toBe(2);
+  expect((await cli('sbx', 'update', 'my-env', '-N', '--clear-network')).exitCode).toBe(2);
+  expect(bodies()).toHaveLength(3);
+});

@@ -17,6 +17,11 @@ const table = {
     hint: 'Use a–z, 0–9 and "-", start with a letter, at most 63 characters, and not exactly 21 alphanumerics.',
   },
   invalid_resources: { status: 400 },
+  invalid_network: { status: 400, hint: 'docs/network.md says what rules may be.' },
+  unresolvable_host: {
+    status: 400,
+    hint: 'Check the name, and that the server can resolve it; the rules that held before still do.',
+  },
   invalid_dockerfile: { status: 400 },
   limit_exceeded: { status: 400, hint: 'Ask for less, or raise the limit in the server settings.' },
   image_not_found: { status: 404, hint: 'See the images of this server with `atoll image ls`.' },

@@ -18,4 +18,5 @@ export * from './atoll/image.ts';
 export * from './atoll/build.ts';
 export * from './atoll/build-log.ts';
 export * from './atoll/build-event.ts';
+export * from './atoll/network.ts';
 export * from './atoll/server.ts';

@@ -1,5 +1,6 @@
 import * as build from './atoll/build.ts';
 import * as image from './atoll/image.ts';
+import * as network from './atoll/network.ts';
 import * as server from './atoll/server.ts';
 import * as tenancy from './atoll/tenancy.ts';
 import type { Route } from './route.ts';
@@ -16,6 +17,7 @@ const isRoute = (value: unknown): value is Route =>
 /** Every route that the server itself answers. */
 export const controlRoutes: readonly Route[] = [
   server,
+  network,
   platform,
   template,
   sandbox,

@@ -127,6 +127,22 @@ export class AdminClient {
     return this.#call(protocol.createWorkspace, { body: { name } }, options);
   }
 
+  /** The closed ranges that sandboxes of a workspace may reach. For the operator of the server. */
+  async networkOpenings(workspace: string, options: WaitOptions = {}): Promise<string[]> {
+    const input = { params: { name: workspace } };
+    return (await this.#call(protocol.getNetworkOpenings, input, options)).ranges;
+  }
+
+  /** Replaces them, for sandboxes that run too. For the operator of the server. */
+  async setNetworkOpenings(
+    workspace: string,
+    ranges: string[],
+    options: WaitOptions = {},
+  ): Promise<string[]> {
+    const input = { params: { name: workspace }, body: { ranges } };
+    return (await this.#call(protocol.putNetworkOpenings, input, options)).ranges;
+  }
+
   /** Who may use a workspace, and as what. */
   async listMembers(workspace: string, options: WaitOptions = {}): Promise<protocol.Member[]> {
     return (await this.#call(protocol.listMembers, { params: { workspace } }, options)).members;

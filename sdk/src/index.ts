@@ -44,6 +44,7 @@ export type {
   SandboxInfo,
   UpdateSandboxOptions,
 } from './sandbox-info.ts';
+export type { NetworkReport } from '@atoll/protocol';
 export { resolveSettings } from './settings.ts';
 export type { ConnectionOptions, Settings } from './settings.ts';
 export type { RequestTrace } from './transport.ts';

@@ -3,11 +3,12 @@ import {
   createSandboxAnswer,
   deleteSandbox,
   getSandbox,
+  getSandboxNetwork,
   resumeSandbox,
   suspendSandbox,
   updateSandbox,
 } from '@atoll/protocol';
-import type { Route, RouteAnswer, RouteCall } from '@atoll/protocol';
+import type { NetworkReport, Route, RouteAnswer, RouteCall } from '@atoll/protocol';
 import type { SettleOptions, WaitOptions } from './call-options.ts';
 import type { Connection } from './connection.ts';
 import { RemoteAPIError, SandboxError, SandboxNotFoundError } from './errors.ts';
@@ -81,6 +82,10 @@ export class Lifecycle {
     options: WaitOptions,
   ): Promise<SandboxInfo> {
     return toSandboxInfo(await this.one(updateSandbox, identifier, { body: toUpdateBody(changes) }, options));
+  }
+
+  network(identifier: string, options: WaitOptions): Promise<NetworkReport> {
+    return this.one(getSandboxNetwork, identifier, {}, options);
   }
 
   async delete(identifier: string, options: WaitOptions = {}): Promise<void> {

@@ -1,5 +1,6 @@
 import { getArchivedSandbox, listArchivedSandboxes, listSandboxes } from '@atoll/protocol';
 import type { SettleOptions, WaitOptions } from './call-options.ts';
+import type { NetworkReport } from '@atoll/protocol';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -114,6 +115,11 @@ export class SandboxClient {
   /** Changes name, ports or network of a sandbox. */
   update(identifier: string, changes: UpdateSandboxOptions, options: WaitOptions = {}): Promise<SandboxInfo> {
     return this.#lifecycle.update(identifier, changes, options);
+  }
+
+  /** What went through the network of a sandbox, by which rules, and what was refused of late. */
+  network(identifier: string, options: WaitOptions = {}): Promise<NetworkReport> {
+    return this.#lifecycle.network(identifier, options);
   }
 
   /**

@@ -31,8 +31,12 @@ export interface ContainerResourcesInfo {
 /** Which destinations a sandbox may reach. */
 export interface NetworkConfig {
   allowInternetAccess: boolean;
-  /** IPv4 addresses, IPv4 ranges or host names; anything else is denied where this is not empty. */
+  /**
+   * IPv4 addresses, IPv4 ranges, host names or `*.example.com`; where it is not empty, anything else is denied, and
+   * `allowInternetAccess` only says whether names are resolved.
+   */
   allowOut: string[];
+  /** As `allowOut`, and wins over it. */
   denyOut: string[];
 }
 
@@ -131,7 +135,7 @@ export interface UpdateSandboxOptions {
   name?: string;
   exposedPorts?: number[];
   allowUnauthenticatedAccess?: boolean;
-  /** `null` removes every rule. */
+  /** Replaces all rules at once: connections that the new ones deny end, the others go on. `null` removes every rule. */
   network?: Partial<NetworkConfig> | null;
 }
 

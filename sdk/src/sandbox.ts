@@ -1,5 +1,5 @@
 import { dataPlane, terminalRoutes } from '@atoll/protocol';
-import type { Route, RouteAnswer, RouteCall } from '@atoll/protocol';
+import type { NetworkReport, Route, RouteAnswer, RouteCall } from '@atoll/protocol';
 import type { SettleOptions, WaitOptions } from './call-options.ts';
 import { createConnection } from './connection.ts';
 import type { ClientOptions } from './connection.ts';
@@ -103,6 +103,11 @@ export class Sandbox implements AsyncDisposable {
     const info = await this.#parts.lifecycle.update(this.sandboxId, changes, options);
     this.#name = info.name ?? null;
     return info;
+  }
+
+  /** What went through its network, by which rules, and what was refused of late. */
+  network(options: WaitOptions = {}): Promise<NetworkReport> {
+    return this.#parts.lifecycle.network(this.sandboxId, options);
   }
 
   /** Lets the sandbox stand still with its memory, files and processes; any request wakes it. It needs a name. */

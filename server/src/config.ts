@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { ConfigError } from './config-error.ts';
+import { parseResolverAddress } from './network/resolver-list.ts';
+import type { EgressLimits } from './network/ruleset.ts';
 import { defaultAdmission } from './sandbox/admission.ts';
 import type { AdmissionSettings } from './sandbox/admission.ts';
 import type { TlsFiles } from './tls-context.ts';
@@ -30,6 +32,10 @@ export interface ServerConfig {
   extraCaFile?: string;
   readySlots: number;
   admission: AdmissionSettings;
+  /** Instead of the host's. */
+  resolvers?: readonly string[];
+  /** What one sandbox may take of the way out. */
+  egressLimits: EgressLimits;
   /** Registries beyond this machine that may be talked to without encryption. */
   insecureRegistries: readonly string[];
   agentBinary: string;
@@ -77,6 +83,20 @@ export const serverFlags = {
   'max-cpus': { type: 'string', description: 'largest cpus of a sandbox' },
   'max-memory-mb': { type: 'string', description: 'largest memory_mb of a sandbox' },
   'max-disk-mb': { type: 'string', description: 'largest disk_mb of a sandbox' },
+  dns: {
+    type: 'string',
+    description: "resolvers that sandboxes' names are looked up at instead of the host's, ADDRESS[:PORT],…",
+  },
+  'network-mbit': {
+    type: 'string',
+    default: '1000',
+    description: 'megabits a second that a sandbox may send, and receive; 0 for no limit',
+  },
+  'network-connections': {
+    type: 'string',
+    default: '500',
+    description: 'connections a second that a sandbox may open outwards; 0 for no limit',
+  },
   'log-level': { type: 'string', default: 'info', description: 'trace, debug, info, warn, error' },
 } as const;
 
@@ -113,17 +133,29 @@ export function readConfig(
         maxDiskMb: parseCount('--max-disk-mb', flags['max-disk-mb'], 16, 2 ** 30),
       }),
     },
+    egressLimits: {
+      ...present('mbitPerSecond', parseCount('--network-mbit', flags['network-mbit'], 0, 400_000)),
+      ...present(
+        'newConnectionsPerSecond',
+        parseCount('--network-connections', flags['network-connections'], 0, 1_000_000),
+      ),
+    },
     insecureRegistries: flags['insecure-registry']?.split(',') ?? [],
     recipesDir: env['ATOLL_RECIPES_DIR'] ?? `${projectRoot}/images/on-demand`,
     agentBinary: env['ATOLL_AGENT_BINARY'] ?? `${projectRoot}/.build/atoll-agent`,
     idmapBinary: env['ATOLL_IDMAP_BINARY'] ?? `${projectRoot}/.build/atoll-idmap`,
     logLevel: parseLogLevel(flags['log-level']),
+    ...(flags.dns !== undefined && { resolvers: parseResolvers(flags.dns) }),
     ...(flags['base-domain'] !== undefined && { baseDomain: parseDomain(flags['base-domain']) }),
     ...parseTls(flags['tls-cert'], flags['tls-key']),
     ...(flags['extra-ca'] !== undefined && { extraCaFile: flags['extra-ca'] }),
     ...(env['ATOLL_API_KEY'] && { apiKey: parseApiKey(env['ATOLL_API_KEY']) }),
   };
 }
+
+/** 0 is no limit. */
+const present = (name: keyof EgressLimits, value: number): EgressLimits =>
+  value === 0 ? {} : { [name]: value };
 
 function parseFlags(args: readonly string[]) {
   try {
@@ -151,6 +183,13 @@ function parseRuntime(name: string): RuntimeName {
   const found = runtimes.find((runtime) => runtime === name);
   if (!found) throw new ConfigError(`--runtime ${name} is none of ${runtimes.join(', ')}`);
   return found;
+}
+
+function parseResolvers(text: string): string[] {
+  return text.split(',').map((resolver) => {
+    if (parseResolverAddress(resolver) !== undefined) return resolver;
+    throw new ConfigError(`--dns ${resolver} is no address, with or without a port`);
+  });
 }
 
 function parseLogLevel(name: string): string {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ConfigError, isLoopback } from './config.ts';
 import type { ServerConfig } from './config.ts';
 import type { Log } from './lib/log.ts';
+import type { EgressPolicy } from './network/egress-policy.ts';
 import { createLinuxNetwork } from './network/linux.ts';
 import { createLoopbackNetwork } from './network/loopback.ts';
 import type { SandboxNetwork } from './network/network.ts';
@@ -25,6 +26,8 @@ export interface HostOptions {
   dataDir: DataDir;
   runDir: string;
   pauseBinary: string;
+  /** The rules on record of a slot's sandbox. */
+  policyOf: (slotId: string) => EgressPolicy | undefined;
   log: Log;
 }
 
@@ -33,7 +36,14 @@ export async function openHost(options: HostOptions): Promise<Host> {
   const { config, runDir, log } = options;
   await mkdir(runDir, { recursive: true, mode: 0o700 });
   if (config.runtime === 'fake') return openFakeHost(options);
-  const network = await createLinuxNetwork({ instanceId: options.dataDir.instanceId, runDir, log });
+  const network = await createLinuxNetwork({
+    instanceId: options.dataDir.instanceId,
+    runDir,
+    limits: config.egressLimits,
+    ...(config.resolvers !== undefined && { upstreamResolvers: config.resolvers }),
+    policyOf: options.policyOf,
+    log,
+  });
   try {
     return { driver: await openDriver(options), network };
   } catch (error) {

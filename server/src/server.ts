@@ -22,6 +22,7 @@ import { createBuilds } from './build/builds.ts';
 import type { Builds } from './build/builds.ts';
 import { buildRoutes } from './http/atoll/build-routes.ts';
 import { imageRoutes } from './http/atoll/image-routes.ts';
+import { networkRoutes } from './http/atoll/network-routes.ts';
 import { serverRoutes } from './http/atoll/server-routes.ts';
 import { tenancyRoutes } from './http/atoll/tenancy-routes.ts';
 import { createBaseUrlReader } from './http/base-url.ts';
@@ -41,6 +42,7 @@ import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { openHost } from './host.ts';
 import { usualLimits } from './sandbox/admission.ts';
+import { policyOf } from './sandbox/network-rules.ts';
 import { createSandboxes } from './sandbox/sandboxes.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
 import { createSlotPool } from './sandbox/slot-pool.ts';
@@ -51,6 +53,7 @@ import { openDataDir, writePrivate } from './store/data-dir.ts';
 import type { DataDir } from './store/data-dir.ts';
 import { openDb } from './store/db.ts';
 import type { Db } from './store/db.ts';
+import { createNetworkOpenings } from './store/network-openings.ts';
 import { createSandboxStore } from './store/sandbox-store.ts';
 import { createTenancy } from './tenancy/tenancy.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
@@ -149,7 +152,20 @@ async function openParts(
   opened.defer(() => removeEmptyFolders(runDir));
   const agents = await openAgentBinaries({ source: config.agentBinary, dataDir: dataDir.path });
   signal.throwIfAborted();
-  const host = await openHost({ config, dataDir, runDir, pauseBinary: agents.current.path, log });
+  const store = createSandboxStore(db);
+  const openings = createNetworkOpenings(db);
+  const policyOfSlot = (slotId: string) => {
+    const record = store.bySlot(slotId);
+    return record && policyOf(openings, record);
+  };
+  const host = await openHost({
+    config,
+    dataDir,
+    runDir,
+    pauseBinary: agents.current.path,
+    policyOf: policyOfSlot,
+    log,
+  });
   opened.defer(() => host.network.close());
   opened.defer(async () => {
     // What still runs keeps what it stands on, for the next start to adopt.
@@ -182,7 +198,8 @@ async function openParts(
   });
   const sandboxes = createSandboxes({
     ...host,
-    store: createSandboxStore(db),
+    store,
+    openings,
     transaction: db.transaction,
     images,
     secrets,
@@ -274,6 +291,7 @@ async function openHttp({ config, log, opened }: Start, parts: HttpParts) {
       ...sandboxRoutes({ sandboxes, portUrls: { of: portUrls, settled: localPorts.settled } }),
       ...secretRoutes({ secrets }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
+      ...networkRoutes({ sandboxes, tenancy }),
       ...imageRoutes({ images, log }),
       ...buildRoutes({ builds, sandboxes }),
       ...templateRoutes(parts),

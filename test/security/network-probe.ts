@@ -31,6 +31,7 @@ function probeTcp(host: string, port: number): void {
 function holdTcp(host: string, port: number): void {
   const socket = connect({ host, port });
   socket.on('data', (data) => say(String(data)));
+  socket.on('error', (error: NodeJS.ErrnoException) => say(error.code ?? 'error'));
   process.stdin.on('data', (data) => socket.write(data));
 }
 

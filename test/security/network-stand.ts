@@ -39,7 +39,12 @@ export interface Resident {
 
 /** Starts a program inside a namespace that stays: a server, or a connection that is held. */
 export function startResident(netnsPath: string, request: ProbeRequest): Resident {
-  const args = [`--net=${netnsPath}`, process.execPath, PROBE, JSON.stringify(request)];
+  return startResidentProgram(netnsPath, PROBE, JSON.stringify(request));
+}
+
+/** Starts a script of Node with one argument inside a namespace. */
+export function startResidentProgram(netnsPath: string, program: string, argument: string): Resident {
+  const args = [`--net=${netnsPath}`, process.execPath, program, argument];
   return watchLines(spawn('nsenter', args, { stdio: ['pipe', 'pipe', 'inherit'] }));
 }
 

@@ -12,6 +12,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { randomId } from '../../server/src/lib/id.ts';
 import { createLog } from '../../server/src/lib/log.ts';
 import { run } from '../../server/src/lib/run.ts';
+import { openPolicy } from '../../server/src/network/egress-policy.ts';
+import type { EgressPolicy } from '../../server/src/network/egress-policy.ts';
 import { createLinuxNetwork } from '../../server/src/network/linux.ts';
 import type { LinuxNetwork } from '../../server/src/network/linux.ts';
 import type { SlotEndpoint } from '../../server/src/runtime/driver.ts';
@@ -29,6 +31,7 @@ import type { Outside } from './network-stand.ts';
 const log = createLog('silent');
 const patience = (): AbortSignal => AbortSignal.timeout(20_000);
 const AGENT_PORT = 9501;
+const shut: EgressPolicy = { ...openPolicy, generation: 1, internet: false };
 
 let runDir: string;
 let outside: Outside;
@@ -38,9 +41,12 @@ let hostPort: number;
 let network: LinuxNetwork;
 const instanceId = randomId(4);
 
+/** What records would say. */
+const policyOf = (slotId: string): EgressPolicy => (slotId === 'slotshut' ? shut : openPolicy);
+
 async function openNetwork(id = instanceId): Promise<LinuxNetwork> {
   const upstreamResolvers = [`127.0.0.1:${upstream.address().port}`];
-  return createLinuxNetwork({ instanceId: id, runDir: join(runDir, id), log, upstreamResolvers });
+  return createLinuxNetwork({ instanceId: id, runDir: join(runDir, id), log, upstreamResolvers, policyOf });
 }
 
 async function releaseAll(target: LinuxNetwork): Promise<void> {
@@ -165,8 +171,8 @@ describe('outwards', () => {
   test('the metadata address is out of reach', async () => {
     const { netns } = await attach();
     const request = { host: '169.254.169.254', port: outside.port };
-    expect(await probe(netns, { kind: 'tcp', ...request })).toBe('timeout');
-    expect(await probe(netns, { kind: 'udp', ...request })).toBe('timeout');
+    expect(await probe(netns, { kind: 'tcp', ...request })).toBe('ECONNREFUSED');
+    expect(await probe(netns, { kind: 'udp', ...request })).not.toContain('reached');
   });
 
   test('packets with a source address of somebody else do not leave', async () => {
@@ -236,7 +242,7 @@ describe('towards a sandbox', () => {
     await resident.saw('ready');
     const request = { kind: 'tcp', host: target.endpoint.host, port: AGENT_PORT } as const;
     expect(await callFromHost(target.endpoint)).toBe(target.endpoint.gateway);
-    expect(await probe(other.netns, request)).toBe('timeout');
+    expect(await probe(other.netns, request)).toBe('ECONNREFUSED');
     expect(await probe(outside.netnsPath, request)).toBe('timeout');
   });
 });
@@ -280,7 +286,7 @@ describe('without internet access', () => {
     const { address: host, port } = outside;
     const held = startResident(netns, { kind: 'hold', host, port });
     await held.saw(outside.hostAddress);
-    await network.allowInternet(slotId, false);
+    await network.setPolicy(slotId, shut);
     held.write('late');
     expect(await probe(netns, { kind: 'tcp', host, port })).not.toContain('reached');
     expect(held.lines).not.toContain('late');
@@ -289,7 +295,7 @@ describe('without internet access', () => {
     const resident = startResident(netns, { kind: 'serve', port: AGENT_PORT });
     await resident.saw('ready');
     expect(await callFromHost(endpoint)).toBe(endpoint.gateway);
-    await network.allowInternet(slotId, true);
+    await network.setPolicy(slotId, { ...openPolicy, generation: 2 });
     expect(await probe(netns, { kind: 'tcp', host, port })).toContain('reached');
   });
 });
@@ -328,7 +334,7 @@ describe('on one host', () => {
   test('a table that somebody removed is built anew with the next change', async () => {
     const { slotId, netns } = await attach();
     await run(['nft', 'delete', 'table', 'inet', `atoll_${instanceId}`], { timeoutMs: 5_000 });
-    await network.allowInternet(slotId, true);
+    await network.setPolicy(slotId, { ...openPolicy, generation: 2 });
     const request = { host: outside.address, port: outside.port };
     expect(await probe(netns, { kind: 'tcp', ...request })).toContain('reached');
     expect(await probe(netns, { kind: 'tcp', host: outside.hostAddress, port: hostPort })).toBe('timeout');
@@ -345,26 +351,26 @@ describe('after kill -9 of the server', () => {
     const server = watchLines(child);
     await server.saw('ready');
     const endpoints = JSON.parse(server.lines[0] ?? '[]') as SlotEndpoint[];
-    const [open, shut] = endpoints;
-    if (open?.netnsPath === undefined || shut?.netnsPath === undefined) throw new Error('no endpoints');
+    const [open, closed] = endpoints;
+    if (open?.netnsPath === undefined || closed?.netnsPath === undefined) throw new Error('no endpoints');
     const { address: host, port } = outside;
     const held = startResident(open.netnsPath, { kind: 'hold', host, port });
     await held.saw(outside.hostAddress);
     await server.stop();
-    expect(await probe(shut.netnsPath, { kind: 'tcp', host, port })).not.toContain('reached');
+    expect(await probe(closed.netnsPath, { kind: 'tcp', host, port })).not.toContain('reached');
     expect(await probe(open.netnsPath, { kind: 'tcp', host: outside.hostAddress, port: hostPort })).toBe(
       'timeout',
     );
 
     const next = await openNetwork(id);
-    expect(await probe(shut.netnsPath, { kind: 'tcp', host, port })).not.toContain('reached');
+    expect(await probe(closed.netnsPath, { kind: 'tcp', host, port })).not.toContain('reached');
     expect((await next.list()).toSorted()).toEqual(['slotopen', 'slotshut']);
-    await next.adopt('slotopen', open, true);
-    await next.adopt('slotshut', shut, false);
+    await next.adopt('slotopen', open, openPolicy);
+    await next.adopt('slotshut', closed, policyOf('slotshut'));
     held.write('still here');
     await held.saw('still here');
     expect(await probe(open.netnsPath, { kind: 'tcp', host, port })).toContain('reached');
-    expect(await probe(shut.netnsPath, { kind: 'tcp', host, port })).not.toContain('reached');
+    expect(await probe(closed.netnsPath, { kind: 'tcp', host, port })).not.toContain('reached');
     const ask = { kind: 'resolve', server: next.resolverAddress, name: 'example.org', type: 'A' } as const;
     expect(await probe(open.netnsPath, ask)).toBe('["192.0.2.80"]');
     await releaseAll(next);
@@ -379,7 +385,7 @@ describe('after kill -9 of the server', () => {
     expect(await probe(netns, { kind: 'tcp', host: outside.hostAddress, port: hostPort })).toBe('timeout');
     const next = await openNetwork(id);
     expect(next.range).toBe(first.range);
-    await next.adopt(slotId, endpoint, true);
+    await next.adopt(slotId, endpoint, openPolicy);
     await releaseAll(next);
   });
 });

@@ -145,6 +145,8 @@ export const createSandbox = defineRoute({
     'invalid_name',
     'invalid_resources',
     'limit_exceeded',
+    'invalid_network',
+    'unresolvable_host',
     'image_not_found',
     'secret_not_found',
     'unsupported',
@@ -193,7 +195,7 @@ export const updateSandbox = defineRoute({
   id: 'updateSandbox',
   method: 'PATCH',
   paths: both('/sandboxes/{id}'),
-  summary: 'Change name and exposed ports of a sandbox; naming an unnamed one makes it a named one',
+  summary: 'Change name, exposed ports or network of a sandbox; naming an unnamed one makes it a named one',
   tag,
   access: 'member',
   params: sandboxParams,
@@ -208,6 +210,8 @@ export const updateSandbox = defineRoute({
     'name_taken',
     'invalid_state',
     'unsupported',
+    'invalid_network',
+    'unresolvable_host',
   ],
 });
 

@@ -8,6 +8,7 @@ import { agentToken } from '../agent/token.ts';
 import { followAgent } from '../agent/watch.ts';
 import { newSlotId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
+import { shutPolicy } from '../network/egress-policy.ts';
 import type { SandboxNetwork } from '../network/network.ts';
 import type {
   IdRange,
@@ -87,7 +88,7 @@ export function createBuilder(options: BuilderOptions) {
 
 async function runIn(options: BuilderOptions, slot: Slot, task: BuilderTask): Promise<BuilderResult> {
   const { driver, network, identities } = options;
-  if (!task.hasNetwork) await network.allowInternet(slot.id, false);
+  if (!task.hasNetwork) await network.setPolicy(slot.id, shutPolicy);
   const token = agentToken(options.serverKey, `build-${slot.id}`, 1);
   const identityDir = await identities.write(slot.id, {
     sandboxId: `build-${slot.id}`,

@@ -44,3 +44,15 @@ export function rangeContains(range: Ipv4Range, address: number): boolean {
 export function rangesOverlap(a: Ipv4Range, b: Ipv4Range): boolean {
   return a.first < b.first + rangeSize(b.prefixLength) && b.first < a.first + rangeSize(a.prefixLength);
 }
+
+/** The same addresses as ranges that neither overlap nor touch, lowest first: `[first, last]`. */
+export function mergeRanges(ranges: readonly Ipv4Range[]): [number, number][] {
+  const merged: [number, number][] = [];
+  for (const { first, prefixLength } of ranges.toSorted((a, b) => a.first - b.first)) {
+    const last = first + rangeSize(prefixLength) - 1;
+    const previous = merged.at(-1);
+    if (previous !== undefined && first <= previous[1] + 1) previous[1] = Math.max(previous[1], last);
+    else merged.push([first, last]);
+  }
+  return merged;
+}

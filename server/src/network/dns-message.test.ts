@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { answeredAddresses, answersQuestion, emptyAnswer, parseQuery } from './dns-message.ts';
+import {
+  answersQuestion,
+  buildQuery,
+  emptyAnswer,
+  parseAnswer,
+  parseQuery,
+  withTtlAtMost,
+} from './dns-message.ts';
 import type { DnsQuestion } from './dns-message.ts';
 
 /** A query for a name under an id, as a client sends it. */
@@ -44,7 +51,8 @@ test('no packet, however broken, makes reading throw', () => {
       const query = parseQuery(packet);
       if (query.kind === 'invalid') emptyAnswer(packet, query.code);
       if (query.kind === 'question') emptyAnswer(packet, 0, query.question);
-      answeredAddresses(packet);
+      parseAnswer(packet);
+      if (parseAnswer(packet)) withTtlAtMost(packet, 1);
       answersQuestion(packet, 1, { name: 'a', type: 1, class: 1, end: 19 });
     }),
     { numRuns: 2_000 },
@@ -61,8 +69,8 @@ test('a truncated or altered answer is read or refused, never read past its end'
       (length, position, byte) => {
         const altered = Buffer.from(answer);
         altered[position] = byte;
-        const addresses = answeredAddresses(altered.subarray(0, length));
-        expect(addresses?.length ?? 0).toBeLessThanOrEqual(altered.readUInt16BE(6));
+        const read = parseAnswer(altered.subarray(0, length));
+        expect(read?.allAddresses.length ?? 0).toBeLessThanOrEqual(altered.readUInt16BE(6));
       },
     ),
     { numRuns: 2_000 },
@@ -71,8 +79,13 @@ test('a truncated or altered answer is read or refused, never read past its end'
 
 test('the addresses of A records are found, those of others are not', () => {
   const query = queryFor(['example', 'org'], 1);
-  expect(answeredAddresses(answerTo(query, 1, [192, 0, 2, 1]))).toEqual([0xc0000201]);
-  expect(answeredAddresses(answerTo(query, 16, [3, 97, 98, 99]))).toEqual([]);
+  expect(parseAnswer(answerTo(query, 1, [192, 0, 2, 1]))).toEqual({
+    chain: ['example.org'],
+    addresses: ['192.0.2.1'],
+    allAddresses: [0xc0000201],
+    ttlSecs: 60,
+  });
+  expect(parseAnswer(answerTo(query, 16, [3, 97, 98, 99]))?.allAddresses).toEqual([]);
 });
 
 test('an answer belongs to a question only under its id, name and type, in any case of letters', () => {
@@ -101,5 +114,61 @@ test('an empty answer keeps id and question and has the code', () => {
   const query = queryFor(['example', 'org'], 28);
   const answer = emptyAnswer(query, 5, questionOf(query));
   expect(answersQuestion(answer, 7, questionOf(query))).toBe(true);
-  expect([answer[3], answeredAddresses(answer)]).toEqual([0x80 | 5, []]);
+  expect([answer[3], parseAnswer(answer)?.addresses]).toEqual([0x80 | 5, []]);
+});
+
+const nameBytes = (name: string): Buffer =>
+  Buffer.concat([
+    ...name.split('.').map((part) => Buffer.from([part.length, ...Buffer.from(part)])),
+    Buffer.from([0]),
+  ]);
+
+function record(owner: string, type: number, data: Buffer, ttl = 60): Buffer {
+  const fixed = Buffer.from([0, type, 0, 1, 0, 0, 0, 0, 0, data.length]);
+  fixed.writeUInt32BE(ttl, 4);
+  return Buffer.concat([nameBytes(owner), fixed, data]);
+}
+
+function answerWith(name: string, records: readonly Buffer[]): Buffer {
+  const answer = Buffer.concat([buildQuery(name), ...records]);
+  answer.writeUInt16BE(0x8180, 2);
+  answer.writeUInt16BE(records.length, 6);
+  return answer;
+}
+
+test('only the addresses at the end of the chain of names count, in whatever order records come', () => {
+  const answer = answerWith('a.example', [
+    record('evil.example', 1, Buffer.from([192, 0, 2, 66])),
+    record('c.example', 1, Buffer.from([192, 0, 2, 1]), 30),
+    record('b.example', 5, nameBytes('c.example'), 90_000),
+    record('A.example', 5, nameBytes('B.example')),
+  ]);
+  expect(parseAnswer(answer)).toEqual({
+    chain: ['a.example', 'b.example', 'c.example'],
+    addresses: ['192.0.2.1'],
+    allAddresses: [0xc0000242, 0xc0000201],
+    ttlSecs: 30,
+  });
+  expect(parseAnswer(withTtlAtMost(answer, 10))?.ttlSecs).toBe(10);
+  expect(withTtlAtMost(answer, 100_000).equals(answer)).toBe(true);
+});
+
+test('a chain that leads back to itself ends', () => {
+  const answer = answerWith('a.example', [
+    record('a.example', 5, nameBytes('b.example')),
+    record('b.example', 5, nameBytes('a.example')),
+  ]);
+  expect(parseAnswer(answer)?.chain).toEqual(['a.example', 'b.example']);
+});
+
+test('a pointer that leads forwards or to itself is not followed', () => {
+  const answer = answerWith('a.example', [
+    Buffer.from([0xc0, 27, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 1, 1, 1, 1]),
+  ]);
+  expect(parseAnswer(answer)).toBeUndefined();
+});
+
+test('a label with a dot in it is no name, for it would read as another', () => {
+  const packet = queryFor(['evil.example', 'com'], 1);
+  expect(parseQuery(packet)).toEqual({ kind: 'invalid', code: 1 });
 });

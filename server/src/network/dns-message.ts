@@ -1,6 +1,7 @@
-/** Reading DNS packets (RFC 1035) as far as a forwarder must: the question, and the addresses of an answer. */
+/** Reading DNS packets (RFC 1035) as far as a forwarder must: the question, and where an answer leads. */
+import { formatIpv4 } from '../lib/ipv4.ts';
 
-export const DNS_TYPE = { A: 1, AAAA: 28 } as const;
+export const DNS_TYPE = { A: 1, CNAME: 5, AAAA: 28, SVCB: 64, HTTPS: 65 } as const;
 export const DNS_CODE = {
   noError: 0,
   formatError: 1,
@@ -31,6 +32,13 @@ const MAX_NAME_BYTES = 255;
 const MAX_LABEL_BYTES = 63;
 const RESPONSE_FLAG = 0x80;
 const OPCODE_MASK = 0x78;
+const POINTER = 0xc0;
+const CLASS_IN = 1;
+/** Type, class, time to live and length. */
+const FIXED_RECORD_BYTES = 10;
+const TTL_BEFORE_DATA = 6;
+/** RFC 2181, section 8. */
+const MAX_TTL_SECS = 2 ** 31 - 1;
 const RECURSION_DESIRED = 0x01;
 const RECURSION_AVAILABLE = 0x80;
 
@@ -63,64 +71,152 @@ export function emptyAnswer(query: Buffer, code: DnsCode, question?: DnsQuestion
   return answer;
 }
 
-/** The IPv4 addresses in the answer section; undefined where it cannot be read. */
-export function answeredAddresses(response: Buffer): number[] | undefined {
+/** What an answer says of the name that was asked for. */
+export interface DnsAnswer {
+  /** The name, and those that it is another name of. */
+  chain: string[];
+  /** Addresses of the last name of the chain. */
+  addresses: string[];
+  /** Every IPv4 address in the answer section, whosever it is. */
+  allAddresses: number[];
+  /** How long the answer may be kept: the least that one of its records says. */
+  ttlSecs: number;
+}
+
+/** Reads the answer section; undefined where it cannot be read. */
+export function parseAnswer(response: Buffer): DnsAnswer | undefined {
   const question = response.length < HEADER_BYTES ? undefined : parseQuestion(response);
-  if (question === undefined) return undefined;
-  const addresses: number[] = [];
-  let offset = question.end;
+  const records = question && readRecords(response, question.end);
+  if (question === undefined || records === undefined) return undefined;
+  const chain = chainOf(question.name, records);
+  const isAddress = (record: DnsRecord): boolean => record.type === DNS_TYPE.A && record.dataLength === 4;
+  const addressOf = (record: DnsRecord): number => response.readUInt32BE(record.data);
+  return {
+    chain,
+    addresses: records
+      .filter((record) => isAddress(record) && chain.at(-1) === record.owner)
+      .map((record) => formatIpv4(addressOf(record))),
+    allAddresses: records.filter(isAddress).map(addressOf),
+    ttlSecs: Math.min(MAX_TTL_SECS, ...records.map(({ ttlSecs }) => ttlSecs)),
+  };
+}
+
+/** A copy in which no record of the answer section may be kept for longer. */
+export function withTtlAtMost(response: Buffer, maxSecs: number): Buffer {
+  const copy = Buffer.from(response);
+  const question = parseQuestion(response);
+  for (const { data, ttlSecs } of (question && readRecords(response, question.end)) ?? [])
+    if (ttlSecs > maxSecs) copy.writeUInt32BE(maxSecs, data - TTL_BEFORE_DATA);
+  return copy;
+}
+
+/** A question for the IPv4 addresses of a name of letters, digits, `-`, `_` and dots. */
+export function buildQuery(name: string): Buffer {
+  const labels = name.split('.').map((label) => Buffer.from(`\0${label}`, 'latin1'));
+  for (const label of labels) label[0] = label.length - 1;
+  const header = Buffer.from([0, 0, RECURSION_DESIRED, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+  return Buffer.concat([header, ...labels, Buffer.from([0, 0, DNS_TYPE.A, 0, CLASS_IN])]);
+}
+
+/** The code of a response. */
+export const codeOf = (response: Buffer): number => byteAt(response, 3) & 0x0f;
+
+interface DnsRecord {
+  owner: string;
+  type: number;
+  ttlSecs: number;
+  data: number;
+  dataLength: number;
+  /** Where a CNAME leads. */
+  target?: string;
+}
+
+/** Each name that is another name of the one before; records may come in any order. */
+function chainOf(name: string, records: readonly DnsRecord[]): string[] {
+  const targets = new Map(records.map(({ owner, target }) => [owner, target]));
+  const chain = [name];
+  for (let next = targets.get(name); next !== undefined && !chain.includes(next); next = targets.get(next))
+    chain.push(next);
+  return chain;
+}
+
+function readRecords(response: Buffer, start: number): DnsRecord[] | undefined {
+  const records: DnsRecord[] = [];
+  let offset = start;
   for (let left = response.readUInt16BE(6); left > 0; left--) {
     const record = readRecord(response, offset);
     if (record === undefined) return undefined;
-    if (record.type === DNS_TYPE.A && record.dataLength === 4)
-      addresses.push(response.readUInt32BE(record.data));
+    records.push(record);
     offset = record.data + record.dataLength;
   }
-  return addresses;
+  return records;
 }
 
 /** Exactly one question, its name uncompressed: there is nothing before it that it could point to. */
 function parseQuestion(packet: Buffer): DnsQuestion | undefined {
   if (packet.readUInt16BE(4) !== 1) return undefined;
-  const labels: string[] = [];
-  let offset = HEADER_BYTES;
-  for (;;) {
-    const length = packet[offset];
-    if (length === undefined || length > MAX_LABEL_BYTES) return undefined;
-    offset += 1;
-    if (length === 0) break;
-    labels.push(packet.toString('latin1', offset, offset + length).toLowerCase());
-    offset += length;
-    if (offset - HEADER_BYTES >= MAX_NAME_BYTES) return undefined;
-  }
-  if (offset + 4 > packet.length) return undefined;
-  const [type, recordClass] = [packet.readUInt16BE(offset), packet.readUInt16BE(offset + 2)];
-  return { name: labels.join('.'), type, class: recordClass, end: offset + 4 };
+  const read = readName(packet, HEADER_BYTES);
+  if (read === undefined || read.isCompressed || read.end + 4 > packet.length) return undefined;
+  const { name, end } = read;
+  return { name, type: packet.readUInt16BE(end), class: packet.readUInt16BE(end + 2), end: end + 4 };
 }
 
-function readRecord(
-  packet: Buffer,
-  start: number,
-): { type: number; data: number; dataLength: number } | undefined {
-  const offset = skipName(packet, start);
-  if (offset === undefined || offset + 10 > packet.length) return undefined;
-  const dataLength = packet.readUInt16BE(offset + 8);
-  const data = offset + 10;
+function readRecord(packet: Buffer, start: number): DnsRecord | undefined {
+  const owner = readName(packet, start);
+  if (owner === undefined || owner.end + FIXED_RECORD_BYTES > packet.length) return undefined;
+  const type = packet.readUInt16BE(owner.end);
+  const dataLength = packet.readUInt16BE(owner.end + 8);
+  const data = owner.end + FIXED_RECORD_BYTES;
   if (data + dataLength > packet.length) return undefined;
-  return { type: packet.readUInt16BE(offset), data, dataLength };
+  const record = {
+    owner: owner.name,
+    type,
+    ttlSecs: packet.readUInt32BE(data - TTL_BEFORE_DATA),
+    data,
+    dataLength,
+  };
+  if (type !== DNS_TYPE.CNAME) return record;
+  const target = readName(packet, data);
+  return target && { ...record, target: target.name };
 }
 
-/** A pointer ends a name; where it points does not matter to who only walks past. */
-function skipName(packet: Buffer, start: number): number | undefined {
-  for (let offset = start; offset - start <= MAX_NAME_BYTES;) {
+interface ReadName {
+  name: string;
+  /** Offset behind the name where it stands; what a pointer leads to is elsewhere. */
+  end: number;
+  isCompressed: boolean;
+}
+
+/**
+ * Walks a name, pointers included. They may only lead backwards, so no packet makes it walk forever. A label with a dot
+ * in it would read as two, and rules for names would take it for another name: no such name is read.
+ */
+function readName(packet: Buffer, start: number): ReadName | undefined {
+  const labels: string[] = [];
+  let end: number | undefined;
+  let nameBytes = 0;
+  let from = start;
+  for (let offset = start; ;) {
     const length = packet[offset];
     if (length === undefined) return undefined;
-    if (length === 0) return offset + 1;
-    if (length >= 0xc0) return offset + 2;
-    if (length > MAX_LABEL_BYTES) return undefined;
+    if (length === 0)
+      return { name: labels.join('.'), end: end ?? offset + 1, isCompressed: end !== undefined };
+    if (length >= POINTER) {
+      end ??= offset + 2;
+      const target = ((length & 0x3f) << 8) | byteAt(packet, offset + 1);
+      if (target >= from || target < HEADER_BYTES || end > packet.length) return undefined;
+      from = target;
+      offset = target;
+      continue;
+    }
+    nameBytes += 1 + length;
+    if (length > MAX_LABEL_BYTES || nameBytes >= MAX_NAME_BYTES || offset + length >= packet.length)
+      return undefined;
+    const label = packet.toString('latin1', offset + 1, offset + 1 + length).toLowerCase();
+    if (label.includes('.')) return undefined;
+    labels.push(label);
     offset += 1 + length;
   }
-  return undefined;
 }
 
 function isResponse(packet: Buffer): boolean {

@@ -13,7 +13,12 @@ import { createDnsUpstream } from './dns-upstream.ts';
 
 const ADDRESS = '127.0.0.1';
 const query = Buffer.from('00070100000100000000000001610000010001', 'hex');
-const client: DnsClient = { slotId: 'slot0000', internetAllowed: true };
+const client: DnsClient = {
+  mayResolve: () => true,
+  isListed: () => false,
+  maxTtlSecs: 3_600,
+  admit: ({ allAddresses }) => Promise.resolve(allAddresses.includes(0xa9fea9fe) ? 'refused' : 'admitted'),
+};
 
 let upstream: UdpSocket;
 let proxy: DnsProxy;
@@ -53,7 +58,6 @@ beforeEach(async () => {
     port,
     upstream: createDnsUpstream({ resolvers: () => Promise.resolve([resolver]), timeoutMs: 150 }),
     clientAt: () => current,
-    isDenied: (address) => address === 0xa9fea9fe,
     log: createLog('silent'),
   });
 });
@@ -84,11 +88,41 @@ test('IPv6 addresses do not exist', async () => {
   expect([codeOf(message), message.readUInt16BE(6)]).toEqual([0, 0]);
 });
 
-test('who is unknown or has no internet access is refused', async () => {
+test('who is unknown or may not ask is refused', async () => {
   current = undefined;
   expect(codeOf(await ask(query))).toBe(5);
-  current = { ...client, internetAllowed: false };
+  current = { ...client, mayResolve: () => false };
   expect(codeOf(await ask(query))).toBe(5);
+});
+
+test('an answer comes after what it leads to has been admitted, and may be kept for a bounded time', async () => {
+  const seen: string[] = [];
+  current = {
+    ...client,
+    isListed: () => true,
+    maxTtlSecs: 0,
+    admit: async ({ chain, addresses }) => {
+      await sleep(20);
+      seen.push(...chain, ...addresses);
+      return 'admitted';
+    },
+  };
+  const message = await ask(query);
+  expect(seen).toEqual(['a', '192.0.2.1']);
+  expect(message.readUInt32BE(message.length - 10)).toBe(0);
+});
+
+test('a service has no records that lead past the listed destinations', async () => {
+  current = { ...client, isListed: () => true };
+  const wanted = Buffer.from(query);
+  wanted.writeUInt16BE(65, query.length - 4);
+  const message = await ask(wanted);
+  expect([codeOf(message), message.readUInt16BE(6)]).toEqual([0, 0]);
+});
+
+test('where there is no room for an address, its answer is a failure', async () => {
+  current = { ...client, admit: () => Promise.resolve('full') };
+  expect(codeOf(await ask(query))).toBe(2);
 });
 
 test('an answer with a denied address is refused', async () => {

@@ -6,14 +6,19 @@ import type { Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../lib/log.ts';
 import { readDnsFrames, writeDnsFrame } from './dns-frame.ts';
-import { DNS_CODE, DNS_TYPE, answeredAddresses, emptyAnswer, parseQuery } from './dns-message.ts';
-import type { DnsQuestion } from './dns-message.ts';
+import { DNS_CODE, DNS_TYPE, emptyAnswer, parseAnswer, parseQuery, withTtlAtMost } from './dns-message.ts';
+import type { DnsAnswer, DnsQuestion } from './dns-message.ts';
 import type { DnsTransport, DnsUpstream } from './dns-upstream.ts';
 
 /** Who asks, as far as resolving depends on it. */
 export interface DnsClient {
-  slotId: string;
-  internetAllowed: boolean;
+  mayResolve(name: string): boolean;
+  /** Whether only some destinations are allowed: then names lead to those alone. */
+  isListed(): boolean;
+  /** The longest that an answer may be kept where destinations are listed. */
+  maxTtlSecs: number;
+  /** Resolves once what the answer leads to may be reached. `full`: there is no room for its addresses. */
+  admit(answer: DnsAnswer): Promise<'admitted' | 'refused' | 'full'>;
 }
 
 export interface DnsProxyOptions {
@@ -23,8 +28,6 @@ export interface DnsProxyOptions {
   upstream: DnsUpstream;
   /** The sandbox with this source address; the ruleset makes sure that it is the one that sent. */
   clientAt: (sourceAddress: string) => DnsClient | undefined;
-  /** Answers with such an address are refused: no name may lead where connections may not. */
-  isDenied: (address: number) => boolean;
   log: Log;
 }
 
@@ -69,29 +72,41 @@ function createAnswerer(options: DnsProxyOptions): Answerer {
     if (query.kind === 'noise') return undefined;
     if (query.kind === 'invalid') return emptyAnswer(packet, query.code);
     const { question } = query;
-    if (options.clientAt(source)?.internetAllowed !== true)
-      return emptyAnswer(packet, DNS_CODE.refused, question);
-    if (question.type === DNS_TYPE.AAAA) return emptyAnswer(packet, DNS_CODE.noError, question);
+    const client = options.clientAt(source);
+    if (client?.mayResolve(question.name) !== true) return emptyAnswer(packet, DNS_CODE.refused, question);
+    if (isEmptyFor(client, question)) return emptyAnswer(packet, DNS_CODE.noError, question);
     if (!inFlight.enter(source)) return emptyAnswer(packet, DNS_CODE.serverFailure, question);
     try {
-      return await forward(options, packet, question, transport);
+      return await forward(options, client, packet, question, transport);
     } finally {
       inFlight.leave(source);
     }
   };
 }
 
+/** There is no IPv6. The addresses in a service's records would be used without having been asked for. */
+function isEmptyFor(client: DnsClient, { type }: DnsQuestion): boolean {
+  if (type === DNS_TYPE.AAAA) return true;
+  return client.isListed() && (type === DNS_TYPE.HTTPS || type === DNS_TYPE.SVCB);
+}
+
+const codes = { refused: DNS_CODE.refused, full: DNS_CODE.serverFailure } as const;
+
+/** The ruleset lets an address through before the client knows of it. */
 async function forward(
   options: DnsProxyOptions,
+  client: DnsClient,
   packet: Buffer,
   question: DnsQuestion,
   transport: DnsTransport,
 ): Promise<Buffer> {
-  const answer = await options.upstream.ask(packet, question, transport);
-  if (answer === undefined) return emptyAnswer(packet, DNS_CODE.serverFailure, question);
-  const addresses = answeredAddresses(answer);
-  if (addresses === undefined) return emptyAnswer(packet, DNS_CODE.serverFailure, question);
-  return addresses.some(options.isDenied) ? emptyAnswer(packet, DNS_CODE.refused, question) : answer;
+  const response = await options.upstream.ask(packet, question, transport);
+  const answer = response && parseAnswer(response);
+  if (response === undefined || answer === undefined)
+    return emptyAnswer(packet, DNS_CODE.serverFailure, question);
+  const outcome = await client.admit(answer);
+  if (outcome !== 'admitted') return emptyAnswer(packet, codes[outcome], question);
+  return client.isListed() ? withTtlAtMost(response, client.maxTtlSecs) : response;
 }
 
 /** A client that has gone does not matter, and a sandbox must not be able to end the server. */

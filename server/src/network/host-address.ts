@@ -50,6 +50,18 @@ export async function readInterfaceAddresses(
   return found;
 }
 
+/** Interfaces of Docker's networks and the like, whose ranges need not be private. */
+const CONTAINER_BRIDGES = ['docker', 'br-', 'virbr', 'cni', 'podman', 'lxcbr', 'lxdbr'];
+
+/** Names of such bridges, `*` at the end. One that the host itself goes out by is none of them. */
+export async function containerBridges(): Promise<string[]> {
+  const { stdout } = await run(['ip', '-4', 'route', 'show', 'default'], { timeoutMs: IP_TIMEOUT_MS });
+  const uplinks = [...stdout.matchAll(/ dev (\S+)/g)].map((match) => match[1] ?? '');
+  return CONTAINER_BRIDGES.filter((prefix) => !uplinks.some((device) => device.startsWith(prefix))).map(
+    (prefix) => `${prefix}*`,
+  );
+}
+
 function readAddressLines(text: string): { device: string; address: string }[] {
   return text.split('\n').flatMap((line) => {
     const [, device, family, address] = line.trim().split(/\s+/);

@@ -4,20 +4,33 @@ import type { Log } from '../lib/log.ts';
 import type { SlotEndpoint } from '../runtime/driver.ts';
 import { createAddressPool } from './address-pool.ts';
 import type { AddressPool } from './address-pool.ts';
-import { readInterfaceAddresses } from './host-address.ts';
+import { containerBridges, readInterfaceAddresses } from './host-address.ts';
 import { forgetConnections } from './conntrack.ts';
+import { createEgress, newRule } from './egress.ts';
+import type { Egress } from './egress.ts';
+import { openPolicy } from './egress-policy.ts';
+import type { EgressPolicy } from './egress-policy.ts';
+import { readReport } from './egress-report.ts';
+import type { EgressReport } from './egress-report.ts';
+import { createHostLookup } from './host-lookup.ts';
 import { createHostFirewall } from './host-firewall.ts';
+import type { DnsUpstream } from './dns-upstream.ts';
 import type { HostFirewall } from './host-firewall.ts';
 import { formatIpv4Range, parseIpv4 } from '../lib/ipv4.ts';
 import { networkNames } from './name.ts';
 import type { NetworkNames } from './name.ts';
 import type { SandboxNetwork } from './network.ts';
-import { createNftQueue, readSetElements, runNft } from './nft-queue.ts';
+import { createNftQueue, runNft } from './nft-queue.ts';
 import type { NftQueue } from './nft-queue.ts';
 import { leaseRange } from './range-lease.ts';
 import type { RangeLease } from './range-lease.ts';
-import { renderSlot, renderSlotRemoval, renderTable, renderTableRemoval } from './ruleset.ts';
-import { openSandboxResolver } from './sandbox-resolver.ts';
+import { recallRules } from './recall.ts';
+import { createRefusedNames } from './refused-names.ts';
+import type { RefusedNames } from './refused-names.ts';
+import { renderTable, renderTableRemoval } from './ruleset.ts';
+import type { EgressLimits } from './ruleset.ts';
+import { createUpstream, openSandboxResolver } from './sandbox-resolver.ts';
+import { allElements, changeCommands } from './slot-elements.ts';
 import { createSlotRules } from './slot-rules.ts';
 import type { SlotRules } from './slot-rules.ts';
 import { createLink, createResolverInterface, listLinks, removeInterface, removeLink } from './veth.ts';
@@ -36,6 +49,9 @@ export interface LinuxNetworkOptions {
   addressRestMs?: number;
   /** Resolvers to forward names to (`host`, `host:port`, `[v6]:port`) instead of the host's. */
   upstreamResolvers?: readonly string[];
+  limits?: EgressLimits;
+  /** The rules, as they are on record, of slots that an earlier process left; of others nothing is known. */
+  policyOf?: (slotId: string) => EgressPolicy | undefined;
 }
 
 export interface LinuxNetwork extends SandboxNetwork {
@@ -63,7 +79,12 @@ interface Context {
   queue: NftQueue;
   firewall: HostFirewall;
   log: Log;
-  renderAll: () => string;
+  egress: Egress;
+  refusedNames: RefusedNames;
+  upstream: DnsUpstream;
+  limits: EgressLimits;
+  /** The table as it should be; `counted` holds what the counters of an earlier one said. */
+  renderAll: (counted?: readonly string[]) => string;
   agentPort: number;
 }
 
@@ -84,15 +105,14 @@ export async function createLinuxNetwork(options: LinuxNetworkOptions): Promise<
 
 async function openNetwork(context: Context, options: LinuxNetworkOptions): Promise<LinuxNetwork> {
   await createResolverInterface(context.names, context.pool.resolver);
-  await recallSlots(context);
-  await runNft(context.renderAll());
+  const counted = await recallSlots(context, options.policyOf ?? (() => undefined));
+  await runNft(context.renderAll(counted));
   await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
   await context.firewall.ensure();
   const resolver = await openSandboxResolver({
     address: context.pool.resolver,
-    range: context.lease.range,
-    rules: context.rules,
-    upstreamResolvers: options.upstreamResolvers,
+    upstream: context.upstream,
+    egress: context.egress,
     log: context.log,
   });
   const tending = tend(context);
@@ -100,12 +120,15 @@ async function openNetwork(context: Context, options: LinuxNetworkOptions): Prom
     resolverAddress: context.pool.resolver,
     range: formatIpv4Range(context.lease.range),
     attach: (slotId, signal) => attach(context, slotId, signal),
-    allowInternet: (slotId, allowed) => allowInternet(context, slotId, allowed),
+    requirePolicy: context.egress.requireResolvable,
+    setPolicy: context.egress.change,
+    report: (slotId) => report(context, slotId),
     release: (slotId) => release(context, slotId),
-    adopt: (slotId, endpoint, allowed) => adopt(context, slotId, endpoint, allowed),
+    adopt: (slotId, endpoint, policy) => adopt(context, slotId, endpoint, policy),
     list: () => list(context),
     problems: () => context.firewall.problems(),
     async close() {
+      context.egress.close();
       await Promise.all([resolver.close(), tending.stop()]);
       await close(context);
     },
@@ -143,17 +166,35 @@ async function createContext(options: LinuxNetworkOptions): Promise<Context> {
     restMs: options.addressRestMs ?? DEFAULT_ADDRESS_REST_MS,
   });
   const rules = createSlotRules();
-  const tableOptions = { names, range: formatIpv4Range(lease.range), resolver: addresses.resolver };
-  const renderAll = () => renderTable(tableOptions, rules.all());
+  const { limits = {} } = options;
+  const bridges = await containerBridges();
+  const tableOptions = {
+    names,
+    range: formatIpv4Range(lease.range),
+    resolver: addresses.resolver,
+    limits,
+    bridges,
+  };
+  const elements = (): string[] => rules.all().flatMap((rule) => allElements(names, rule, Date.now()));
+  const renderAll = (counted: readonly string[] = []) =>
+    renderTable(tableOptions, [...counted, ...elements()]);
+  const queue = createNftQueue({
+    renderAll,
+    onRebuild: (error) => options.log.warn({ err: error }, 'building the firewall table anew'),
+  });
+  const upstream = createUpstream(options.upstreamResolvers);
+  const refusedNames = createRefusedNames();
+  const hosts = createHostLookup(upstream);
   return {
     names,
     lease,
     pool: addresses,
     rules,
-    queue: createNftQueue({
-      renderAll,
-      onRebuild: (error) => options.log.warn({ err: error }, 'building the firewall table anew'),
-    }),
+    queue,
+    limits,
+    upstream,
+    refusedNames,
+    egress: createEgress({ names, rules, queue, hosts, refusedNames, log: options.log }),
     firewall: createHostFirewall({ names, resolver: addresses.resolver }),
     log: options.log,
     renderAll,
@@ -161,20 +202,26 @@ async function createContext(options: LinuxNetworkOptions): Promise<Context> {
   };
 }
 
-/** Reads from the host what an earlier process of this server left: addresses from the links, rights from the table. */
-async function recallSlots(context: Context): Promise<void> {
+/**
+ * Reads what an earlier process of this server left: addresses from the links, rules from the records, and from the
+ * table what only the table knows. Answers what the counters said, for the next table.
+ */
+async function recallSlots(
+  context: Context,
+  policyOf: (slotId: string) => EgressPolicy | undefined,
+): Promise<string[]> {
   const { names, pool, rules } = context;
-  const [gateways, egress] = await Promise.all([
+  const [gateways, recalled] = await Promise.all([
     readInterfaceAddresses((device) => names.slotOfVeth(device) !== undefined),
-    readSetElements(names.table, 'egress'),
+    recallRules(names, policyOf),
   ]);
   for (const [device, gateway] of gateways) {
     const slotId = names.slotOfVeth(device);
     if (slotId === undefined || !pool.claim(slotId, gateway)) continue;
     const sandboxAddress = pool.of(slotId)?.sandbox;
-    if (sandboxAddress === undefined) continue;
-    rules.set({ slotId, sandboxAddress, internetAllowed: egress.includes(device) });
+    if (sandboxAddress !== undefined) rules.set(recalled.ruleOf(slotId, sandboxAddress));
   }
+  return recalled.counted(new Set(rules.all().map((rule) => rule.sandboxAddress)));
 }
 
 async function attach(context: Context, slotId: string, signal: AbortSignal): Promise<SlotEndpoint> {
@@ -182,10 +229,13 @@ async function attach(context: Context, slotId: string, signal: AbortSignal): Pr
   const addresses = pool.take(slotId);
   if (addresses === undefined)
     throw new ApiError('too_busy', 'every network address for sandboxes is in use or was until just now');
-  const rule = { slotId, sandboxAddress: addresses.sandbox, internetAllowed: true };
+  const rule = newRule(slotId, addresses.sandbox, openPolicy);
   rules.set(rule);
   try {
-    await settleAll([createLink(names, slotId, addresses, signal), queue.apply(renderSlot(names, rule))]);
+    await settleAll([
+      createLink(names, slotId, addresses, signal),
+      queue.apply(changeCommands(names, undefined, rule, Date.now())),
+    ]);
   } catch (error) {
     await release(context, slotId);
     throw error;
@@ -205,11 +255,14 @@ async function settleAll(work: readonly Promise<void>[]): Promise<void> {
   }
 }
 
-async function allowInternet(context: Context, slotId: string, allowed: boolean): Promise<void> {
-  const rule = context.rules.get(slotId);
+async function report(
+  { names, rules, refusedNames, limits }: Context,
+  slotId: string,
+): Promise<EgressReport> {
+  const rule = rules.get(slotId);
   if (rule === undefined) throw new Error(`slot ${slotId} has no network`);
-  rule.internetAllowed = allowed;
-  await context.queue.apply(renderSlot(context.names, rule));
+  const counted = await readReport(names, rule.sandboxAddress);
+  return { ...counted, limits, refusedNames: refusedNames.of(slotId) };
 }
 
 async function release(context: Context, slotId: string): Promise<void> {
@@ -218,7 +271,8 @@ async function release(context: Context, slotId: string): Promise<void> {
   const rule = rules.get(slotId);
   if (rule !== undefined) {
     rules.delete(slotId);
-    await queue.apply(renderSlotRemoval(names, slotId, rule.sandboxAddress));
+    context.refusedNames.forget(slotId);
+    await queue.apply(changeCommands(names, rule, undefined, Date.now()));
     await forgetConnections(rule.sandboxAddress);
   }
   pool.give(slotId);
@@ -228,17 +282,18 @@ async function adopt(
   context: Context,
   slotId: string,
   endpoint: SlotEndpoint,
-  allowed: boolean,
+  policy: EgressPolicy,
 ): Promise<void> {
-  const { names, pool, rules, queue } = context;
+  const { names, pool, rules, egress } = context;
   const address = parseIpv4(endpoint.host);
   if (address === undefined || !pool.claim(slotId, address))
     throw new Error(`slot ${slotId} cannot have ${endpoint.host} in ${formatIpv4Range(context.lease.range)}`);
   const { veths, namespaces } = await listLinks(names);
   if (!veths.has(slotId) || !namespaces.has(slotId)) throw new Error(`the network of slot ${slotId} is gone`);
-  const rule = { slotId, sandboxAddress: endpoint.host, internetAllowed: allowed };
-  rules.set(rule);
-  await queue.apply(renderSlot(names, rule));
+  const recalled = rules.get(slotId);
+  if (recalled === undefined) throw new Error(`slot ${slotId} has no rules`);
+  // What was recalled stands by the same record, and knows where names had led to.
+  if (recalled.policy.generation !== policy.generation) await egress.change(slotId, policy);
 }
 
 async function list(context: Context): Promise<string[]> {

@@ -1,5 +1,4 @@
-import { z } from 'zod';
-import { CommandError, run } from '../lib/run.ts';
+import { run } from '../lib/run.ts';
 
 /** Gathers rule changes: while one `nft` runs, what arrives waits and goes with the next, all in one transaction. */
 export interface NftQueue {
@@ -62,22 +61,4 @@ export function createNftQueue(options: NftQueueOptions): NftQueue {
 
 export async function runNft(commands: string): Promise<void> {
   await run(['nft', '-f', '-'], { timeoutMs: NFT_TIMEOUT_MS, input: commands });
-}
-
-/** The elements of a set of plain names; none where the table does not exist. */
-export async function readSetElements(table: string, set: string): Promise<string[]> {
-  const listed = await run(['nft', '-j', 'list', 'set', 'inet', table, set], {
-    timeoutMs: NFT_TIMEOUT_MS,
-  }).catch((error: unknown) => ignoreMissing(error));
-  if (listed === undefined) return [];
-  return nftSetListing.parse(JSON.parse(listed.stdout)).nftables.flatMap((entry) => entry.set?.elem ?? []);
-}
-
-const nftSetListing = z.object({
-  nftables: z.array(z.object({ set: z.object({ elem: z.array(z.string()).optional() }).optional() })),
-});
-
-function ignoreMissing(error: unknown): undefined {
-  if (error instanceof CommandError && error.stderr.includes('No such file or directory')) return undefined;
-  throw error;
 }

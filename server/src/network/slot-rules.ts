@@ -1,4 +1,4 @@
-import type { SlotRule } from './ruleset.ts';
+import type { SlotRule } from './slot-elements.ts';
 
 /** The rules of all slots as they should be, found by slot and by the address that a sandbox sends from. */
 export interface SlotRules {

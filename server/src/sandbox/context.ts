@@ -5,6 +5,8 @@ import type { ImageStore, Rootfs } from '../image/image-store.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { SandboxNetwork } from '../network/network.ts';
+import type { createKeyedQueue } from '../image/keyed-queue.ts';
+import type { NetworkOpenings } from '../store/network-openings.ts';
 import type { RuntimeDriver } from '../runtime/driver.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
 import type { SandboxRecord, SandboxStore } from '../store/sandbox-store.ts';
@@ -31,6 +33,9 @@ export interface SandboxContext {
   pool: SlotPool;
   driver: RuntimeDriver;
   network: SandboxNetwork;
+  openings: NetworkOpenings;
+  /** One after the other for each sandbox: what puts network rules in force. */
+  networkTurns: ReturnType<typeof createKeyedQueue>;
   identities: IdentityFolders;
   agents: AgentBinaries;
   serverKey: Buffer;

@@ -4,6 +4,7 @@ import type { SandboxContext } from './context.ts';
 import { writeEnd } from './ending.ts';
 import type { Ending } from './ending.ts';
 import { guard } from './guard.ts';
+import { policyOf } from './network-rules.ts';
 import { isEnded } from './lifecycle.ts';
 import { acquireRootfs } from './rootfs.ts';
 import { freeSlotOf } from './start.ts';
@@ -102,7 +103,7 @@ async function adopt(context: SandboxContext, record: SandboxRecord): Promise<bo
   try {
     const held = context.live.get(record.id);
     held?.unwatch();
-    if (held === undefined) await context.network.adopt(slotId, endpoint, record.internet);
+    if (held === undefined) await context.network.adopt(slotId, endpoint, policyOf(context.openings, record));
     const rootfs = held?.rootfs ?? (await acquireRootfs(context, record));
     if (state === 'running') guard(context, record, rootfs);
     else

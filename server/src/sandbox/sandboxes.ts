@@ -1,9 +1,11 @@
 import { ApiError, defaultImage } from '@atoll/protocol';
 import { newSandboxId } from '../lib/id.ts';
+import { createKeyedQueue } from '../image/keyed-queue.ts';
 import { waitAtMost } from '../lib/deadline.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
+import type { EgressReport } from '../network/egress-report.ts';
 import type { ResourceLimits } from '../runtime/driver.ts';
-import type { ListPage, SandboxRecord } from '../store/sandbox-store.ts';
+import type { ListPage, NetworkRules, SandboxRecord } from '../store/sandbox-store.ts';
 import { createActivity } from './activity.ts';
 import { checkHost, checkLimits, checkQuota } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
@@ -16,6 +18,14 @@ import type { Exposure } from './exposure.ts';
 import { createFlights } from './flight.ts';
 import { isEnded } from './lifecycle.ts';
 import { checkName } from './name.ts';
+import {
+  admitRules,
+  changeRules,
+  namesDestinations,
+  noRules,
+  parseOpening,
+  reapplyRules,
+} from './network-rules.ts';
 import { createReaper } from './reaper.ts';
 import { provideImage, unbuiltDigest } from './provide-image.ts';
 import { reconcile } from './reconcile.ts';
@@ -36,7 +46,8 @@ export interface SandboxRequest {
   timeoutSecs?: number;
   entrypoint?: string[];
   secretNames?: string[];
-  internet: boolean;
+  /** Absent: no rules. */
+  network?: NetworkRules;
   exposedPorts?: readonly number[];
   allowUnauthenticated?: boolean;
 }
@@ -60,7 +71,7 @@ export interface Reach extends Awake {
 
 export interface SandboxesOptions extends Omit<
   SandboxContext,
-  'flights' | 'live' | 'activity' | 'onCut' | 'onAgentLost'
+  'flights' | 'live' | 'activity' | 'onCut' | 'onAgentLost' | 'networkTurns'
 > {
   dataDir: string;
   admission: AdmissionSettings;
@@ -98,6 +109,7 @@ export function createSandboxes(options: SandboxesOptions) {
     ...options,
     flights: createFlights(),
     live: new Map(),
+    networkTurns: createKeyedQueue(),
     activity,
     onCut: (record) => cutListeners.forEach((listen) => listen(record)),
     onAgentLost: (record) => {
@@ -154,7 +166,8 @@ export function createSandboxes(options: SandboxesOptions) {
       manifestDigest: image?.manifestDigest ?? unbuiltDigest,
       agentDigest: options.agents.current.digest,
       limits,
-      internet: request.internet,
+      network: request.network ?? noRules,
+      networkGeneration: 0,
       exposedPorts: checkPorts(request.exposedPorts ?? []),
       allowUnauthenticated: request.allowUnauthenticated ?? false,
       createdAt: clock.now(),
@@ -171,9 +184,21 @@ export function createSandboxes(options: SandboxesOptions) {
       throw new ApiError('name_taken', `a sandbox is called ${name} already`);
   };
 
+  /** What an update changes; throws where it may not. */
+  const admitUpdate = (workspaceId: string, identifier: string, update: SandboxUpdate) => {
+    const record = find(workspaceId, identifier);
+    const change = changeOf(record, update);
+    if (change.name !== undefined) requireFreeName(workspaceId, change.name);
+    if (Object.keys(change).length > 0 && record.terminatedAt !== undefined)
+      throw new ApiError('invalid_state', `sandbox ${record.id} has ended`);
+    return { record, change };
+  };
+
   return {
     /** Makes a sandbox and waits at most `timeoutMs` for it to run; the start goes on beyond that. */
     create: async (workspaceId: string, request: SandboxRequest, timeoutMs: number): Promise<Created> => {
+      const { network = noRules } = request;
+      if (namesDestinations(network)) await admitRules(context, workspaceId, network);
       closing.signal.throwIfAborted();
       const { record, image } = admit(workspaceId, request);
       if (record.name !== undefined) requireFreeName(workspaceId, record.name);
@@ -223,14 +248,13 @@ export function createSandboxes(options: SandboxesOptions) {
         throw new ApiError('sandbox_not_found', `no ended sandbox ${JSON.stringify(id.slice(0, 80))}`);
       return record;
     },
+    /** Throws where `update` would. */
+    requireUpdatable: (workspaceId: string, identifier: string, update: SandboxUpdate): void =>
+      void admitUpdate(workspaceId, identifier, update),
     /** Changes name and exposed ports, all of it or nothing. */
     update: (workspaceId: string, identifier: string, update: SandboxUpdate): SandboxRecord => {
-      const record = find(workspaceId, identifier);
-      const change = changeOf(record, update);
+      const { record, change } = admitUpdate(workspaceId, identifier, update);
       if (Object.keys(change).length === 0) return record;
-      if (change.name !== undefined) requireFreeName(workspaceId, change.name);
-      if (record.terminatedAt !== undefined)
-        throw new ApiError('invalid_state', `sandbox ${record.id} has ended`);
       store.change(record, record.operation, change);
       const changed = find(workspaceId, record.id);
       if (change.exposedPorts !== undefined || change.allowUnauthenticated !== undefined)
@@ -246,6 +270,23 @@ export function createSandboxes(options: SandboxesOptions) {
     exposing: () => store.exposing(),
     /** Told when exposed ports change, or who may reach them. */
     onExposure: (listen: (record: SandboxRecord) => void): void => void exposureListeners.push(listen),
+    /** Replaces the rules for destinations; connections that the new ones deny end. */
+    setNetwork: (record: SandboxRecord, network: NetworkRules): Promise<void> =>
+      changeRules(context, record, network),
+    /** What went through the network of a sandbox that has one, and what was refused of late. */
+    networkReport: async ({ id, slotId, state }: SandboxRecord): Promise<EgressReport> => {
+      if (slotId === undefined || isEnded(state))
+        throw new ApiError('invalid_state', `sandbox ${id} has no network now: it is ${state}`);
+      return context.network.report(slotId);
+    },
+    openings: {
+      of: (workspaceId: string): string[] => options.openings.of(workspaceId),
+      /** Replaces the ranges that sandboxes of a workspace may reach although they are closed to others. */
+      put: async (workspaceId: string, ranges: readonly string[]): Promise<void> => {
+        options.openings.put(workspaceId, ranges.map(parseOpening));
+        await reapplyRules(context, workspaceId);
+      },
+    },
     terminate: (record: SandboxRecord): Promise<void> =>
       terminateSandbox(context, record, { reason: 'terminated_by_user' }),
     suspend: (record: SandboxRecord): Promise<void> => suspendSandbox(context, record),

@@ -10,6 +10,7 @@ import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
 import { guard } from './guard.ts';
 import { requireNeeds } from './runtime-needs.ts';
+import { applyRules } from './network-rules.ts';
 import type { SlotPool } from './slot-pool.ts';
 import { acquireRootfs, releaseRootfs } from './rootfs.ts';
 
@@ -68,7 +69,7 @@ async function startOnce(
 ): Promise<SandboxRecord> {
   const needs = requireNeeds(context.driver, image);
   const slot = await claimSlot(context, record, needs, take, signal);
-  if (!record.internet) await context.network.allowInternet(slot.id, false);
+  await applyRules(context, record, slot.id);
   const identityDir = await context.identities.write(slot.id, agentConfig(context, record, image, slot));
   const spec = {
     sandboxId: record.id,

@@ -5,6 +5,13 @@ export const states = ['pending', 'running', 'suspended', 'terminated', 'failed'
 export type SandboxState = (typeof states)[number];
 export type SandboxOperation = 'create' | 'suspend' | 'resume' | 'terminate';
 
+/** Which destinations a sandbox may reach, as they were given (tensorlake wire 1.4.3). */
+export interface NetworkRules {
+  internet: boolean;
+  allowOut: string[];
+  denyOut: string[];
+}
+
 /** A sandbox as the server knows it. Times are epoch milliseconds. */
 export interface SandboxRecord {
   id: string;
@@ -27,7 +34,9 @@ export interface SandboxRecord {
   entrypoint?: string[];
   /** Secrets of the workspace in the environment of its processes. */
   secretNames?: string[];
-  internet: boolean;
+  network: NetworkRules;
+  /** Counts the changes of its rules, those of its workspace included. */
+  networkGeneration: number;
   /** Ports that the gateway passes requests to, in rising order. */
   exposedPorts: readonly number[];
   /** Whether they need no key, as long as the sandbox is named by its id. */
@@ -93,6 +102,9 @@ interface SandboxRow {
   internet: number;
   exposed_ports: string;
   allow_unauthenticated: number;
+  allow_out: string;
+  deny_out: string;
+  network_generation: number;
   created_at: number;
   terminated_at: number | null;
   outcome: string | null;
@@ -137,6 +149,20 @@ export function createSandboxStore(db: Db) {
            UNION ALL SELECT id FROM sandboxes WHERE operation IS NOT NULL
            UNION ALL SELECT id FROM sandboxes WHERE slot_id IS NOT NULL)`,
       ),
+    bySlot: (slotId: string) => one('WHERE slot_id = ?', slotId),
+    living: (workspaceId: string) =>
+      many(`WHERE workspace_id = ? AND state NOT IN ('terminated', 'failed')`, workspaceId),
+    /** Whatever is being done to it meanwhile. False where it has ended. */
+    setNetwork: (id: string, network: NetworkRules, generation: number): boolean =>
+      db.run(
+        `UPDATE sandboxes SET internet = ?, allow_out = ?, deny_out = ?, network_generation = ?
+         WHERE id = ? AND state NOT IN ('terminated', 'failed')`,
+        network.internet ? 1 : 0,
+        JSON.stringify(network.allowOut),
+        JSON.stringify(network.denyOut),
+        generation,
+        id,
+      ) === 1,
     runningWithTimeout: () => many(`WHERE state = 'running' AND timeout_secs > 0`),
     /** Takes away what ended before that and has left nothing on the host; answers how many. */
     forgetEnded: (before: number, limit: number): number =>
@@ -276,9 +302,9 @@ function applyChange(
 function insert(db: Db, record: SandboxRecord): void {
   db.run(
     `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, runtime, image, manifest_digest, agent_digest,
-       cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, internet, created_at, exposed_ports,
-       allow_unauthenticated)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, internet, allow_out, deny_out,
+       network_generation, created_at, exposed_ports, allow_unauthenticated)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     record.id,
     record.workspaceId,
     record.name ?? null,
@@ -295,7 +321,10 @@ function insert(db: Db, record: SandboxRecord): void {
     record.timeoutSecs ?? null,
     record.entrypoint ? JSON.stringify(record.entrypoint) : null,
     record.secretNames ? JSON.stringify(record.secretNames) : null,
-    record.internet ? 1 : 0,
+    record.network.internet ? 1 : 0,
+    JSON.stringify(record.network.allowOut),
+    JSON.stringify(record.network.denyOut),
+    record.networkGeneration,
     record.createdAt,
     JSON.stringify(record.exposedPorts),
     record.allowUnauthenticated ? 1 : 0,
@@ -313,8 +342,13 @@ function toRecord(row: SandboxRow): SandboxRecord {
     manifestDigest: row.manifest_digest,
     agentDigest: row.agent_digest,
     limits: { cpus: row.cpus, memoryMb: row.memory_mb, diskMb: row.disk_mb },
-    internet: row.internet === 1,
-    // Written by this module alone, so its shape is known.
+    // Written by this module alone, so their shape is known.
+    network: {
+      internet: row.internet === 1,
+      allowOut: JSON.parse(row.allow_out) as string[],
+      denyOut: JSON.parse(row.deny_out) as string[],
+    },
+    networkGeneration: row.network_generation,
     exposedPorts: JSON.parse(row.exposed_ports) as number[],
     allowUnauthenticated: row.allow_unauthenticated === 1,
     createdAt: row.created_at,

@@ -7,6 +7,7 @@ import { exec } from './exec.ts';
 import { kill } from './kill.ts';
 import { ls } from './ls.ts';
 import { name } from './name.ts';
+import { network } from './network.ts';
 import { port } from './port/port.ts';
 import { ps } from './ps.ts';
 import { pty } from './pty/pty.ts';
@@ -16,6 +17,7 @@ import { suspend } from './suspend.ts';
 import { ssh } from './ssh.ts';
 import { terminate } from './terminate.ts';
 import { tunnel } from './tunnel.ts';
+import { update } from './update.ts';
 
 export const sbx = group({
   name: 'sbx',
@@ -35,6 +37,8 @@ export const sbx = group({
     ps,
     kill,
     name,
+    update,
+    network,
     suspend,
     resume,
     terminate,

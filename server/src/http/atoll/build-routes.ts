@@ -47,7 +47,7 @@ export function buildRoutes({ builds, sandboxes }: { builds: Builds; sandboxes: 
       );
       const created = await sandboxes.create(
         context.caller.workspace.id,
-        { image: imageId, limits: {}, internet: true },
+        { image: imageId, limits: {} },
         context.timeoutMs,
       );
       return { sandboxId: created.record.id, command: [...command], user, workingDir, env };

@@ -1,6 +1,7 @@
 import { ApiError } from '@atoll/protocol';
 import type { CreateSandboxBody, UpdateSandboxBody } from '@atoll/protocol';
 import type { SandboxRequest, SandboxUpdate } from '../../sandbox/sandboxes.ts';
+import type { NetworkRules } from '../../store/sandbox-store.ts';
 
 /** A create of the Tensorlake wire in the domain's words. What the server cannot keep is refused, never ignored. */
 export function toSandboxRequest(body: CreateSandboxBody): SandboxRequest {
@@ -8,7 +9,7 @@ export function toSandboxRequest(body: CreateSandboxBody): SandboxRequest {
   const resources = body.resources ?? {};
   const diskMb = resources.disk_mb ?? resources.ephemeral_disk_mb;
   return {
-    internet: body.network?.allow_internet_access ?? true,
+    network: toNetworkRules(body.network),
     limits: {
       ...(resources.cpus != null && { cpus: resources.cpus }),
       ...(resources.memory_mb != null && { memoryMb: resources.memory_mb }),
@@ -26,6 +27,13 @@ export function toSandboxRequest(body: CreateSandboxBody): SandboxRequest {
   };
 }
 
+/** Absent or null: no rules. */
+export const toNetworkRules = (network: CreateSandboxBody['network']): NetworkRules => ({
+  internet: network?.allow_internet_access ?? true,
+  allowOut: network?.allow_out ?? [],
+  denyOut: network?.deny_out ?? [],
+});
+
 const isGiven = (value: unknown): boolean =>
   Array.isArray(value) ? value.length > 0 : value != null && value !== false;
 
@@ -34,8 +42,6 @@ function refuseUnsupported(body: CreateSandboxBody): void {
     snapshot_id: body.snapshot_id,
     file_systems: body.file_systems,
     'resources.gpus': body.resources?.gpus,
-    'network.allow_out': body.network?.allow_out,
-    'network.deny_out': body.network?.deny_out,
   };
   refuseGiven(unsupported);
 }
@@ -48,16 +54,6 @@ export const toSandboxUpdate = (body: UpdateSandboxBody): SandboxUpdate => ({
     allowUnauthenticated: body.allow_unauthenticated_access,
   }),
 });
-
-/** An update may repeat what holds anyway. */
-export function requireSupportedUpdate(body: UpdateSandboxBody, record: { internet: boolean }): void {
-  const internet = body.network?.allow_internet_access ?? record.internet;
-  refuseGiven({
-    'network.allow_internet_access': internet !== record.internet,
-    'network.allow_out': body.network?.allow_out,
-    'network.deny_out': body.network?.deny_out,
-  });
-}
 
 function refuseGiven(fields: Record<string, unknown>): void {
   const field = Object.entries(fields).find(([, value]) => isGiven(value))?.[0];

@@ -7,7 +7,7 @@ import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
-import { requireSupportedUpdate, toSandboxRequest, toSandboxUpdate } from './sandbox-request.ts';
+import { toNetworkRules, toSandboxRequest, toSandboxUpdate } from './sandbox-request.ts';
 import { filterOf, toArchivedInfo, toCreateAnswer, toSandboxInfo } from './sandbox-view.ts';
 
 export interface SandboxRoutesOptions {
@@ -68,9 +68,12 @@ export function sandboxRoutes({ sandboxes, portUrls }: SandboxRoutesOptions): Bi
     ),
     bind(routes.updateSandbox, async ({ params, body }, context) => {
       const record = named(params.id, context);
-      requireSupportedUpdate(body, record);
       const { id } = context.caller.workspace;
-      const changed = sandboxes.update(id, record.id, toSandboxUpdate(body));
+      const update = toSandboxUpdate(body);
+      // All or nothing, as far as can be known before.
+      sandboxes.requireUpdatable(id, record.id, update);
+      if (body.network !== undefined) await sandboxes.setNetwork(record, toNetworkRules(body.network));
+      const changed = sandboxes.update(id, record.id, update);
       await portUrls.settled();
       return show(changed, context);
     }),

@@ -34,7 +34,11 @@ export function toSandboxInfo(
       ephemeral_disk_mb: limits.diskMb,
       disk_mb: limits.diskMb,
     },
-    network: { allow_internet_access: record.internet, allow_out: [], deny_out: [] },
+    network: {
+      allow_internet_access: record.network.internet,
+      allow_out: record.network.allowOut,
+      deny_out: record.network.denyOut,
+    },
     created_at: record.createdAt,
     allow_unauthenticated_access: record.allowUnauthenticated,
     exposed_ports: [...record.exposedPorts],
