@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
-import { SandboxClient } from '@atoll/sdk';
+import { AdminClient, SandboxClient } from '@atoll/sdk';
 import type { NetworkConfig, Sandbox } from '@atoll/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { run } from '../../server/src/lib/run.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import { PORT, startHosts, startResolver } from './egress-stand.ts';
 import type { StandInHosts } from './egress-stand.ts';
@@ -180,6 +181,215 @@ describeOnEachDriver(
       expect(forbidden.filter((address) => after[address] !== before[address])).toEqual([]);
       expect(await connect('allowed.example')).toBe(`got reached ${hosts.allowed}`);
     }, 240_000);
+
+    /** A connection from inside that is held; each turn sends a line over it and answers what came of that. */
+    const hold = async (host: string) => {
+      const { pid } = await sandbox.startProcess('python3', ['/tmp/hold.py', host]);
+      const lines = async (): Promise<string[]> => (await sandbox.getStdout(pid)).lines;
+      const line = async (index: number): Promise<string> => {
+        await expect.poll(async () => (await lines()).length, { timeout: 15_000 }).toBeGreaterThan(index);
+        return (await lines())[index] ?? '';
+      };
+      let turn = 0;
+      expect(await line(0)).toMatch(/^opened reached/);
+      return {
+        say: async (): Promise<string> => {
+          turn += 1;
+          await sandbox.writeFile(`/tmp/say${turn}`, '');
+          return line(turn);
+        },
+        end: async () => {
+          await sandbox.sendSignal(pid, 9).catch(() => {}); // it may have ended with its connection
+          for (let index = 1; index <= turn; index++) await sandbox.deleteFile(`/tmp/say${index}`);
+        },
+      };
+    };
+
+    const readText = async (path: string): Promise<string> =>
+      new TextDecoder().decode(await sandbox.readFile(path).catch(() => new Uint8Array()));
+
+    const setRules = (network: Partial<NetworkConfig> | null) => sandbox.update({ network });
+
+    test('a change lets connections go on that it allows, and ends those that it denies', async () => {
+      await setRules({ allowOut: ['allowed.example'] });
+      const held = await hold('allowed.example');
+      expect(await held.say()).toBe('echo allowed.example turn 1');
+      await setRules({ allowOut: [`${hosts.allowed}/31`] });
+      expect(await held.say()).toBe('echo allowed.example turn 2');
+      await setRules({ allowOut: ['allowed.example', '*.wild.example'] });
+      expect(await held.say()).toBe('echo allowed.example turn 3');
+      await setRules(null);
+      expect(await held.say()).toBe('echo allowed.example turn 4');
+      const info = await setRules({ denyOut: [hosts.allowed] });
+      expect(info.network).toEqual({ allowInternetAccess: true, allowOut: [], denyOut: [hosts.allowed] });
+      expect(await held.say()).toMatch(/^(ended|echo closed)/);
+      await held.end();
+      expect(await connect(hosts.allowed)).toContain('refused');
+      expect(await connect(hosts.other)).toContain('got');
+    }, 60_000);
+
+    test('a name that is allowed no more leads nowhere, however long its answer may be kept', async () => {
+      await setRules({ allowOut: ['*.wild.example'] });
+      expect(await connect('kept.wild.example')).toContain('got');
+      await setRules({ allowOut: ['allowed.example'] });
+      expect(await connect(hosts.other)).toContain('refused');
+      expect(await connect('kept.wild.example')).toContain('refused');
+    });
+
+    test('without internet listed hosts are reached and no name is resolved', async () => {
+      await setRules({ allowInternetAccess: false, allowOut: ['allowed.example'] });
+      expect(await connect(hosts.allowed)).toContain('got');
+      expect(await connect('allowed.example')).toContain('refused');
+      await setRules({ allowInternetAccess: false });
+      expect(await connect(hosts.allowed)).toContain('refused');
+    });
+
+    test('a denied host is denied by its addresses as well, and denial wins', async () => {
+      await setRules({ denyOut: ['other.example'] });
+      expect(await connect(hosts.other)).toContain('refused');
+      expect(await connect(hosts.allowed)).toContain('got');
+      await setRules({ allowOut: ['0.0.0.0/0'], denyOut: ['other.example'] });
+      expect(await connect(hosts.other)).toContain('refused');
+      expect(await connect(hosts.allowed)).toContain('got');
+      expect(await connect(hosts.private)).toContain('refused');
+    });
+
+    test('rules that mean nothing are refused, and the old ones stay', async () => {
+      await setRules({ allowOut: ['allowed.example'] });
+      const refused = {
+        invalid_network: [
+          '::1',
+          'https://a.example',
+          '*',
+          'a.*.example',
+          '1.2.3.4:80',
+          '10.0.0.0/8',
+          '127.0.0.1',
+        ],
+        unresolvable_host: ['no-such.example', 'private.example'],
+      };
+      for (const [code, entries] of Object.entries(refused))
+        for (const entry of entries)
+          await expect(setRules({ allowOut: [entry] })).rejects.toMatchObject({ statusCode: 400, code });
+      await expect(client.create({ allowOut: ['no-such.example'] })).rejects.toMatchObject({
+        code: 'unresolvable_host',
+      });
+      const many = Array.from({ length: 257 }, (_, index) => `1.1.${index >> 8}.${index & 255}`);
+      await expect(setRules({ denyOut: many })).rejects.toMatchObject({ code: 'invalid_network' });
+      expect(await connect('allowed.example')).toContain('got');
+      expect(await connect(hosts.other)).toContain('refused');
+    });
+
+    test('the operator opens closed ranges for one workspace, and closes them for connections that are open', async () => {
+      const admin = new AdminClient({ apiUrl: getServer().url, apiKey: getServer().apiKey });
+      await setRules(null);
+      expect(await connect(hosts.private)).toContain('refused');
+      for (const never of ['127.0.0.1', '224.0.0.0/4', 'private.example', '::1'])
+        await expect(admin.setNetworkOpenings('default', [never])).rejects.toMatchObject({ statusCode: 400 });
+      await admin.setNetworkOpenings('default', [hosts.private, hosts.hostAddress, '169.254.169.254']);
+      expect(await connect(hosts.private)).toContain('got');
+      expect(await connect('private.example')).toContain('got');
+      expect(await connect('169.254.169.254', 80)).toContain('got');
+      expect(await connect(hosts.hostAddress, (hostService.address() as AddressInfo).port)).toBe('got host');
+      expect(await connect(hosts.linkLocal)).toContain('refused');
+      const held = await hold(hosts.private);
+      expect(await held.say()).toContain('echo');
+      expect(await admin.setNetworkOpenings('default', [])).toEqual([]);
+      expect(await held.say()).toMatch(/^(ended|echo closed)/);
+      await held.end();
+      const stranger = await admin.createAccount({ name: 'stranger', workspace: 'stranger', ownerName: 's' });
+      const other = new AdminClient({ apiUrl: getServer().url, apiKey: stranger.apiKey });
+      await expect(other.setNetworkOpenings('stranger', ['10.0.0.0/8'])).rejects.toMatchObject({
+        statusCode: 403,
+      });
+      await expect(other.networkOpenings('default')).rejects.toMatchObject({ statusCode: 403 });
+    }, 60_000);
+
+    test('what was sent is counted, and what was refused is on record', async () => {
+      await setRules({ allowOut: ['allowed.example'] });
+      const before = await sandbox.network();
+      expect(await connect('allowed.example')).toContain('got');
+      expect(await connect(hosts.other, 443)).toContain('refused');
+      expect(await connect('elsewhere.example')).toContain('refused');
+      const report = await sandbox.network();
+      expect(report.sent.packets).toBeGreaterThan(before.sent.packets);
+      expect(report.received.bytes).toBeGreaterThan(before.received.bytes);
+      expect(report.refused.packets).toBeGreaterThan(before.refused.packets);
+      expect(report.allowOut).toEqual(['allowed.example']);
+      expect(report.limits).toEqual({ mbitPerSecond: 1000, newConnectionsPerSecond: 500 });
+      const refusal = { address: hosts.other, protocol: 'tcp', port: 443 };
+      expect(report.refusals).toContainEqual(expect.objectContaining(refusal));
+      expect(report.refusedNames).toContainEqual(expect.objectContaining({ name: 'elsewhere.example' }));
+      expect(report.refusals.length).toBeLessThanOrEqual(1_000);
+    });
+
+    test('rules outlive suspend and the end of the server, and hold while it is away', async () => {
+      const server = getServer();
+      await setRules({ allowOut: ['*.wild.example', 'allowed.example'] });
+      expect(await connect('sub.wild.example')).toContain('got');
+      const held = await hold(hosts.allowed);
+      await sandbox.suspend();
+      await setRules({ allowOut: ['*.wild.example'] });
+      await sandbox.resume();
+      expect(await held.say()).toContain('echo');
+      const before = await hosts.arrived();
+      const script = `import time, socket
+open("/tmp/ready", "w")
+outcomes = []
+for turn in range(20):
+    for host in ("${hosts.other}", "${hosts.private}"):
+        try:
+            socket.create_connection((host, ${PORT}), 1)
+            outcomes.append(host)
+        except OSError:
+            pass
+    time.sleep(0.1)
+open("/tmp/outcomes", "w").write(repr(outcomes))`;
+      await sandbox.startProcess('python3', ['-c', script]);
+      await expect
+        .poll(() =>
+          sandbox.readFile('/tmp/ready').then(
+            () => true,
+            () => false,
+          ),
+        )
+        .toBe(true);
+      await server.kill9();
+      await server.restart();
+      client = new SandboxClient({ apiUrl: server.url, apiKey: server.apiKey });
+      sandbox = await client.connect('ruled');
+      expect(await held.say()).toContain('echo');
+      await held.end();
+      expect(await connect(hosts.allowed)).toContain('got');
+      expect(await connect('sub.wild.example')).toContain('got');
+      await expect.poll(() => readText('/tmp/outcomes'), { timeout: 20_000 }).toBe('[]');
+      const after = await hosts.arrived();
+      expect([after[hosts.other], after[hosts.private]]).toEqual([
+        before[hosts.other],
+        before[hosts.private],
+      ]);
+      expect((await sandbox.network()).sent.packets).toBeGreaterThan(0);
+    }, 120_000);
+
+    test('nothing of a sandbox that has ended is left in the table', async () => {
+      const table = async (): Promise<string> =>
+        (
+          await run(['nft', 'list', 'table', 'inet', `atoll_${getServer().instanceId}`], {
+            timeoutMs: 10_000,
+          })
+        ).stdout;
+      const short = await client.createAndConnect({
+        memoryMb: 128,
+        allowOut: ['1.1.1.1', 'allowed.example'],
+      });
+      const address = await addressOf(short);
+      expect(await table()).toContain(address);
+      await short.terminate();
+      const left = (await table())
+        .split('\n')
+        .filter((line) => line.includes(`${address} `) || line.includes(`${address},`));
+      expect(left.filter((line) => !/expires/.test(line))).toEqual([]);
+    });
   },
   { args: ['--dns', resolver.address] },
 );
