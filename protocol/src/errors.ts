@@ -41,6 +41,7 @@ const table = {
   route_not_found: { status: 404, hint: 'The routes of this server are at /openapi.json.' },
   sandbox_not_found: { status: 404, hint: 'See your sandboxes with `atoll sbx ls`.' },
   port_not_exposed: { status: 404, hint: 'Expose it with `atoll sbx port expose`.' },
+  snapshot_not_found: { status: 404, hint: 'See your snapshots with `atoll sbx checkpoint ls`.' },
   not_found: { status: 404 },
   name_taken: { status: 409, hint: 'Choose another name, or terminate the sandbox that has it.' },
   conflict: { status: 409 },

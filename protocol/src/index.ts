@@ -7,6 +7,7 @@ export * from './client.ts';
 export * from './openapi.ts';
 export * from './routes.ts';
 export * from './tensorlake/sandbox.ts';
+export * from './tensorlake/snapshot.ts';
 export * from './tensorlake/platform.ts';
 export * from './tensorlake/template.ts';
 export * from './tensorlake/secret.ts';

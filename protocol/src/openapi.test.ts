@@ -60,6 +60,7 @@ test('the error table is what COMPATIBILITY.md promises', () => {
       "404 route_not_found",
       "404 sandbox_not_found",
       "404 secret_not_found",
+      "404 snapshot_not_found",
       "409 conflict",
       "409 name_taken",
       "410 sandbox_ended",

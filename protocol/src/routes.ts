@@ -9,6 +9,7 @@ import * as platform from './tensorlake/platform.ts';
 import * as secret from './tensorlake/secret.ts';
 import * as sandbox from './tensorlake/sandbox.ts';
 import * as template from './tensorlake/template.ts';
+import * as snapshot from './tensorlake/snapshot.ts';
 import { terminalRoutes } from './tensorlake/terminal.ts';
 
 const isRoute = (value: unknown): value is Route =>
@@ -21,6 +22,7 @@ export const controlRoutes: readonly Route[] = [
   platform,
   template,
   sandbox,
+  snapshot,
   secret,
   tenancy,
   image,

@@ -30,6 +30,7 @@ import { createHttpServer } from './listener.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createOciDispatcher } from './http/oci/oci-dispatcher.ts';
 import { platformRoutes } from './http/tensorlake/platform-routes.ts';
+import { snapshotRoutes } from './http/tensorlake/snapshot-routes.ts';
 import { secretRoutes } from './http/tensorlake/secret-routes.ts';
 import { templateRoutes } from './http/tensorlake/template-routes.ts';
 import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
@@ -46,6 +47,9 @@ import { policyOf } from './sandbox/network-rules.ts';
 import { createSandboxes } from './sandbox/sandboxes.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
 import { createSlotPool } from './sandbox/slot-pool.ts';
+import { createSnapshotRecords } from './snapshot/snapshot-records.ts';
+import { createSnapshots } from './snapshot/snapshots.ts';
+import type { Snapshots } from './snapshot/snapshots.ts';
 import { openKeyRing } from './secret/key-ring.ts';
 import { createSecretStore } from './secret/secret-store.ts';
 import type { SecretStore } from './secret/secret-store.ts';
@@ -196,12 +200,21 @@ async function openParts(
     runDir,
     ...(config.extraCaFile !== undefined && { extraCaFile: config.extraCaFile }),
   });
+  const snapshots = createSnapshots({
+    records: createSnapshotRecords(db),
+    transaction: db.transaction,
+    images,
+    clock: systemClock,
+    log,
+  });
+  opened.defer(() => snapshots.close());
   const sandboxes = createSandboxes({
     ...host,
     store,
     openings,
     transaction: db.transaction,
     images,
+    snapshots,
     secrets,
     pool,
     agents,
@@ -252,7 +265,7 @@ async function openParts(
     log,
   });
   templateBuilds.recover();
-  return { images, sandboxes, builds, definitions, templateBuilds };
+  return { images, snapshots, sandboxes, builds, definitions, templateBuilds };
 }
 
 interface HttpParts {
@@ -260,6 +273,7 @@ interface HttpParts {
   images: ImageStore;
   definitions: ImageDefinitions;
   templateBuilds: TemplateBuilds;
+  snapshots: Snapshots;
   sandboxes: Sandboxes;
   tenancy: Tenancy;
   secrets: SecretStore;
@@ -267,7 +281,7 @@ interface HttpParts {
 }
 
 async function openHttp({ config, log, opened }: Start, parts: HttpParts) {
-  const { builds, images, sandboxes, tenancy, secrets, db } = parts;
+  const { builds, images, snapshots, sandboxes, tenancy, secrets, db } = parts;
   const authenticate = createAuthentication(tenancy.authenticator);
   const gateway = createGateway({ sandboxes, authenticate, log });
   opened.defer(() => gateway.close());
@@ -290,6 +304,7 @@ async function openHttp({ config, log, opened }: Start, parts: HttpParts) {
       ...platformRoutes({ tenancy }),
       ...sandboxRoutes({ sandboxes, portUrls: { of: portUrls, settled: localPorts.settled } }),
       ...secretRoutes({ secrets }),
+      ...snapshotRoutes({ sandboxes, snapshots }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...networkRoutes({ sandboxes, tenancy }),
       ...imageRoutes({ images, log }),

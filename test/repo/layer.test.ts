@@ -15,6 +15,7 @@ const ranks: Record<string, number> = {
   secret: 2,
   tenancy: 2,
   build: 3,
+  snapshot: 3,
   sandbox: 4,
   gateway: 5,
   http: 5,

@@ -1,6 +1,7 @@
 /** Sandboxes of the Tensorlake dialect (wire 1.4). Field names are the wire's. */
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
+import { lifecyclePaths, namespaceParams } from './lifecycle-path.ts';
 
 /** Statuses as they go over the wire: lower case, unlike the seeds' spelling (wire 0.2.6). */
 export const sandboxStatuses = [
@@ -107,6 +108,8 @@ export const sandboxInfo = z.object({
   sandbox_url: z.string().optional(),
   secret_names: z.array(z.string()).optional(),
   file_systems: z.array(z.unknown()),
+  /** Of this server: the snapshot that it was started from or rolled back to last. */
+  origin_snapshot_id: z.string().optional(),
 });
 export type SandboxInfo = z.output<typeof sandboxInfo>;
 
@@ -120,10 +123,6 @@ export const updateSandboxBody = z.object({
 });
 export type UpdateSandboxBody = z.output<typeof updateSandboxBody>;
 
-/** Both path forms of the lifecycle API: namespaced on localhost, flat in cloud mode (wire 0.2.2). */
-const both = (path: string) => [`/v1/namespaces/{ns}${path}`, path] as const;
-
-const namespaceParams = z.object({ ns: z.string().optional() });
 const sandboxParams = namespaceParams.extend({ id: z.string() });
 const count = (max: number) => z.coerce.number().int().min(1).max(max);
 
@@ -132,7 +131,7 @@ const tag = 'Sandboxes';
 export const createSandbox = defineRoute({
   id: 'createSandbox',
   method: 'POST',
-  paths: both('/sandboxes'),
+  paths: lifecyclePaths('/sandboxes'),
   summary: 'Create a sandbox; answers when it runs, within X-Tensorlake-Request-Timeout-Ms',
   tag,
   access: 'member',
@@ -148,6 +147,8 @@ export const createSandbox = defineRoute({
     'invalid_network',
     'unresolvable_host',
     'image_not_found',
+    'snapshot_not_found',
+    'invalid_state',
     'secret_not_found',
     'unsupported',
     'name_taken',
@@ -163,7 +164,7 @@ export const createSandbox = defineRoute({
 export const listSandboxes = defineRoute({
   id: 'listSandboxes',
   method: 'GET',
-  paths: both('/sandboxes'),
+  paths: lifecyclePaths('/sandboxes'),
   summary: 'List the sandboxes of a workspace, newest first; everything unless a limit is given',
   tag,
   access: 'viewer',
@@ -181,7 +182,7 @@ export const listSandboxes = defineRoute({
 export const getSandbox = defineRoute({
   id: 'getSandbox',
   method: 'GET',
-  paths: both('/sandboxes/{id}'),
+  paths: lifecyclePaths('/sandboxes/{id}'),
   summary: 'One sandbox by id or name; terminated ones by id',
   tag,
   access: 'viewer',
@@ -194,7 +195,7 @@ export const getSandbox = defineRoute({
 export const updateSandbox = defineRoute({
   id: 'updateSandbox',
   method: 'PATCH',
-  paths: both('/sandboxes/{id}'),
+  paths: lifecyclePaths('/sandboxes/{id}'),
   summary: 'Change name, exposed ports or network of a sandbox; naming an unnamed one makes it a named one',
   tag,
   access: 'member',
@@ -218,7 +219,7 @@ export const updateSandbox = defineRoute({
 export const deleteSandbox = defineRoute({
   id: 'deleteSandbox',
   method: 'DELETE',
-  paths: both('/sandboxes/{id}'),
+  paths: lifecyclePaths('/sandboxes/{id}'),
   summary: 'Terminate a sandbox for good; idempotent, and wins over a create in flight',
   tag,
   access: 'member',
@@ -230,7 +231,7 @@ export const deleteSandbox = defineRoute({
 export const suspendSandbox = defineRoute({
   id: 'suspendSandbox',
   method: 'POST',
-  paths: both('/sandboxes/{id}/suspend'),
+  paths: lifecyclePaths('/sandboxes/{id}/suspend'),
   summary: 'Let a named sandbox stand still with its memory and processes; 200 when it does already',
   tag,
   access: 'member',
@@ -242,7 +243,7 @@ export const suspendSandbox = defineRoute({
 export const resumeSandbox = defineRoute({
   id: 'resumeSandbox',
   method: 'POST',
-  paths: both('/sandboxes/{id}/resume'),
+  paths: lifecyclePaths('/sandboxes/{id}/resume'),
   summary: 'Let a suspended sandbox go on where it was; 200 when it runs already',
   tag,
   access: 'member',
@@ -254,7 +255,7 @@ export const resumeSandbox = defineRoute({
 export const listArchivedSandboxes = defineRoute({
   id: 'listArchivedSandboxes',
   method: 'GET',
-  paths: both('/archived-sandboxes'),
+  paths: lifecyclePaths('/archived-sandboxes'),
   summary: 'List terminated sandboxes page by page, newest first',
   tag,
   access: 'viewer',
@@ -276,7 +277,7 @@ export const listArchivedSandboxes = defineRoute({
 export const getArchivedSandbox = defineRoute({
   id: 'getArchivedSandbox',
   method: 'GET',
-  paths: both('/archived-sandboxes/{id}'),
+  paths: lifecyclePaths('/archived-sandboxes/{id}'),
   summary: 'One terminated sandbox',
   tag,
   access: 'viewer',

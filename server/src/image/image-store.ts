@@ -33,7 +33,7 @@ import { createRemoteHttp, defaultRemoteLimits } from './remote/remote-http.ts';
 import type { RemoteLimits } from './remote/remote-http.ts';
 import { createPlainHosts } from './remote/plain-hosts.ts';
 import { describeByName, describeImage, isOwnOrBase, resolveImage, resolveManifest } from './resolve.ts';
-import type { ImageDescription, ResolvedImage, RunnableManifest } from './resolve.ts';
+import type { ImageDescription, NamedManifest, ResolvedImage, RunnableManifest } from './resolve.ts';
 import { createRecipeImages } from './recipe-images.ts';
 import { createRootfsSource } from './rootfs.ts';
 import type { Rootfs } from './rootfs.ts';
@@ -47,6 +47,7 @@ export type {
   ImageDescription,
   ImportRequest,
   PruneOptions,
+  NamedManifest,
   PruneReport,
   ReferenceHolder,
   Registration,

@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
+import { ApiError } from '@atoll/protocol';
 
 /** A layer as it goes into the blob store. */
 export interface LayerFile {
@@ -33,7 +34,7 @@ export async function writeLayerFile(
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
   });
   const output = createWriteStream(file, { flags: 'wx', mode: 0o600, flush: true });
-  await pipeline(tar, rewrite, plain.tap, compress, packed.tap, output, { signal });
+  await pipeline(tar, rewrite, plain.tap, compress, packed.tap, output, { signal }).catch(explain);
   return {
     mediaType: 'application/vnd.oci.image.layer.v1.tar+zstd',
     digest: packed.digest(),
@@ -41,6 +42,11 @@ export async function writeLayerFile(
     sizeBytes: packed.sizeBytes(),
     uncompressedBytes: plain.sizeBytes(),
   };
+}
+
+function explain(cause: unknown): never {
+  const isFull = cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC';
+  throw isFull ? new ApiError('host_out_of_disk', 'no room for another layer', { cause }) : cause;
 }
 
 /** Counts and hashes what passes. */

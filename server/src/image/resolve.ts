@@ -36,9 +36,13 @@ export interface RunnableManifest {
   needs?: RuntimeNeeds;
 }
 
-export interface ResolvedImage extends Provenance, RunnableManifest {
-  id: string;
+/** With the name of the image that it is, or was made from. */
+export interface NamedManifest extends RunnableManifest {
   canonicalName: string;
+}
+
+export interface ResolvedImage extends Provenance, NamedManifest {
+  id: string;
   isPublic: boolean;
   createdAt: number;
 }

@@ -12,6 +12,7 @@ import type { SecretStore } from '../secret/secret-store.ts';
 import type { SandboxRecord, SandboxStore } from '../store/sandbox-store.ts';
 import type { Activity } from './activity.ts';
 import type { createFlights } from './flight.ts';
+import type { Snapshots } from '../snapshot/snapshots.ts';
 import type { SlotPool } from './slot-pool.ts';
 
 /** What this process holds for a sandbox that runs or is frozen. */
@@ -29,6 +30,7 @@ export interface SandboxContext {
   store: SandboxStore;
   transaction: <T>(work: () => T) => T;
   images: ImageStore;
+  snapshots: Snapshots;
   secrets: Pick<SecretStore, 'requireAll' | 'environment'>;
   pool: SlotPool;
   driver: RuntimeDriver;

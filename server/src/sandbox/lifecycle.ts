@@ -2,9 +2,9 @@ import type { SandboxOperation, SandboxState } from '../store/sandbox-store.ts';
 
 interface Transition {
   from: readonly SandboxState[];
-  /** Where the sandbox is once the operation has succeeded. */
-  to: SandboxState;
-  /** Where an error leaves it. Absent: the operation stays, and reconcile carries it to its end. */
+  /** Where the sandbox is once the operation has succeeded; absent: where it was, also after an error. */
+  to?: SandboxState;
+  /** Where an error leaves it. Absent beside `to`: the operation stays, and reconcile carries it to its end. */
   onError?: SandboxState;
   /** Takes over from whatever operation is in flight. */
   preempts: boolean;
@@ -15,6 +15,7 @@ export const operations = {
   create: { from: ['pending'], to: 'running', onError: 'failed', preempts: false },
   suspend: { from: ['running'], to: 'suspended', onError: 'running', preempts: false },
   resume: { from: ['suspended'], to: 'running', onError: 'suspended', preempts: false },
+  snapshot: { from: ['running', 'suspended'], preempts: false },
   terminate: { from: ['pending', 'running', 'suspended', 'failed'], to: 'terminated', preempts: true },
 } as const satisfies Record<SandboxOperation, Transition>;
 

@@ -24,6 +24,7 @@ export interface Reconciled {
  * sandboxes are adopted, and what no record owns is freed. Runs before the first request is answered.
  */
 export async function reconcile(context: SandboxContext): Promise<Reconciled> {
+  context.snapshots.reconcile();
   const records = context.store.unsettled();
   requireOwnRuntime(context, records);
   const results = await Promise.all(records.map((record) => settleOrKeep(context, record)));
@@ -78,11 +79,21 @@ export async function settle(
     await carryOutTerminate(context, record, { reason: 'terminated' });
     return 'ended';
   }
-  const settled = await settleStandstill(context, record);
+  const settled = await settleStandstill(context, await settleSnapshot(context, record));
   if (await adopt(context, settled)) return 'adopted';
   if (isEnded(settled.state)) await freeSlotOf(context, settled);
   else await end(context, settled, cut);
   return 'ended';
+}
+
+/** Its snapshot has failed already (snapshots.reconcile); the sandbox may still stand still for it. */
+async function settleSnapshot(context: SandboxContext, record: SandboxRecord): Promise<SandboxRecord> {
+  const { operation, ...settled } = record;
+  if (operation !== 'snapshot' || record.slotId === undefined) return record;
+  if (record.state === 'running') await context.driver.thaw(record.slotId);
+  else await context.driver.freeze(record.slotId);
+  context.store.change(record, operation, { operation: null });
+  return settled;
 }
 
 /** A suspend that was cut is undone, a resume is finished: either way the sandbox goes on. */

@@ -1,11 +1,11 @@
 import { ApiError } from '@atoll/protocol';
-import type { ResolvedImage } from '../image/image-store.ts';
+import type { NamedManifest } from '../image/image-store.ts';
 import type { RuntimeDriver, RuntimeNeeds } from '../runtime/driver.ts';
 
 /** What the image needs at run time, if it needs anything; refused where the driver cannot give it. */
 export function requireNeeds(
   { name, capabilities }: Pick<RuntimeDriver, 'name' | 'capabilities'>,
-  image: ResolvedImage,
+  image: NamedManifest,
 ): RuntimeNeeds | undefined {
   if (image.needs === undefined || capabilities.runtimeNeeds) return image.needs;
   const reason =

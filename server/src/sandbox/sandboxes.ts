@@ -6,6 +6,7 @@ import { createSemaphore } from '../lib/semaphore.ts';
 import type { EgressReport } from '../network/egress-report.ts';
 import type { ResourceLimits } from '../runtime/driver.ts';
 import type { ListPage, NetworkRules, SandboxRecord } from '../store/sandbox-store.ts';
+import type { SnapshotKind, SnapshotRecord } from '../snapshot/snapshot-records.ts';
 import { createActivity } from './activity.ts';
 import { checkHost, checkLimits, checkQuota } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
@@ -31,8 +32,9 @@ import { provideImage, unbuiltDigest } from './provide-image.ts';
 import { reconcile } from './reconcile.ts';
 import { createRecovery } from './recovery.ts';
 import { createRetention } from './retention.ts';
-import { requireForRecipes } from './runtime-needs.ts';
 import { startSandbox } from './start.ts';
+import { takeSnapshot } from './take-snapshot.ts';
+import { resolveOrigin } from './origin.ts';
 import { resumeSandbox, suspendSandbox } from './suspend.ts';
 import { terminateSandbox } from './terminate.ts';
 import { wake } from './wake.ts';
@@ -41,6 +43,8 @@ import type { Awake } from './wake.ts';
 /** What a create asks for, in the domain's words. Absent means the usual. */
 export interface SandboxRequest {
   image?: string;
+  /** Start from what a sandbox was when this snapshot was taken. */
+  snapshotId?: string;
   name?: string;
   limits: Partial<ResourceLimits>;
   timeoutSecs?: number;
@@ -143,14 +147,10 @@ export function createSandboxes(options: SandboxesOptions) {
     return record;
   };
 
-  const admit = (workspaceId: string, request: SandboxRequest) => {
-    if (request.name !== undefined) checkName(request.name);
+  const admit = (workspaceId: string, asked: SandboxRequest) => {
+    if (asked.name !== undefined) checkName(asked.name);
+    const { image, unbuilt, request, snapshotId } = resolveOrigin(options, workspaceId, asked);
     const limits = checkLimits(request.limits, options.admission);
-    const { images, driver } = options;
-    const unbuilt = images.findUnbuilt(workspaceId, request.image ?? defaultImage);
-    if (unbuilt !== undefined) requireForRecipes(driver, unbuilt);
-    const image =
-      unbuilt === undefined ? images.resolve(workspaceId, request.image ?? defaultImage) : undefined;
     const secretNames = [...new Set(request.secretNames)];
     options.secrets.requireAll(workspaceId, secretNames);
     checkQuota(store.countLiving(workspaceId), options.admission);
@@ -175,6 +175,7 @@ export function createSandboxes(options: SandboxesOptions) {
       ...(request.timeoutSecs !== undefined && { timeoutSecs: request.timeoutSecs }),
       ...(request.entrypoint !== undefined && { entrypoint: request.entrypoint }),
       ...(secretNames.length > 0 && { secretNames }),
+      ...(snapshotId !== undefined && { originSnapshotId: snapshotId }),
     };
     return { record, image };
   };
@@ -289,6 +290,9 @@ export function createSandboxes(options: SandboxesOptions) {
     },
     terminate: (record: SandboxRecord): Promise<void> =>
       terminateSandbox(context, record, { reason: 'terminated_by_user' }),
+    /** Begins a snapshot; it may be ready when this resolves. */
+    snapshot: (record: SandboxRecord, kind: SnapshotKind): Promise<SnapshotRecord> =>
+      takeSnapshot(context, record, kind),
     suspend: (record: SandboxRecord): Promise<void> => suspendSandbox(context, record),
     resume: (record: SandboxRecord): Promise<void> => resumeSandbox(context, record),
     /**

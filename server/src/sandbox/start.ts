@@ -3,7 +3,7 @@ import type { AgentConfig } from '../agent/identity.ts';
 import { AGENT_PORT } from '../agent/port.ts';
 import { BUILDER_IMAGE } from '../agent/builder-image.ts';
 import { agentToken } from '../agent/token.ts';
-import type { ResolvedImage, Rootfs } from '../image/image-store.ts';
+import type { NamedManifest, Rootfs } from '../image/image-store.ts';
 import type { RuntimeCapabilities, RuntimeNeeds, Slot } from '../runtime/driver.ts';
 import { missingSecrets } from '../secret/secret-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
@@ -26,7 +26,7 @@ const STOP_GRACE_MS = 10_000;
 export async function startSandbox(
   context: SandboxContext,
   record: SandboxRecord,
-  image: ResolvedImage,
+  image: NamedManifest,
   signal: AbortSignal,
 ): Promise<SandboxRecord> {
   const rootfs = await acquireRootfs(context, record);
@@ -47,7 +47,7 @@ export async function startSandbox(
 async function startAgain(
   context: SandboxContext,
   record: SandboxRecord,
-  image: ResolvedImage,
+  image: NamedManifest,
   rootfs: Rootfs,
   signal: AbortSignal,
   error: unknown,
@@ -62,7 +62,7 @@ async function startAgain(
 async function startOnce(
   context: SandboxContext,
   record: SandboxRecord,
-  image: ResolvedImage,
+  image: NamedManifest,
   rootfs: Rootfs,
   take: SlotPool['take'],
   signal: AbortSignal,
@@ -114,7 +114,7 @@ const oomGuards = { gvisor: 'meminfo', namespaces: 'cgroup', none: 'none' } as c
 function agentConfig(
   context: SandboxContext,
   record: SandboxRecord,
-  image: ResolvedImage,
+  image: NamedManifest,
   slot: Slot,
 ): AgentConfig {
   const { gateway } = slot.endpoint;
@@ -150,7 +150,7 @@ function agentConfig(
 function environmentOf(
   context: SandboxContext,
   record: SandboxRecord,
-  image: Pick<ResolvedImage, 'env'>,
+  image: Pick<NamedManifest, 'env'>,
 ): Record<string, string> {
   const { env, missing } = context.secrets.environment(record.workspaceId, record.secretNames ?? []);
   if (missing.length > 0 && record.operation === 'create') throw missingSecrets(missing);

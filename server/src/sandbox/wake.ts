@@ -15,10 +15,14 @@ export interface Awake {
   awakeForMs: number;
 }
 
-/** Brings a sandbox to where it answers: one that is falling asleep is let fall, then woken. */
+/**
+ * Brings a sandbox to where it answers: one that is falling asleep is let fall, then woken, and a suspended one that is
+ * being read is left alone until that is done. One that runs answers when it goes on: it stands still for a moment.
+ */
 export async function wake(context: SandboxContext, record: SandboxRecord): Promise<Awake> {
   const current = (): SandboxRecord => context.store.byId(record.workspaceId, record.id) ?? record;
   await context.flights.join(record.id, 'suspend')?.catch(() => {});
+  if (current().state === 'suspended') await context.flights.join(record.id, 'snapshot')?.catch(() => {});
   if (current().state === 'suspended') await resumeSandbox(context, current());
   return requireRunning(context, current());
 }
@@ -26,7 +30,12 @@ export async function wake(context: SandboxContext, record: SandboxRecord): Prom
 function requireRunning(context: SandboxContext, record: SandboxRecord): Awake {
   if (isEnded(record.state)) throw new ApiError('sandbox_ended', `sandbox ${record.id} has ended`);
   const { endpoint } = record;
-  if (record.state !== 'running' || record.operation !== undefined || endpoint === undefined) {
+  const isBeingRead = record.operation === 'snapshot';
+  if (
+    record.state !== 'running' ||
+    (record.operation !== undefined && !isBeingRead) ||
+    endpoint === undefined
+  ) {
     throw new ApiError('sandbox_not_running', `sandbox ${record.id} is ${record.operation ?? record.state}`);
   }
   return {

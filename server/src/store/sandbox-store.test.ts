@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { openDb } from './db.ts';
 import type { Db } from './db.ts';
 import { createSandboxStore, states } from './sandbox-store.ts';
-import type { SandboxRecord } from './sandbox-store.ts';
+import type { SandboxRecord, ShownOperation } from './sandbox-store.ts';
 
 const workspaceId = 'w';
 
@@ -76,11 +76,11 @@ test('a filtered page is full while there are sandboxes to fill it', () => {
   for (let at = 1; at <= 6; at += 1)
     add(`s${at}`, { createdAt: at, state: at < 4 ? 'suspended' : 'running' });
   add('falling', { createdAt: 7, operation: 'suspend' });
-  const ids = (filter: { states: (typeof plain.state)[]; isSuspending: boolean }) =>
+  const ids = (filter: { states: (typeof plain.state)[]; during?: ShownOperation }) =>
     store.list(workspaceId, 0, { limit: 2, filter }).map(({ id }) => id);
-  expect(ids({ states: ['suspended'], isSuspending: false })).toEqual(['s3', 's2']);
-  expect(ids({ states: ['running'], isSuspending: false })).toEqual(['s6', 's5']);
-  expect(ids({ states: [...states], isSuspending: true })).toEqual(['falling']);
+  expect(ids({ states: ['suspended'] })).toEqual(['s3', 's2']);
+  expect(ids({ states: ['running'] })).toEqual(['s6', 's5']);
+  expect(ids({ states: [...states], during: 'suspending' })).toEqual(['falling']);
 });
 
 test('unsettled is what lives, what is under way, and what has a slot', () => {

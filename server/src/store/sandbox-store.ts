@@ -3,7 +3,7 @@ import type { Db } from './db.ts';
 
 export const states = ['pending', 'running', 'suspended', 'terminated', 'failed'] as const;
 export type SandboxState = (typeof states)[number];
-export type SandboxOperation = 'create' | 'suspend' | 'resume' | 'terminate';
+export type SandboxOperation = 'create' | 'suspend' | 'resume' | 'snapshot' | 'terminate';
 
 /** Which destinations a sandbox may reach, as they were given (tensorlake wire 1.4.3). */
 export interface NetworkRules {
@@ -41,6 +41,8 @@ export interface SandboxRecord {
   exposedPorts: readonly number[];
   /** Whether they need no key, as long as the sandbox is named by its id. */
   allowUnauthenticated: boolean;
+  /** The snapshot that it was started from or rolled back to last. */
+  originSnapshotId?: string;
   createdAt: number;
   terminatedAt?: number;
   outcome?: string;
@@ -55,10 +57,13 @@ export interface Page {
   direction: 'forward' | 'backward';
 }
 
-/** Which sandboxes are asked for; one whose suspend is under way is a case of its own. */
+/** Operations that are seen from outside: a sandbox in one is in no other state meanwhile. */
+export type ShownOperation = 'suspending' | 'snapshotting';
+
+/** Which sandboxes are asked for: those in one of these states, and in this operation or in none that is shown. */
 export interface ListFilter {
   states: readonly SandboxState[];
-  isSuspending: boolean | undefined;
+  during?: ShownOperation;
 }
 
 export type ListPage = Partial<Pick<Page, 'limit' | 'after'>> & { filter?: ListFilter };
@@ -105,6 +110,7 @@ interface SandboxRow {
   allow_out: string;
   deny_out: string;
   network_generation: number;
+  origin_snapshot_id: string | null;
   created_at: number;
   terminated_at: number | null;
   outcome: string | null;
@@ -216,9 +222,11 @@ export function createSandboxStore(db: Db) {
  */
 function list(db: Db, workspaceId: string, endedSince: number, page: ListPage): SandboxRecord[] {
   const { after = { at: Number.MAX_SAFE_INTEGER, id: '' } } = page;
-  const { states: wanted, isSuspending } = page.filter ?? { states, isSuspending: undefined };
+  const { filter } = page;
+  const shown = `CASE WHEN operation = 'suspend' THEN 'suspending'
+    WHEN operation = 'snapshot' AND state = 'running' THEN 'snapshotting' ELSE 'none' END`;
   const asked = `workspace_id = ?1 AND (created_at, id) < (?2, ?3)
-    AND state IN (SELECT value FROM json_each(?4)) AND (operation IS 'suspend') = ifnull(?5, operation IS 'suspend')`;
+    AND state IN (SELECT value FROM json_each(?4)) AND ${shown} = ifnull(?5, ${shown})`;
   return db
     .all<SandboxRow>(
       `SELECT * FROM (
@@ -230,8 +238,8 @@ function list(db: Db, workspaceId: string, endedSince: number, page: ListPage): 
       workspaceId,
       after.at,
       after.id,
-      JSON.stringify(wanted),
-      isSuspending === undefined ? null : Number(isSuspending),
+      JSON.stringify(filter?.states ?? states),
+      filter === undefined ? null : (filter.during ?? 'none'),
       endedSince,
       page.limit ?? -1,
     )
@@ -303,8 +311,8 @@ function insert(db: Db, record: SandboxRecord): void {
   db.run(
     `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, runtime, image, manifest_digest, agent_digest,
        cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, internet, allow_out, deny_out,
-       network_generation, created_at, exposed_ports, allow_unauthenticated)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       network_generation, origin_snapshot_id, created_at, exposed_ports, allow_unauthenticated)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     record.id,
     record.workspaceId,
     record.name ?? null,
@@ -325,6 +333,7 @@ function insert(db: Db, record: SandboxRecord): void {
     JSON.stringify(record.network.allowOut),
     JSON.stringify(record.network.denyOut),
     record.networkGeneration,
+    record.originSnapshotId ?? null,
     record.createdAt,
     JSON.stringify(record.exposedPorts),
     record.allowUnauthenticated ? 1 : 0,
@@ -356,6 +365,7 @@ function toRecord(row: SandboxRow): SandboxRecord {
     ...present('operation', row.operation),
     ...present('slotId', row.slot_id),
     ...present('timeoutSecs', row.timeout_secs),
+    ...present('originSnapshotId', row.origin_snapshot_id),
     ...present('terminatedAt', row.terminated_at),
     ...present('outcome', row.outcome),
     ...present('terminationReason', row.termination_reason),

@@ -16,6 +16,7 @@ export function toSandboxRequest(body: CreateSandboxBody): SandboxRequest {
       ...(diskMb != null && { diskMb }),
     },
     ...(body.image != null && { image: body.image }),
+    ...(body.snapshot_id != null && { snapshotId: body.snapshot_id }),
     ...(body.name != null && { name: body.name }),
     ...(body.timeout_secs != null && { timeoutSecs: body.timeout_secs }),
     ...(body.entrypoint?.length && { entrypoint: body.entrypoint }),
@@ -39,7 +40,6 @@ const isGiven = (value: unknown): boolean =>
 
 function refuseUnsupported(body: CreateSandboxBody): void {
   const unsupported = {
-    snapshot_id: body.snapshot_id,
     file_systems: body.file_systems,
     'resources.gpus': body.resources?.gpus,
   };

@@ -1,19 +1,23 @@
 import type { CreateSandboxAnswer, PortUrl, SandboxInfo, SandboxStatus } from '@atoll/protocol';
 import type { Created } from '../../sandbox/sandboxes.ts';
 import { states } from '../../store/sandbox-store.ts';
-import type { ListFilter, SandboxRecord } from '../../store/sandbox-store.ts';
+import type { ListFilter, SandboxRecord, ShownOperation } from '../../store/sandbox-store.ts';
 
 /** The wire's status: the state, unless an operation in flight has a word of its own. */
 function statusOf(record: Pick<SandboxRecord, 'state' | 'operation'>): SandboxStatus {
   if (record.operation === 'suspend') return 'suspending';
+  if (record.operation === 'snapshot' && record.state === 'running') return 'snapshotting';
   return record.state === 'failed' ? 'terminated' : record.state;
 }
 
 /** Which sandboxes `statusOf` shows with this status. */
 export const filterOf = (status: SandboxStatus): ListFilter => ({
-  states: states.filter((state) => status === 'suspending' || statusOf({ state }) === status),
-  isSuspending: status === 'suspending',
+  states: isShownOperation(status) ? states : states.filter((state) => statusOf({ state }) === status),
+  ...(isShownOperation(status) && { during: status }),
 });
+
+const isShownOperation = (status: SandboxStatus): status is ShownOperation =>
+  status === 'suspending' || status === 'snapshotting';
 
 /** A sandbox in the words of the Tensorlake wire (1.4). */
 export function toSandboxInfo(
@@ -47,6 +51,7 @@ export function toSandboxInfo(
     file_systems: [],
     sandbox_url: baseUrl,
     ...(record.name !== undefined && { name: record.name }),
+    ...(record.originSnapshotId !== undefined && { origin_snapshot_id: record.originSnapshotId }),
     ...(record.timeoutSecs !== undefined && { timeout_secs: record.timeoutSecs }),
     ...(record.entrypoint && { entrypoint: record.entrypoint }),
     ...(record.terminatedAt !== undefined && { terminated_at: record.terminatedAt }),

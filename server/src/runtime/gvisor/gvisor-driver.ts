@@ -108,7 +108,9 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       await operations.cancel(slotId);
       await remove(context, slotId);
     },
-    freeze: (slotId) => options.cgroups.freeze(slotId),
+    freeze: async (slotId) => {
+      if (!(await standstill.hold(slotId))) await options.cgroups.freeze(slotId);
+    },
     thaw: async (slotId) => {
       await options.cgroups.thaw(slotId);
       await standstill.resume(slotId);
@@ -117,7 +119,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       operations.run(slotId, signal, (either) => exportUpperOf(still, slotId, consume, either)),
     checkpoint: (slotId, dir, { leaveRunning }, signal) =>
       operations.run(slotId, signal, async (either) => {
-        const isFrozen = await cgroups.isFrozen(slotId);
+        const isFrozen = await standstill.isStill(slotId);
         await checkpointSlot(still, slotId, { dir, leaveRunning, isFrozen, signal: either });
       }),
     restore: (slot, spec, dir, signal) =>

@@ -20,19 +20,29 @@ export type Standstill = ReturnType<typeof createStandstill>;
  * A file says so for as long as they are stopped, for who finds the slot after a crash.
  */
 export function createStandstill({ cgroups, runsc, paths }: StandstillOptions) {
+  const isHeld = (slotId: string): Promise<boolean> => exists(slotPaths(paths, slotId).paused);
+  /** Whoever wrote the file may have died before it paused; and gVisor refuses to pause what it has. */
   const pause = async (slotId: string): Promise<void> => {
-    const { paused } = slotPaths(paths, slotId);
-    if (await exists(paused)) return;
-    await writeFile(paused, '');
-    await run(runsc.pause(slotId), { timeoutMs: COMMAND_TIMEOUT_MS });
+    await writeFile(slotPaths(paths, slotId).paused, '');
+    await run(runsc.pause(slotId), { timeoutMs: COMMAND_TIMEOUT_MS }).catch((error: unknown) => {
+      if (!/in state paused/.test(String(error))) throw error;
+    });
   };
+  const isStill = async (slotId: string): Promise<boolean> =>
+    (await isHeld(slotId)) || (await cgroups.isFrozen(slotId));
   return {
-    /** Answers what makes the sandbox again as it was. One that was frozen runs not even for a moment: it is paused too. */
+    isStill,
+    /**
+     * Answers what makes the sandbox again as it was. One that was frozen stays paused instead: it runs only until it is,
+     * and a gVisor that is frozen twice without a new process in between kills the next one.
+     */
     begin: async (slotId: string): Promise<() => Promise<void>> => {
-      const wasFrozen = await cgroups.isFrozen(slotId);
-      const end = (): Promise<void> => (wasFrozen ? cgroups.freeze(slotId) : resume(slotId));
+      const wasStill = await isStill(slotId);
+      const end = async (): Promise<void> => {
+        if (!wasStill) await resume(slotId);
+      };
       try {
-        if (wasFrozen) await cgroups.thaw(slotId);
+        await cgroups.thaw(slotId);
         await pause(slotId);
       } catch (error) {
         await end();
@@ -41,6 +51,12 @@ export function createStandstill({ cgroups, runsc, paths }: StandstillOptions) {
       return end;
     },
     resume,
+    /** Makes sure that one that is to stand still does, where it was stopped from inside; answers whether it was. */
+    hold: async (slotId: string): Promise<boolean> => {
+      if (!(await isHeld(slotId))) return false;
+      await pause(slotId);
+      return true;
+    },
   };
 
   /** Idempotent, and also for a slot whose pause was cut short: gVisor refuses to resume what it has not stopped. */

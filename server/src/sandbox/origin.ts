@@ -1,0 +1,73 @@
+import { ApiError, defaultImage } from '@atoll/protocol';
+import type { NamedManifest } from '../image/image-store.ts';
+import type { ReadySnapshot } from '../snapshot/snapshots.ts';
+import type { SandboxContext } from './context.ts';
+import { requireForRecipes } from './runtime-needs.ts';
+import type { SandboxRequest } from './sandboxes.ts';
+
+/** What a sandbox starts from, and the request with what it takes over from there. */
+export interface Origin {
+  image?: NamedManifest;
+  /** The name of an image that has to be built first; then there is no `image` yet. */
+  unbuilt?: string;
+  request: SandboxRequest;
+  snapshotId?: string;
+}
+
+/** Finds the image or the snapshot that a create asks for. Throws where there is none, or not yet. */
+export function resolveOrigin(
+  context: Pick<SandboxContext, 'images' | 'snapshots' | 'secrets' | 'driver'>,
+  workspaceId: string,
+  request: SandboxRequest,
+): Origin {
+  if (request.snapshotId === undefined) return imageOrigin(context, workspaceId, request);
+  if (request.image !== undefined)
+    throw new ApiError('invalid_request', 'a sandbox starts from an image or from a snapshot', {
+      hint: 'Leave image out: a snapshot has that of its sandbox.',
+    });
+  const snapshot = context.snapshots.findReady(workspaceId, request.snapshotId);
+  return {
+    image: {
+      ...context.images.resolveManifest(snapshot.manifestDigest),
+      canonicalName: snapshot.baseImage,
+    },
+    request: inherit(context, request, snapshot),
+    snapshotId: snapshot.id,
+  };
+}
+
+function imageOrigin(
+  { images, driver }: Pick<SandboxContext, 'images' | 'driver'>,
+  workspaceId: string,
+  request: SandboxRequest,
+): Origin {
+  const name = request.image ?? defaultImage;
+  const unbuilt = images.findUnbuilt(workspaceId, name);
+  if (unbuilt === undefined) return { image: images.resolve(workspaceId, name), request };
+  requireForRecipes(driver, unbuilt);
+  return { unbuilt, request };
+}
+
+/** What the request names comes first. Secrets that were removed since are no reason to refuse it. */
+function inherit(
+  { secrets }: Pick<SandboxContext, 'secrets'>,
+  request: SandboxRequest,
+  snapshot: ReadySnapshot,
+): SandboxRequest {
+  const isThere = (name: string): boolean => {
+    try {
+      secrets.requireAll(snapshot.workspaceId, [name]);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const secretNames = request.secretNames ?? snapshot.secretNames?.filter(isThere);
+  const entrypoint = request.entrypoint ?? snapshot.entrypoint;
+  return {
+    ...request,
+    limits: { ...snapshot.limits, ...request.limits },
+    ...(secretNames && { secretNames }),
+    ...(entrypoint && { entrypoint }),
+  };
+}

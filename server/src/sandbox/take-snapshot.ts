@@ -1,0 +1,95 @@
+import { ApiError } from '@atoll/protocol';
+import { waitAtMost } from '../lib/deadline.ts';
+import type { SnapshotKind, SnapshotRecord } from '../snapshot/snapshot-records.ts';
+import type { SandboxRecord } from '../store/sandbox-store.ts';
+import type { SandboxContext } from './context.ts';
+import { operations } from './lifecycle.ts';
+
+/** Clients look once at first and then every second; most snapshots are ready by that first look. */
+const PATIENCE_MS = 900;
+
+/**
+ * Begins a snapshot of a sandbox that runs or is suspended, and answers its record: soon, or when it is ready. The
+ * sandbox stands still while it is read, and then is as before.
+ */
+export async function takeSnapshot(
+  context: SandboxContext,
+  record: SandboxRecord,
+  kind: SnapshotKind,
+): Promise<SnapshotRecord> {
+  requireAble(context, kind);
+  const snapshot = context.transaction(() => {
+    const { from, preempts } = operations.snapshot;
+    if (!context.store.beginOperation(record, 'snapshot', from, preempts)) throw refusal(context, record);
+    return context.snapshots.begin(record, kind);
+  });
+  const taken = context.flights.begin(record.id, 'snapshot', (signal) =>
+    carryOut(context, record, snapshot, signal),
+  );
+  await waitAtMost(taken, PATIENCE_MS);
+  return snapshot;
+}
+
+/** From intent to result. Whatever fails, the record says so: who asked for it is no longer there. */
+async function carryOut(
+  context: SandboxContext,
+  record: SandboxRecord,
+  snapshot: SnapshotRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const log = context.log.child({ sandboxId: record.id, snapshotId: snapshot.id });
+  try {
+    await read(context, record, snapshot, signal);
+  } catch (err) {
+    log.error({ err }, 'a snapshot was not taken');
+    const cause = signal.aborted ? new ApiError('conflict', 'the sandbox was terminated meanwhile') : err;
+    attempt(log, () => context.snapshots.fail(snapshot, cause));
+  } finally {
+    attempt(log, () => context.store.change(record, 'snapshot', { operation: null }));
+  }
+}
+
+/** What cannot be written now is left to the recovery and to the next start. */
+function attempt(log: SandboxContext['log'], write: () => void): void {
+  try {
+    write();
+  } catch (err) {
+    log.error({ err }, 'cannot write how a snapshot ended');
+  }
+}
+
+function read(
+  { driver, snapshots }: SandboxContext,
+  { id, slotId }: SandboxRecord,
+  snapshot: SnapshotRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  if (slotId === undefined) throw new Error(`sandbox ${id} runs nowhere`);
+  return driver.exportUpper(slotId, (upper) => snapshots.store(snapshot, upper, signal), signal);
+}
+
+function requireAble({ driver }: SandboxContext, kind: SnapshotKind): void {
+  const { filesystemSnapshot, memorySnapshot } = driver.capabilities;
+  if (kind === 'memory' && memorySnapshot)
+    throw new ApiError('unsupported', 'snapshots of memory are not supported by this version of the server', {
+      hint: 'Take one of the files: snapshot_type `filesystem`.',
+    });
+  if (kind === 'filesystem' ? filesystemSnapshot : memorySnapshot) return;
+  const able = kind === 'filesystem' ? 'gvisor and native can' : 'gvisor can';
+  throw new ApiError('unsupported', `the runtime ${driver.name} takes no ${kind} snapshots; ${able}`, {
+    hint:
+      driver.name === 'native'
+        ? 'Take a filesystem snapshot, or start the server with --runtime gvisor.'
+        : 'Start the server with --runtime gvisor.',
+  });
+}
+
+function refusal(context: SandboxContext, record: SandboxRecord): ApiError {
+  const current = context.store.byId(record.workspaceId, record.id);
+  const { state = 'gone', operation } = current ?? {};
+  const isSettled = operation === undefined || operation === 'create' || operation === 'snapshot';
+  const what = `cannot take a snapshot of sandbox ${record.id}`;
+  return isSettled
+    ? new ApiError('invalid_state', `${what}: it is ${operation === 'snapshot' ? 'snapshotting' : state}`)
+    : new ApiError('conflict', `${what} during its ${operation}`);
+}

@@ -1,0 +1,181 @@
+import { ApiError } from '@atoll/protocol';
+import type { ImageDescription, ImageStore, UpperLayer } from '../image/image-store.ts';
+import type { Clock } from '../lib/clock.ts';
+import { newSandboxId } from '../lib/id.ts';
+import type { Log } from '../lib/log.ts';
+import type { UpperExport } from '../runtime/driver.ts';
+import type { SandboxRecord } from '../store/sandbox-store.ts';
+import type { SnapshotKind, SnapshotRecord, SnapshotRecords } from './snapshot-records.ts';
+
+interface Options {
+  records: SnapshotRecords;
+  transaction: <T>(work: () => T) => T;
+  images: ImageStore;
+  clock: Clock;
+  log: Log;
+}
+
+/** A snapshot that sandboxes can start from. */
+export interface ReadySnapshot extends SnapshotRecord {
+  manifestDigest: string;
+}
+
+/** What to register as an image. */
+export interface SnapshotRegistration {
+  /** `repository[:tag]` of the workspace. */
+  repository: string;
+  tag: string;
+  isPublic: boolean;
+}
+
+export type Snapshots = ReturnType<typeof createSnapshots>;
+
+const holderOf = (id: string) => ({ kind: 'snapshot', id });
+
+/**
+ * The snapshots of this server. Each is a record and, from `local_ready` on, an image without a name: the base of its
+ * sandbox and one more layer. The record's reference keeps the image, and so does every sandbox that starts from it.
+ */
+export function createSnapshots({ records, transaction, images, clock, log }: Options) {
+  const closing = new AbortController();
+  const underWay = new Set<Promise<void>>();
+
+  const find = (workspaceId: string, id: string): SnapshotRecord => {
+    const record = records.byId(workspaceId, id);
+    if (record) return record;
+    throw new ApiError('snapshot_not_found', `no snapshot ${JSON.stringify(id.slice(0, 80))}`);
+  };
+
+  /** From now on the snapshot alone keeps its image; until now that was its base. */
+  const commit = (record: SnapshotRecord, manifestDigest: string, sizeBytes: number): void => {
+    const change = { status: 'local_ready', manifestDigest, sizeBytes } as const;
+    if (!records.change(record.id, 'in_progress', change))
+      throw new Error(`snapshot ${record.id} is no longer in progress`);
+    images.dropReferences(holderOf(record.id));
+    images.addReference(manifestDigest, holderOf(record.id));
+  };
+
+  /** What cannot be unpacked is no snapshot; what only could not be now stays what it is, for the next start. */
+  const complete = async (record: SnapshotRecord, manifestDigest: string): Promise<void> => {
+    try {
+      const { unpackedBytes } = await images.unpack(manifestDigest, closing.signal);
+      records.change(record.id, 'local_ready', { status: 'completed', rootfsDiskBytes: unpackedBytes });
+    } catch (err) {
+      if (closing.signal.aborted) return;
+      log.error({ snapshotId: record.id, err }, 'a snapshot cannot be unpacked');
+      if (err instanceof ApiError && err.status < 500) fail(record, 'local_ready', err);
+    }
+  };
+
+  const completeLater = (record: SnapshotRecord, manifestDigest: string): void => {
+    const work = complete(record, manifestDigest).finally(() => underWay.delete(work));
+    underWay.add(work);
+  };
+
+  const fail = (record: SnapshotRecord, from: 'in_progress' | 'local_ready', cause: unknown): void => {
+    const error = cause instanceof ApiError ? cause.message : 'the snapshot could not be taken';
+    transaction(() => {
+      if (records.change(record.id, from, { status: 'failed', error }))
+        images.dropReferences(holderOf(record.id));
+    });
+  };
+
+  return {
+    /** Writes the intent. To be called in the transaction that begins the operation on the sandbox. */
+    begin: (sandbox: SandboxRecord, kind: SnapshotKind): SnapshotRecord => {
+      const record: SnapshotRecord = {
+        id: newSandboxId(),
+        workspaceId: sandbox.workspaceId,
+        sandboxId: sandbox.id,
+        kind,
+        status: 'in_progress',
+        baseImage: sandbox.image,
+        baseManifestDigest: sandbox.manifestDigest,
+        limits: sandbox.limits,
+        createdAt: clock.now(),
+        ...(sandbox.name !== undefined && { sandboxName: sandbox.name }),
+        ...(sandbox.originSnapshotId !== undefined && { originSnapshotId: sandbox.originSnapshotId }),
+        ...(sandbox.entrypoint && { entrypoint: sandbox.entrypoint }),
+        ...(sandbox.secretNames && { secretNames: sandbox.secretNames }),
+      };
+      records.insert(record);
+      images.addReference(record.baseManifestDigest, holderOf(record.id));
+      return record;
+    },
+    /** Makes the image out of what the sandbox has changed. The snapshot is `local_ready` when this resolves. */
+    store: async (record: SnapshotRecord, { tar, ids }: UpperExport, signal: AbortSignal): Promise<void> => {
+      const upper: UpperLayer = {
+        baseDigest: record.baseManifestDigest,
+        tar,
+        createdAt: record.createdAt,
+        createdBy: `snapshot ${record.id} of sandbox ${record.sandboxId}`,
+        ...(ids && { ids }),
+      };
+      const either = AbortSignal.any([signal, closing.signal]);
+      const { manifestDigest, content } = await images.addLayer(
+        upper,
+        (derived) => commit(record, derived.manifestDigest, derived.layer.sizeBytes),
+        either,
+      );
+      if (content.droppedCount > 0)
+        log.warn({ snapshotId: record.id, ...content }, 'a snapshot leaves out what no layer can hold');
+      completeLater(record, manifestDigest);
+    },
+    /** Writes why it failed, unless it is past that. */
+    fail: (record: SnapshotRecord, cause: unknown): void => fail(record, 'in_progress', cause),
+    find,
+    list: records.list,
+    /** One that sandboxes can start from now. */
+    findReady: (workspaceId: string, id: string): ReadySnapshot => {
+      const record = find(workspaceId, id);
+      const { status, manifestDigest, error } = record;
+      const isReady = status === 'local_ready' || status === 'completed';
+      if (isReady && manifestDigest !== undefined) return { ...record, manifestDigest };
+      const why = error === undefined ? status : `${status}: ${error}`;
+      throw new ApiError('invalid_state', `snapshot ${id} is not completed: it is ${why}`);
+    },
+    /** Sandboxes and images that come from it keep its files, which go with the last of them. */
+    remove: (workspaceId: string, id: string): void => {
+      const record = find(workspaceId, id);
+      if (record.status === 'in_progress')
+        throw new ApiError('conflict', `snapshot ${id} is being taken`, {
+          hint: 'Wait until it is completed, or terminate its sandbox.',
+        });
+      transaction(() => {
+        records.remove(id);
+        images.dropReferences(holderOf(id));
+      });
+    },
+    /** Makes an image of the workspace out of a snapshot: a name for what is there already. */
+    register: (workspaceId: string, id: string, registration: SnapshotRegistration): ImageDescription => {
+      const record = find(workspaceId, id);
+      if (record.kind === 'memory')
+        throw new ApiError('unsupported', `snapshot ${id} holds memory, which no image can`, {
+          hint: 'Take a filesystem snapshot: `atoll sbx checkpoint ID --checkpoint-type filesystem`.',
+        });
+      const { manifestDigest } = requireFiles(record);
+      return images.registerManifest(
+        { workspaceId, ...registration, base: record.baseImage },
+        manifestDigest,
+      );
+    },
+    /** Settles what an earlier process left: nobody carries on what was in progress. */
+    reconcile: (): void => {
+      for (const record of records.unsettled()) {
+        const { status, manifestDigest } = record;
+        if (status === 'local_ready' && manifestDigest !== undefined) completeLater(record, manifestDigest);
+        else
+          fail(record, 'in_progress', new ApiError('shutting_down', 'the server ended while it was taken'));
+      }
+    },
+    close: async (): Promise<void> => {
+      closing.abort(new ApiError('shutting_down', 'the server is stopping'));
+      await Promise.allSettled(underWay);
+    },
+  };
+}
+
+function requireFiles({ id, status, manifestDigest }: SnapshotRecord): { manifestDigest: string } {
+  if (manifestDigest !== undefined && status !== 'failed') return { manifestDigest };
+  throw new ApiError('invalid_state', `snapshot ${id} is not completed: it is ${status}`);
+}
