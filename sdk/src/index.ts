@@ -24,6 +24,14 @@ export type {
 export type { CreatePtyOptions, PtySessionInfo } from './pty-session.ts';
 export { Pty } from './pty.ts';
 export type { PtyConnectionOptions } from './pty.ts';
+export type {
+  ConnectDesktopOptions,
+  Desktop,
+  DoubleClickOptions,
+  DragOptions,
+  MouseButton,
+  PointerOptions,
+} from './desktop/desktop.ts';
 export { TcpTunnel } from './tunnel.ts';
 export type { CreateTunnelOptions, TunnelAddress } from './tunnel.ts';
 export { Sandbox } from './sandbox.ts';

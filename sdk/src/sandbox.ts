@@ -5,6 +5,7 @@ import { createConnection } from './connection.ts';
 import type { ClientOptions } from './connection.ts';
 import { toDaemonInfo } from './daemon-info.ts';
 import type { DaemonInfo } from './daemon-info.ts';
+import type { ConnectDesktopOptions, Desktop } from './desktop/desktop.ts';
 import { SandboxError, toSandboxError } from './errors.ts';
 import { isRereadable, toBody, toListing } from './file-content.ts';
 import type { DirectoryListing, FileContent } from './file-content.ts';
@@ -323,6 +324,13 @@ export class Sandbox implements AsyncDisposable {
   /** Opens a local port whose connections end at a port on the loopback of the sandbox. */
   async createTunnel(remotePort: number, options: CreateTunnelOptions = {}): Promise<TcpTunnel> {
     return TcpTunnel.listen(() => this.#address(), remotePort, options);
+  }
+
+  /** Connects to a VNC server in the sandbox, such as that of the image `ubuntu-vnc`: screen, mouse and keys. */
+  async connectDesktop(options: ConnectDesktopOptions = {}): Promise<Desktop> {
+    // Few programs need it.
+    const { Desktop: DesktopClass } = await import('./desktop/desktop.ts');
+    return DesktopClass.connect(() => this.#address(), options);
   }
 
   /** Whether the agent in the sandbox answers. */
