@@ -74,10 +74,10 @@ export function createLayerTool(agentBinary: string): LayerTool {
       feed(),
       drain().catch(killing(() => child.kill('SIGKILL'))),
     ]);
-    signal.throwIfAborted();
     // What the tool says explains why a pipe to it broke.
     const outcome = readOutcome(stderr);
     if (outcome !== undefined && 'error' in outcome) throw toError(outcome.error);
+    signal.throwIfAborted();
     for (const { status, reason } of outcomes.filter((one) => one.status === 'rejected'))
       if (status) throw reason;
     if (outcome === undefined) throw new Error(`layer ${verb} ended without an outcome: ${stderr.trim()}`);
