@@ -11,6 +11,7 @@ import { login } from './command/login.ts';
 import { logout } from './command/logout.ts';
 import { member } from './command/member/member.ts';
 import { sbx } from './command/sbx/sbx.ts';
+import { pool } from './command/pool/pool.ts';
 import { secrets } from './command/secrets/secrets.ts';
 import { server } from './command/server.ts';
 import { whoami } from './command/whoami.ts';
@@ -20,6 +21,7 @@ import { cliVersion } from './context.ts';
 const commands: readonly AnyCommand[] = [
   sbx,
   image,
+  pool,
   secrets,
   server,
   doctor,

@@ -43,6 +43,12 @@ const table = {
   port_not_exposed: { status: 404, hint: 'Expose it with `atoll sbx port expose`.' },
   snapshot_not_found: { status: 404, hint: 'See your snapshots with `atoll sbx checkpoint ls`.' },
   not_found: { status: 404 },
+  pool_not_found: { status: 404, hint: 'See the pools of your workspace with `atoll pool ls`.' },
+  pool_in_use: { status: 409, hint: 'Terminate the sandboxes that were claimed from it first.' },
+  pool_exhausted: {
+    status: 429,
+    hint: 'Terminate sandboxes that were claimed from it, or raise its max_containers.',
+  },
   name_taken: { status: 409, hint: 'Choose another name, or terminate the sandbox that has it.' },
   conflict: { status: 409 },
   sandbox_ended: { status: 410, hint: 'Create a new sandbox; an ended one never comes back.' },

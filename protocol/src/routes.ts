@@ -6,6 +6,7 @@ import * as tenancy from './atoll/tenancy.ts';
 import type { Route } from './route.ts';
 import { dataPlane } from './tensorlake/data-plane.ts';
 import * as platform from './tensorlake/platform.ts';
+import * as pool from './tensorlake/pool.ts';
 import * as secret from './tensorlake/secret.ts';
 import * as sandbox from './tensorlake/sandbox.ts';
 import * as template from './tensorlake/template.ts';
@@ -23,6 +24,7 @@ export const controlRoutes: readonly Route[] = [
   template,
   sandbox,
   snapshot,
+  pool,
   secret,
   tenancy,
   image,

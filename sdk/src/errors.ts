@@ -30,6 +30,28 @@ export class SandboxNotFoundError extends SandboxError {
   }
 }
 
+/** No pool has this id in the workspace. */
+export class PoolNotFoundError extends SandboxError {
+  readonly poolId: string;
+
+  constructor(poolId: string, options: { cause?: unknown; hint?: string | undefined } = {}) {
+    super(`Pool not found: ${poolId}`, options);
+    this.name = 'PoolNotFoundError';
+    this.poolId = poolId;
+  }
+}
+
+/** A pool cannot be deleted while sandboxes that were claimed from it live. */
+export class PoolInUseError extends SandboxError {
+  readonly poolId: string;
+
+  constructor(poolId: string, message: string, options: { cause?: unknown; hint?: string | undefined } = {}) {
+    super(message, options);
+    this.name = 'PoolInUseError';
+    this.poolId = poolId;
+  }
+}
+
 /** The server, or the agent in the sandbox, refused a request. */
 export class RemoteAPIError extends SandboxError {
   /** HTTP status, e.g. 409. */

@@ -2,6 +2,14 @@ export * from './admin-client.ts';
 export type { ClientOptions } from './connection.ts';
 export { readDockerCredentials, readDockerCredentialsFor } from './docker-config.ts';
 export type { DockerAuth, DockerConfigSource, DockerCredentials } from './docker-config.ts';
+export { PoolInUseError, PoolNotFoundError } from './errors.ts';
+export type {
+  CreatePoolOptions,
+  CreateSandboxPoolResponse,
+  PoolContainerInfo,
+  SandboxPoolInfo,
+  UpdatePoolOptions,
+} from './pool-info.ts';
 export { RemoteAPIError, SandboxConnectionError, SandboxError, SandboxNotFoundError } from './errors.ts';
 export type { DirectoryEntry, DirectoryListing, FileContent } from './file-content.ts';
 export { OutputMode, ProcessStatus, StdinMode } from './process-info.ts';
@@ -38,7 +46,7 @@ export { Sandbox } from './sandbox.ts';
 export type { DaemonInfo } from './daemon-info.ts';
 export type { ConnectOptions } from './sandbox.ts';
 export type { SettleOptions, WaitOptions } from './call-options.ts';
-export type { CreateAndConnectOptions } from './lifecycle.ts';
+export type { ClaimOptions, CreateAndConnectOptions } from './lifecycle.ts';
 export { SandboxClient } from './sandbox-client.ts';
 export type { ArchivedPage, ExposePortsOptions, ListArchivedOptions, ListOptions } from './sandbox-client.ts';
 export { SandboxStatus } from './sandbox-info.ts';

@@ -1,4 +1,5 @@
 import {
+  claimSandbox,
   createSandbox,
   createSandboxAnswer,
   deleteSandbox,
@@ -12,6 +13,7 @@ import type { NetworkReport, Route, RouteAnswer, RouteCall } from '@atoll/protoc
 import type { SettleOptions, WaitOptions } from './call-options.ts';
 import type { Connection } from './connection.ts';
 import { RemoteAPIError, SandboxError, SandboxNotFoundError } from './errors.ts';
+import { PoolCalls } from './pool-calls.ts';
 import { sleep } from './retry.ts';
 import {
   SandboxStatus,
@@ -26,8 +28,14 @@ import type {
   SandboxInfo,
   UpdateSandboxOptions,
 } from './sandbox-info.ts';
+import { withoutUndefined } from './without-undefined.ts';
 
 export interface CreateAndConnectOptions extends CreateSandboxOptions, WaitOptions {
+  /** Seconds within which the sandbox must run. Default: that of the client. */
+  requestTimeout?: number;
+}
+
+export interface ClaimOptions extends WaitOptions {
   /** Seconds within which the sandbox must run. Default: that of the client. */
   requestTimeout?: number;
 }
@@ -60,10 +68,30 @@ export class Lifecycle {
     }
   }
 
+  /** Takes a sandbox of a pool. */
+  async claim(poolId: string, options: ClaimOptions): Promise<CreateSandboxResponse> {
+    const call = { ...withoutUndefined({ signal: options.signal }), timeoutMs: this.#timeoutMs(options) };
+    try {
+      const pools = new PoolCalls(this.#connection);
+      return toCreateResponse(await pools.one(claimSandbox, poolId, { body: {} }, call));
+    } catch (error) {
+      return timedOutCreate(error);
+    }
+  }
+
+  /** Claims and waits; what does not run in time, or whose caller gives up, is terminated. */
+  claimRunning(poolId: string, options: ClaimOptions): Promise<RunningSandbox> {
+    return this.#running(this.claim(poolId, options), options);
+  }
+
   /** Creates and waits; what does not run in time, or whose caller gives up, is terminated. */
-  async createRunning(options: CreateAndConnectOptions): Promise<RunningSandbox> {
+  createRunning(options: CreateAndConnectOptions): Promise<RunningSandbox> {
+    return this.#running(this.create(options), options);
+  }
+
+  async #running(creation: Promise<CreateSandboxResponse>, options: ClaimOptions): Promise<RunningSandbox> {
     const deadline = Date.now() + this.#timeoutMs(options);
-    const created = await this.create(options);
+    const created = await creation;
     try {
       return await this.#untilRunning(created, deadline, options);
     } catch (error) {

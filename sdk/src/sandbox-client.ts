@@ -4,7 +4,14 @@ import type { NetworkReport } from '@atoll/protocol';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
 import { Lifecycle } from './lifecycle.ts';
-import type { CreateAndConnectOptions, RunningSandbox } from './lifecycle.ts';
+import type { ClaimOptions, CreateAndConnectOptions, RunningSandbox } from './lifecycle.ts';
+import { PoolCalls } from './pool-calls.ts';
+import type {
+  CreatePoolOptions,
+  CreateSandboxPoolResponse,
+  SandboxPoolInfo,
+  UpdatePoolOptions,
+} from './pool-info.ts';
 import { whereabouts } from './sandbox-parts.ts';
 import { Sandbox } from './sandbox.ts';
 import type { ConnectOptions } from './sandbox.ts';
@@ -52,10 +59,12 @@ export interface ArchivedPage {
 export class SandboxClient {
   readonly #connection: Connection;
   readonly #lifecycle: Lifecycle;
+  readonly #pools: PoolCalls;
 
   constructor(options: ClientOptions = {}) {
     this.#connection = createConnection(options);
     this.#lifecycle = new Lifecycle(this.#connection);
+    this.#pools = new PoolCalls(this.#connection);
   }
 
   /** The server and the workspace that calls go to, and where that was found. */
@@ -159,6 +168,41 @@ export class SandboxClient {
   /** Lets a suspended sandbox go on where it was; one that runs already is no error. (seed 003) */
   resume(identifier: string, options: SettleOptions = {}): Promise<void> {
     return this.#lifecycle.settle('running', identifier, options);
+  }
+
+  /** Creates a pool: sandboxes of one kind, of which some are kept ready to be claimed. */
+  createPool(pool: CreatePoolOptions = {}, options: WaitOptions = {}): Promise<CreateSandboxPoolResponse> {
+    return this.#pools.create(pool, options);
+  }
+
+  /** One pool with its containers. Throws PoolNotFoundError. */
+  getPool(poolId: string, options: WaitOptions = {}): Promise<SandboxPoolInfo> {
+    return this.#pools.get(poolId, options);
+  }
+
+  /** Every pool of the workspace, newest first, without containers. */
+  listPools(options: WaitOptions = {}): Promise<SandboxPoolInfo[]> {
+    return this.#pools.list(options);
+  }
+
+  /** Replaces what a pool is; warm containers that differ are replaced. Throws PoolNotFoundError. */
+  updatePool(poolId: string, pool: UpdatePoolOptions, options: WaitOptions = {}): Promise<SandboxPoolInfo> {
+    return this.#pools.update(poolId, pool, options);
+  }
+
+  /** Deletes a pool. Throws PoolNotFoundError, and PoolInUseError while a claimed sandbox lives. */
+  deletePool(poolId: string, options: WaitOptions = {}): Promise<void> {
+    return this.#pools.delete(poolId, options);
+  }
+
+  /** Takes a sandbox of a pool: a warm one, else a new one. Status `timeout`: it did not run in time. */
+  claim(poolId: string, options: ClaimOptions = {}): Promise<CreateSandboxResponse> {
+    return this.#lifecycle.claim(poolId, options);
+  }
+
+  /** Takes a sandbox of a pool, waits until it runs, and returns a handle whose `await using` terminates it. */
+  async claimAndConnect(poolId: string, options: ClaimOptions = {}): Promise<Sandbox> {
+    return this.#handle(await this.#lifecycle.claimRunning(poolId, options), true);
   }
 
   /** Terminates a sandbox for good; one that has ended already is no error. */

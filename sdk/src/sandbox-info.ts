@@ -64,6 +64,8 @@ export interface SandboxInfo {
   resources: ContainerResourcesInfo;
   /** Names of the secrets in its environment. */
   secretNames: string[];
+  /** The pool that it was claimed from. */
+  poolId?: string;
   /** Seconds without a request after which a named sandbox suspends and an ephemeral one terminates; absent = never. */
   timeoutSecs?: number;
   entrypoint?: string[];
@@ -159,7 +161,7 @@ function resourcesOf({ cpus, memoryMb, diskMb }: CreateSandboxOptions) {
   return Object.keys(resources).length === 0 ? undefined : resources;
 }
 
-function networkOf({ allowInternetAccess, allowOut, denyOut }: Partial<NetworkConfig>) {
+export function networkOf({ allowInternetAccess, allowOut, denyOut }: Partial<NetworkConfig>) {
   if (allowInternetAccess === undefined && allowOut === undefined && denyOut === undefined) return undefined;
   return {
     allow_internet_access: allowInternetAccess ?? true,
@@ -197,6 +199,7 @@ export function toSandboxInfo(wire: WireSandboxInfo): SandboxInfo {
     image: wire.image,
     resources: toResources(wire.resources),
     secretNames: wire.secret_names ?? [],
+    poolId: wire.pool_id,
     timeoutSecs: wire.timeout_secs,
     entrypoint: wire.entrypoint,
     network: wire.network && toNetwork(wire.network),
@@ -219,7 +222,7 @@ export const toArchivedSandboxInfo = (
   archivedAt: new Date(wire.archived_at),
 });
 
-const toResources = (wire: WireSandboxInfo['resources']): ContainerResourcesInfo => ({
+export const toResources = (wire: WireSandboxInfo['resources']): ContainerResourcesInfo => ({
   cpus: wire.cpus,
   memoryMb: wire.memory_mb,
   diskMb: wire.disk_mb,
@@ -229,11 +232,11 @@ const toResources = (wire: WireSandboxInfo['resources']): ContainerResourcesInfo
 const toPortUrl = (wire: NonNullable<WireSandboxInfo['port_urls']>[number]): PortUrl =>
   withoutUndefined({ port: wire.port, url: wire.url, pathUrl: wire.path_url, localUrl: wire.local_url });
 
-const toNetwork = (wire: NonNullable<WireSandboxInfo['network']>): NetworkConfig => ({
+export const toNetwork = (wire: NonNullable<WireSandboxInfo['network']>): NetworkConfig => ({
   allowInternetAccess: wire.allow_internet_access,
   allowOut: wire.allow_out,
   denyOut: wire.deny_out,
 });
 
-const toDate = (epochMs: number | undefined): Date | undefined =>
+export const toDate = (epochMs: number | undefined): Date | undefined =>
   epochMs === undefined ? undefined : new Date(epochMs);

@@ -31,6 +31,7 @@ import { createMetrics } from './http/metrics.ts';
 import { createOciDispatcher } from './http/oci/oci-dispatcher.ts';
 import { platformRoutes } from './http/tensorlake/platform-routes.ts';
 import { snapshotRoutes } from './http/tensorlake/snapshot-routes.ts';
+import { poolRoutes } from './http/tensorlake/pool-routes.ts';
 import { secretRoutes } from './http/tensorlake/secret-routes.ts';
 import { templateRoutes } from './http/tensorlake/template-routes.ts';
 import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
@@ -58,6 +59,7 @@ import type { DataDir } from './store/data-dir.ts';
 import { openDb } from './store/db.ts';
 import type { Db } from './store/db.ts';
 import { createNetworkOpenings } from './store/network-openings.ts';
+import { createPoolStore } from './store/pool-store.ts';
 import { createSandboxStore } from './store/sandbox-store.ts';
 import { createTenancy } from './tenancy/tenancy.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
@@ -212,6 +214,7 @@ async function openParts(
     ...host,
     store,
     openings,
+    pools: createPoolStore(db),
     transaction: db.transaction,
     images,
     snapshots,
@@ -303,6 +306,7 @@ async function openHttp({ config, log, opened }: Start, parts: HttpParts) {
       ...serverRoutes({ version, metrics }),
       ...platformRoutes({ tenancy }),
       ...sandboxRoutes({ sandboxes, portUrls: { of: portUrls, settled: localPorts.settled } }),
+      ...poolRoutes({ pools: sandboxes.pools }),
       ...secretRoutes({ secrets }),
       ...snapshotRoutes({ sandboxes, snapshots }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),

@@ -107,6 +107,8 @@ export const sandboxInfo = z.object({
   port_urls: z.array(portUrl).optional(),
   sandbox_url: z.string().optional(),
   secret_names: z.array(z.string()).optional(),
+  /** The pool that it was claimed from. */
+  pool_id: z.string().optional(),
   file_systems: z.array(z.unknown()),
   /** Of this server: the snapshot that it was started from or rolled back to last. */
   origin_snapshot_id: z.string().optional(),

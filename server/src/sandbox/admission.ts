@@ -9,6 +9,9 @@ export interface AdmissionSettings {
   maxDiskMb: number;
   /** How many sandboxes of one workspace may live at once, those that wait for their start included. */
   maxLivingPerWorkspace: number;
+  maxPoolsPerWorkspace: number;
+  /** How many sandboxes the pools of one workspace may keep ready, all together. */
+  maxWarmPerWorkspace: number;
   /** Creates are refused while the host has less than this available. */
   reservedMemoryMb: number;
   reservedDiskMb: number;
@@ -19,6 +22,8 @@ export const defaultAdmission: AdmissionSettings = {
   maxMemoryMb: 256 * 1024,
   maxDiskMb: 1024 * 1024,
   maxLivingPerWorkspace: 1000,
+  maxPoolsPerWorkspace: 100,
+  maxWarmPerWorkspace: 100,
   reservedMemoryMb: 512,
   reservedDiskMb: 1024,
 };

@@ -31,7 +31,7 @@ export interface SandboxContext {
   transaction: <T>(work: () => T) => T;
   images: ImageStore;
   snapshots: Snapshots;
-  secrets: Pick<SecretStore, 'requireAll' | 'environment'>;
+  secrets: Pick<SecretStore, 'requireAll' | 'environment' | 'changedAt'>;
   pool: SlotPool;
   driver: RuntimeDriver;
   network: SandboxNetwork;
@@ -52,6 +52,8 @@ export interface SandboxContext {
   onAgentLost: (record: SandboxRecord) => void;
   /** Told when a builder in a sandbox asks for a build; the signal aborts when the sandbox ends. */
   onBuilder?: (record: SandboxRecord, call: BuilderCall, signal: AbortSignal) => void;
+  /** Told when a sandbox has ended, for whatever reason. */
+  onGone: (record: SandboxRecord) => void;
   /** Told why a sandbox has ended that nobody asked to end. */
   onEnded?: (record: SandboxRecord, reason: string) => void;
 }

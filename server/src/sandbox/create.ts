@@ -35,3 +35,16 @@ function writeFailure(context: SandboxContext, record: SandboxRecord, error: unk
     log.error({ err }, 'cannot write that a sandbox did not start');
   }
 }
+
+/** A create that a terminate overtook is not an internal failure: say who ended it. */
+export function explainFailure(context: SandboxContext, record: SandboxRecord, error: unknown): never {
+  if (error instanceof ApiError) throw error;
+  const current = context.store.byId(record.workspaceId, record.id);
+  if (current?.operation === 'terminate' || current?.state === 'terminated') {
+    throw new ApiError('conflict', `sandbox ${record.id} was terminated while it started`, { cause: error });
+  }
+  throw new ApiError('start_failed', `sandbox ${record.id} did not start`, {
+    cause: error,
+    hint: 'The server log has the cause; `atoll doctor` checks the host.',
+  });
+}

@@ -31,8 +31,17 @@ export function writeEnd(
     if (written) context.images.dropReferences(imageHolder(record));
     return written;
   });
+  if (wasWritten) context.onGone(record);
   if (wasWritten && !askedFor.has(ending.reason)) context.onEnded?.(record, ending.reason);
 }
 
 /** `terminated` is what an earlier process was asked for and did not finish. */
-const askedFor: ReadonlySet<string> = new Set(['terminated_by_user', 'terminated']);
+const askedFor: ReadonlySet<string> = new Set(['terminated_by_user', 'terminated', 'pool_upkeep']);
+
+/** What a sandbox ended of whose agent is gone; the runtime knows as long as its slot is there. */
+export async function lostEnding({ driver }: SandboxContext, { slotId }: SandboxRecord): Promise<Ending> {
+  const isOutOfMemory = slotId !== undefined && (await driver.wasKilledForMemory(slotId).catch(() => false));
+  return isOutOfMemory
+    ? { reason: 'out_of_memory', error: 'the host ended the sandbox, which took more memory than it may' }
+    : { reason: 'agent_exited', error: 'the agent in the sandbox has ended' };
+}

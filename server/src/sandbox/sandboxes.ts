@@ -1,19 +1,20 @@
 import { ApiError, defaultImage } from '@atoll/protocol';
 import { newSandboxId } from '../lib/id.ts';
 import { createKeyedQueue } from '../image/keyed-queue.ts';
+import { withoutUndefined } from '../lib/without-undefined.ts';
 import { waitAtMost } from '../lib/deadline.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import type { EgressReport } from '../network/egress-report.ts';
 import type { ResourceLimits } from '../runtime/driver.ts';
-import type { ListPage, NetworkRules, SandboxRecord } from '../store/sandbox-store.ts';
+import type { PoolStore } from '../store/pool-store.ts';
+import type { ListPage, NetworkRules, PoolMembership, SandboxRecord } from '../store/sandbox-store.ts';
 import type { SnapshotKind, SnapshotRecord } from '../snapshot/snapshot-records.ts';
 import { createActivity } from './activity.ts';
 import { checkHost, checkLimits, checkQuota } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
 import type { SandboxContext } from './context.ts';
-import { carryOutCreate } from './create.ts';
-import { imageHolder } from './ending.ts';
-import type { Ending } from './ending.ts';
+import { carryOutCreate, explainFailure } from './create.ts';
+import { imageHolder, lostEnding } from './ending.ts';
 import { checkPorts } from './exposure.ts';
 import type { Exposure } from './exposure.ts';
 import { createFlights } from './flight.ts';
@@ -27,6 +28,9 @@ import {
   parseOpening,
   reapplyRules,
 } from './network-rules.ts';
+import { isWarm } from './pool.ts';
+import type { Create, Launch, PoolTemplate } from './pool.ts';
+import { createPools } from './pools.ts';
 import { createReaper } from './reaper.ts';
 import { provideImage, unbuiltDigest } from './provide-image.ts';
 import { reconcile } from './reconcile.ts';
@@ -52,6 +56,8 @@ export interface SandboxRequest {
   secretNames?: string[];
   /** Absent: no rules. */
   network?: NetworkRules;
+  /** The pool that it is made for. */
+  pool?: PoolMembership;
   exposedPorts?: readonly number[];
   allowUnauthenticated?: boolean;
 }
@@ -75,8 +81,9 @@ export interface Reach extends Awake {
 
 export interface SandboxesOptions extends Omit<
   SandboxContext,
-  'flights' | 'live' | 'activity' | 'onCut' | 'onAgentLost' | 'networkTurns'
+  'flights' | 'live' | 'activity' | 'onCut' | 'onAgentLost' | 'onGone' | 'networkTurns'
 > {
+  pools: PoolStore<PoolTemplate>;
   dataDir: string;
   admission: AdmissionSettings;
   /** How many sandboxes start at once; more wait. */
@@ -87,19 +94,15 @@ export interface SandboxesOptions extends Omit<
   listEndedForMs: number;
   /** How often unfinished operations are looked for. */
   recoverEveryMs?: number;
+  /** How long a warm sandbox with an entrypoint runs before it stands still. */
+  poolSettleMs?: number;
+  /** How often warm sandboxes are looked at. */
+  poolReviewEveryMs?: number;
 }
 
 /** A start takes a second or two when the host is not short of anything. */
 const CLOSE_GRACE_MS = 10_000;
 const ABORT_GRACE_MS = 5_000;
-
-/** What a sandbox ended of whose agent is gone; the runtime knows as long as its slot is there. */
-async function lostEnding({ driver }: SandboxContext, { slotId }: SandboxRecord): Promise<Ending> {
-  const isOutOfMemory = slotId !== undefined && (await driver.wasKilledForMemory(slotId).catch(() => false));
-  return isOutOfMemory
-    ? { reason: 'out_of_memory', error: 'the host ended the sandbox, which took more memory than it may' }
-    : { reason: 'agent_exited', error: 'the agent in the sandbox has ended' };
-}
 
 export type Sandboxes = ReturnType<typeof createSandboxes>;
 
@@ -116,6 +119,7 @@ export function createSandboxes(options: SandboxesOptions) {
     networkTurns: createKeyedQueue(),
     activity,
     onCut: (record) => cutListeners.forEach((listen) => listen(record)),
+    onGone: (record) => pools.gone(record),
     onAgentLost: (record) => {
       const ended = lostEnding(context, record).then((ending) => terminateSandbox(context, record, ending));
       ended.catch((err: unknown) =>
@@ -140,9 +144,15 @@ export function createSandboxes(options: SandboxesOptions) {
   const notFound = (identifier: string): ApiError =>
     new ApiError('sandbox_not_found', `no sandbox ${JSON.stringify(identifier.slice(0, 80))}`);
 
+  /** A sandbox that nobody has claimed yet is nobody's to see. */
+  const byId = (workspaceId: string, id: string): SandboxRecord | undefined => {
+    const record = store.byId(workspaceId, id);
+    return record && isWarm(record) ? undefined : record;
+  };
+
   /** Living ones by name or id; ended ones by id, because their name is free. */
   const find = (workspaceId: string, identifier: string): SandboxRecord => {
-    const record = store.byName(workspaceId, identifier) ?? store.byId(workspaceId, identifier);
+    const record = store.byName(workspaceId, identifier) ?? byId(workspaceId, identifier);
     if (!record) throw notFound(identifier);
     return record;
   };
@@ -176,6 +186,7 @@ export function createSandboxes(options: SandboxesOptions) {
       ...(request.entrypoint !== undefined && { entrypoint: request.entrypoint }),
       ...(secretNames.length > 0 && { secretNames }),
       ...(snapshotId !== undefined && { originSnapshotId: snapshotId }),
+      ...(request.pool !== undefined && { pool: request.pool }),
     };
     return { record, image };
   };
@@ -184,6 +195,56 @@ export function createSandboxes(options: SandboxesOptions) {
     if (store.byName(workspaceId, name))
       throw new ApiError('name_taken', `a sandbox is called ${name} already`);
   };
+
+  const launch: Launch = (workspaceId, request) => {
+    closing.signal.throwIfAborted();
+    const { record, image } = admit(workspaceId, request);
+    if (record.name !== undefined) requireFreeName(workspaceId, record.name);
+    // Everything up to the wait for a turn happens at once, so a place that is free now is there for this record.
+    starts.requirePlace();
+    options.transaction(() => {
+      store.insert(record);
+      if (image) options.images.addReference(record.manifestDigest, imageHolder(record));
+    });
+    const start = context.flights.begin(record.id, 'create', (signal) =>
+      carryOutCreate(context, record, async () => {
+        const patience = AbortSignal.any([signal, closing.signal]);
+        const ready = image ? { record, image } : await provideImage(context, record, patience);
+        return starts.run(
+          patience,
+          () => options.pool.rush(() => startSandbox(context, ready.record, ready.image, signal)),
+          workspaceId,
+        );
+      }),
+    );
+    const announce = (started: SandboxRecord): void => exposureListeners.forEach((listen) => listen(started));
+    if (record.exposedPorts.length > 0) void start.then(announce, () => {});
+    return { record, start, isUnbuilt: image === undefined };
+  };
+
+  /** The record is there before the first wait; what is asked for has been admitted. */
+  const startWithin: Create = async (workspaceId, request, timeoutMs) => {
+    const { record, start, isUnbuilt } = launch(workspaceId, request);
+    if (isUnbuilt) {
+      start.catch(() => {}); // the record says how it ended
+      return { kind: 'pending', record };
+    }
+    const result = await waitAtMost(start, timeoutMs).catch((error: unknown) =>
+      explainFailure(context, record, error),
+    );
+    return result.timedOut ? { kind: 'timeout', record } : { kind: 'running', record: result.value };
+  };
+
+  const { admission, poolSettleMs: settleMs, poolReviewEveryMs: reviewEveryMs } = options;
+  const times = withoutUndefined({ settleMs, reviewEveryMs });
+  const pools = createPools({
+    context,
+    pools: options.pools,
+    admission,
+    launch,
+    create: startWithin,
+    ...times,
+  });
 
   /** What an update changes; throws where it may not. */
   const admitUpdate = (workspaceId: string, identifier: string, update: SandboxUpdate) => {
@@ -200,43 +261,14 @@ export function createSandboxes(options: SandboxesOptions) {
     create: async (workspaceId: string, request: SandboxRequest, timeoutMs: number): Promise<Created> => {
       const { network = noRules } = request;
       if (namesDestinations(network)) await admitRules(context, workspaceId, network);
-      closing.signal.throwIfAborted();
-      const { record, image } = admit(workspaceId, request);
-      if (record.name !== undefined) requireFreeName(workspaceId, record.name);
-      // Everything up to the wait for a turn happens at once, so a place that is free now is there for this record.
-      starts.requirePlace();
-      options.transaction(() => {
-        store.insert(record);
-        if (image) options.images.addReference(record.manifestDigest, imageHolder(record));
-      });
-
-      const start = context.flights.begin(record.id, 'create', (signal) =>
-        carryOutCreate(context, record, async () => {
-          const patience = AbortSignal.any([signal, closing.signal]);
-          const ready = image ? { record, image } : await provideImage(context, record, patience);
-          return starts.run(
-            patience,
-            () => options.pool.rush(() => startSandbox(context, ready.record, ready.image, signal)),
-            workspaceId,
-          );
-        }),
-      );
-      const announce = (started: SandboxRecord): void =>
-        exposureListeners.forEach((listen) => listen(started));
-      if (record.exposedPorts.length > 0) void start.then(announce, () => {});
-      if (image === undefined) {
-        start.catch(() => {}); // the record says how it ended
-        return { kind: 'pending', record };
-      }
-      const result = await waitAtMost(start, timeoutMs).catch((error: unknown) =>
-        explainFailure(context, record, error),
-      );
-      return result.timedOut ? { kind: 'timeout', record } : { kind: 'running', record: result.value };
+      return startWithin(workspaceId, request, timeoutMs);
     },
+    /** Sandboxes that are made ahead of time, to be claimed. */
+    pools,
     get: find,
     /** Also by a name that is free again: its last holder is meant, so that a terminate can be repeated. */
     getToTerminate: (workspaceId: string, identifier: string): SandboxRecord => {
-      const living = store.byName(workspaceId, identifier) ?? store.byId(workspaceId, identifier);
+      const living = store.byName(workspaceId, identifier) ?? byId(workspaceId, identifier);
       const record = living ?? store.lastEndedByName(workspaceId, identifier, endedSince());
       if (!record) throw notFound(identifier);
       return record;
@@ -244,7 +276,7 @@ export function createSandboxes(options: SandboxesOptions) {
     list: (workspaceId: string, page?: ListPage) => store.list(workspaceId, endedSince(), page),
     listEnded: store.listEnded,
     getEnded: (workspaceId: string, id: string): SandboxRecord => {
-      const record = store.byId(workspaceId, id);
+      const record = byId(workspaceId, id);
       if (record?.terminatedAt === undefined)
         throw new ApiError('sandbox_not_found', `no ended sandbox ${JSON.stringify(id.slice(0, 80))}`);
       return record;
@@ -321,6 +353,7 @@ export function createSandboxes(options: SandboxesOptions) {
       reaper.start();
       recovery.start();
       retention.start();
+      pools.open();
       return reconciled;
     },
     /**
@@ -331,6 +364,7 @@ export function createSandboxes(options: SandboxesOptions) {
     close: async (graceMs = CLOSE_GRACE_MS): Promise<void> => {
       const reason = new ApiError('shutting_down', 'the server is stopping');
       closing.abort(reason);
+      pools.close();
       reaper.stop();
       recovery.stop();
       retention.stop();
@@ -355,17 +389,4 @@ function changeOf(record: SandboxRecord, update: SandboxUpdate): SandboxUpdate {
     ...(allowUnauthenticated !== undefined &&
       allowUnauthenticated !== record.allowUnauthenticated && { allowUnauthenticated }),
   };
-}
-
-/** A create that a terminate overtook is not an internal failure: say who ended it. */
-function explainFailure(context: SandboxContext, record: SandboxRecord, error: unknown): never {
-  if (error instanceof ApiError) throw error;
-  const current = context.store.byId(record.workspaceId, record.id);
-  if (current?.operation === 'terminate' || current?.state === 'terminated') {
-    throw new ApiError('conflict', `sandbox ${record.id} was terminated while it started`, { cause: error });
-  }
-  throw new ApiError('start_failed', `sandbox ${record.id} did not start`, {
-    cause: error,
-    hint: 'The server log has the cause; `atoll doctor` checks the host.',
-  });
 }

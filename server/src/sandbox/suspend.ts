@@ -12,8 +12,12 @@ export async function suspendSandbox(context: SandboxContext, record: SandboxRec
       hint: 'Name it first: `atoll sbx name ID NAME`.',
     });
   }
-  await carryOut(context, record, 'suspend', freeze, unfreeze);
+  await standStill(context, record);
 }
+
+/** Stops a running sandbox in memory, whether it has a name or not: what waits in a pool costs no CPU. */
+export const standStill = (context: SandboxContext, record: SandboxRecord): Promise<void> =>
+  carryOut(context, record, 'suspend', freeze, unfreeze);
 
 /** Lets a suspended sandbox go on where it was. Idempotent; many callers at once are one resume. */
 export async function resumeSandbox(context: SandboxContext, record: SandboxRecord): Promise<void> {

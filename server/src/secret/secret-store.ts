@@ -155,6 +155,14 @@ export function createSecretStore({
       const unknown = names.filter((name) => !known.has(name));
       if (unknown.length > 0) throw missingSecrets(unknown);
     },
+    /** When one of these was last set. */
+    changedAt: (workspaceId: string, names: readonly string[]): number =>
+      db.get<{ at: number }>(
+        `SELECT ifnull(max(updated_at), 0) AS at FROM secrets
+         WHERE workspace_id = ?1 AND name IN (SELECT value FROM json_each(?2))`,
+        workspaceId,
+        JSON.stringify(names),
+      )?.at ?? 0,
     /** The values, for the environment of a sandbox that starts. */
     environment: (workspaceId: string, names: readonly string[]): SecretEnvironment => {
       const rows = names.length === 0 ? [] : rowsOf(workspaceId, names);

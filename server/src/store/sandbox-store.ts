@@ -1,5 +1,7 @@
 import type { ResourceLimits, SlotEndpoint } from '../runtime/driver.ts';
 import type { Db } from './db.ts';
+import { insertSandbox, toRecord } from './sandbox-row.ts';
+import type { SandboxRow } from './sandbox-row.ts';
 
 export const states = ['pending', 'running', 'suspended', 'terminated', 'failed'] as const;
 export type SandboxState = (typeof states)[number];
@@ -10,6 +12,15 @@ export interface NetworkRules {
   internet: boolean;
   allowOut: string[];
   denyOut: string[];
+}
+
+/** Which pool a sandbox was made for. */
+export interface PoolMembership {
+  id: string;
+  /** Of the pool's template that it was made of. */
+  generation: number;
+  /** Nobody has claimed it: it is shown to nobody and answers nobody. */
+  isWarm: boolean;
 }
 
 /** A sandbox as the server knows it. Times are epoch milliseconds. */
@@ -37,6 +48,7 @@ export interface SandboxRecord {
   network: NetworkRules;
   /** Counts the changes of its rules, those of its workspace included. */
   networkGeneration: number;
+  pool?: PoolMembership;
   /** Ports that the gateway passes requests to, in rising order. */
   exposedPorts: readonly number[];
   /** Whether they need no key, as long as the sandbox is named by its id. */
@@ -85,39 +97,6 @@ export type SandboxChange = Partial<
   >
 > & { operation?: SandboxOperation | null; slotId?: string | null };
 
-interface SandboxRow {
-  id: string;
-  workspace_id: string;
-  name: string | null;
-  state: SandboxState;
-  operation: SandboxOperation | null;
-  incarnation: number;
-  runtime: string;
-  slot_id: string | null;
-  endpoint: string | null;
-  image: string;
-  manifest_digest: string;
-  agent_digest: string;
-  cpus: number;
-  memory_mb: number;
-  disk_mb: number;
-  timeout_secs: number | null;
-  entrypoint: string | null;
-  secret_names: string | null;
-  internet: number;
-  exposed_ports: string;
-  allow_unauthenticated: number;
-  allow_out: string;
-  deny_out: string;
-  network_generation: number;
-  origin_snapshot_id: string | null;
-  created_at: number;
-  terminated_at: number | null;
-  outcome: string | null;
-  termination_reason: string | null;
-  error: string | null;
-}
-
 export type SandboxStore = ReturnType<typeof createSandboxStore>;
 
 /** Reads and conditional writes of the `sandboxes` table. */
@@ -126,7 +105,7 @@ export function createSandboxStore(db: Db) {
     db.all<SandboxRow>(`SELECT * FROM sandboxes ${sql}`, ...params).map(toRecord);
   const one = (sql: string, ...params: (string | number)[]) => many(`${sql} LIMIT 1`, ...params)[0];
   return {
-    insert: (record: SandboxRecord) => insert(db, record),
+    insert: (record: SandboxRecord) => insertSandbox(db, record),
     byId: (workspaceId: string, id: string) => one('WHERE workspace_id = ? AND id = ?', workspaceId, id),
     /** Of whichever workspace: for callers that show no key. */
     byIdAnywhere: (id: string) => one('WHERE id = ?', id),
@@ -169,7 +148,33 @@ export function createSandboxStore(db: Db) {
         generation,
         id,
       ) === 1,
-    runningWithTimeout: () => many(`WHERE state = 'running' AND timeout_secs > 0`),
+    runningWithTimeout: () => many(`WHERE state = 'running' AND timeout_secs > 0 AND warm = 0`),
+    /** What there is of a pool, oldest first; what is being ended counts no longer. */
+    inPool: (poolId: string) =>
+      many(
+        `WHERE pool_id = ? AND state NOT IN ('terminated', 'failed') AND operation IS NOT 'terminate'
+         ORDER BY created_at, id`,
+        poolId,
+      ),
+    /** Whether anything of a pool is left, also of what is being ended. */
+    isPoolEmpty: (poolId: string): boolean =>
+      db.get(
+        `SELECT 1 FROM sandboxes WHERE pool_id = ? AND state NOT IN ('terminated', 'failed') LIMIT 1`,
+        poolId,
+      ) === undefined,
+    /** Makes a warm sandbox somebody's, as of now. Succeeds for one caller only, and not for one that is being ended. */
+    claimWarm: ({ id }: Pick<SandboxRecord, 'id'>, at: number): boolean =>
+      db.run(
+        `UPDATE sandboxes SET warm = 0, created_at = ? WHERE id = ? AND warm = 1
+         AND state NOT IN ('terminated', 'failed') AND operation IS NOT 'terminate'`,
+        at,
+        id,
+      ) === 1,
+    /** Warm sandboxes that ended were never anybody's: nothing of them is kept. */
+    forgetEndedWarm: (): number =>
+      db.run(
+        'DELETE FROM sandboxes WHERE warm = 1 AND terminated_at IS NOT NULL AND operation IS NULL AND slot_id IS NULL',
+      ),
     /** Takes away what ended before that and has left nothing on the host; answers how many. */
     forgetEnded: (before: number, limit: number): number =>
       db.run(
@@ -225,7 +230,7 @@ function list(db: Db, workspaceId: string, endedSince: number, page: ListPage): 
   const { filter } = page;
   const shown = `CASE WHEN operation = 'suspend' THEN 'suspending'
     WHEN operation = 'snapshot' AND state = 'running' THEN 'snapshotting' ELSE 'none' END`;
-  const asked = `workspace_id = ?1 AND (created_at, id) < (?2, ?3)
+  const asked = `workspace_id = ?1 AND warm = 0 AND (created_at, id) < (?2, ?3)
     AND state IN (SELECT value FROM json_each(?4)) AND ${shown} = ifnull(?5, ${shown})`;
   return db
     .all<SandboxRow>(
@@ -255,7 +260,7 @@ function listEnded(
   const after = page.after ?? { at: forward ? Number.MAX_SAFE_INTEGER : 0, id: '' };
   const order = forward ? 'DESC' : 'ASC';
   const records = many(
-    `WHERE workspace_id = ? AND terminated_at IS NOT NULL AND (terminated_at, id) ${forward ? '<' : '>'} (?, ?)
+    `WHERE workspace_id = ? AND warm = 0 AND terminated_at IS NOT NULL AND (terminated_at, id) ${forward ? '<' : '>'} (?, ?)
      ORDER BY terminated_at ${order}, id ${order} LIMIT ?`,
     workspaceId,
     after.at,
@@ -305,79 +310,4 @@ function applyChange(
       during ?? null,
     ) === 1
   );
-}
-
-function insert(db: Db, record: SandboxRecord): void {
-  db.run(
-    `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, runtime, image, manifest_digest, agent_digest,
-       cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, internet, allow_out, deny_out,
-       network_generation, origin_snapshot_id, created_at, exposed_ports, allow_unauthenticated)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    record.id,
-    record.workspaceId,
-    record.name ?? null,
-    record.state,
-    record.operation ?? null,
-    record.incarnation,
-    record.runtime,
-    record.image,
-    record.manifestDigest,
-    record.agentDigest,
-    record.limits.cpus,
-    record.limits.memoryMb,
-    record.limits.diskMb,
-    record.timeoutSecs ?? null,
-    record.entrypoint ? JSON.stringify(record.entrypoint) : null,
-    record.secretNames ? JSON.stringify(record.secretNames) : null,
-    record.network.internet ? 1 : 0,
-    JSON.stringify(record.network.allowOut),
-    JSON.stringify(record.network.denyOut),
-    record.networkGeneration,
-    record.originSnapshotId ?? null,
-    record.createdAt,
-    JSON.stringify(record.exposedPorts),
-    record.allowUnauthenticated ? 1 : 0,
-  );
-}
-
-function toRecord(row: SandboxRow): SandboxRecord {
-  return {
-    id: row.id,
-    workspaceId: row.workspace_id,
-    state: row.state,
-    incarnation: row.incarnation,
-    runtime: row.runtime,
-    image: row.image,
-    manifestDigest: row.manifest_digest,
-    agentDigest: row.agent_digest,
-    limits: { cpus: row.cpus, memoryMb: row.memory_mb, diskMb: row.disk_mb },
-    // Written by this module alone, so their shape is known.
-    network: {
-      internet: row.internet === 1,
-      allowOut: JSON.parse(row.allow_out) as string[],
-      denyOut: JSON.parse(row.deny_out) as string[],
-    },
-    networkGeneration: row.network_generation,
-    exposedPorts: JSON.parse(row.exposed_ports) as number[],
-    allowUnauthenticated: row.allow_unauthenticated === 1,
-    createdAt: row.created_at,
-    ...present('name', row.name),
-    ...present('operation', row.operation),
-    ...present('slotId', row.slot_id),
-    ...present('timeoutSecs', row.timeout_secs),
-    ...present('originSnapshotId', row.origin_snapshot_id),
-    ...present('terminatedAt', row.terminated_at),
-    ...present('outcome', row.outcome),
-    ...present('terminationReason', row.termination_reason),
-    ...present('error', row.error),
-    // Written by this module alone, so their shape is known.
-    ...present('endpoint', row.endpoint === null ? null : (JSON.parse(row.endpoint) as SlotEndpoint)),
-    ...present('entrypoint', row.entrypoint === null ? null : (JSON.parse(row.entrypoint) as string[])),
-    ...present('secretNames', row.secret_names === null ? null : (JSON.parse(row.secret_names) as string[])),
-  };
-}
-
-/** A column as an optional field: NULL is absent. */
-function present<K extends string, V>(key: K, value: V | null): { [P in K]?: V } {
-  return value === null ? {} : ({ [key]: value } as { [P in K]?: V }); // computed keys widen to string
 }

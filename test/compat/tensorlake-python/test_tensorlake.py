@@ -10,6 +10,8 @@ import unittest
 from tensorlake.sandbox import (
     AsyncSandbox,
     OutputMode,
+    PoolInUseError,
+    PoolNotFoundError,
     ProcessStatus,
     RemoteAPIError,
     Sandbox,
@@ -104,6 +106,22 @@ class Lifecycle(unittest.TestCase):
         one = self.client.get_archived(created.sandbox_id)
         self.assertEqual(archived.sandboxes[0].sandbox_id, created.sandbox_id)
         self.assertEqual(one.status, SandboxStatus.TERMINATED)
+
+    def test_a_pool_is_claimed_from_changed_and_deleted(self):
+        size = {"image": "tensorlake/debian-minimal", "cpus": 0.5, "memory_mb": 128}
+        pool_id = self.client.create_pool(**size, max_containers=2, warm_containers=1).pool_id
+        claimed = self.client.claim(pool_id)
+        with self.assertRaises(PoolInUseError):
+            self.client.delete_pool(pool_id)
+        containers = self.client.get_pool(pool_id).containers
+        self.assertIn(claimed.sandbox_id, [container.sandbox_id for container in containers])
+        self.client.delete(claimed.sandbox_id)
+        updated = self.client.update_pool(pool_id, **size, max_containers=3)
+        self.assertEqual((updated.pool_id, updated.max_containers), (pool_id, 3))
+        self.assertEqual([pool.pool_id for pool in self.client.list_pools()], [pool_id])
+        self.client.delete_pool(pool_id)
+        with self.assertRaises(PoolNotFoundError):
+            self.client.get_pool(pool_id)
 
     def test_errors_have_their_types(self):
         with self.assertRaises(SandboxNotFoundError):

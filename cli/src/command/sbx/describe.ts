@@ -50,6 +50,7 @@ function fieldsOf(info: SandboxInfo | ArchivedSandboxInfo): (readonly [string, s
     ['Allow out', (info.network?.allowOut ?? []).join(', ')],
     ['Deny out', (info.network?.denyOut ?? []).join(', ')],
     ['Secrets', info.secretNames.length === 0 ? undefined : info.secretNames.join(', ')],
+    ['Pool', info.poolId],
     ['Terminated', info.terminatedAt && formatTime(info.terminatedAt)],
     ['Outcome', info.outcome],
     ['Reason', info.terminationReason],

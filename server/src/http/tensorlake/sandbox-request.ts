@@ -4,7 +4,7 @@ import type { SandboxRequest, SandboxUpdate } from '../../sandbox/sandboxes.ts';
 import type { NetworkRules } from '../../store/sandbox-store.ts';
 
 /** A create of the Tensorlake wire in the domain's words. What the server cannot keep is refused, never ignored. */
-export function toSandboxRequest(body: CreateSandboxBody): SandboxRequest {
+export function toSandboxRequest(body: Partial<CreateSandboxBody>): SandboxRequest {
   refuseUnsupported(body);
   const resources = body.resources ?? {};
   const diskMb = resources.disk_mb ?? resources.ephemeral_disk_mb;
@@ -38,7 +38,7 @@ export const toNetworkRules = (network: CreateSandboxBody['network']): NetworkRu
 const isGiven = (value: unknown): boolean =>
   Array.isArray(value) ? value.length > 0 : value != null && value !== false;
 
-function refuseUnsupported(body: CreateSandboxBody): void {
+function refuseUnsupported(body: Partial<CreateSandboxBody>): void {
   const unsupported = {
     file_systems: body.file_systems,
     'resources.gpus': body.resources?.gpus,
@@ -54,6 +54,10 @@ export const toSandboxUpdate = (body: UpdateSandboxBody): SandboxUpdate => ({
     allowUnauthenticated: body.allow_unauthenticated_access,
   }),
 });
+
+/** A claim may repeat that it wants none. */
+export const requireNoFileSystems = ({ file_systems }: Pick<CreateSandboxBody, 'file_systems'>): void =>
+  refuseGiven({ file_systems });
 
 function refuseGiven(fields: Record<string, unknown>): void {
   const field = Object.entries(fields).find(([, value]) => isGiven(value))?.[0];

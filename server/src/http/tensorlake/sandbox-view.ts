@@ -1,7 +1,8 @@
 import type { CreateSandboxAnswer, PortUrl, SandboxInfo, SandboxStatus } from '@atoll/protocol';
 import type { Created } from '../../sandbox/sandboxes.ts';
+import type { ResourceLimits } from '../../runtime/driver.ts';
 import { states } from '../../store/sandbox-store.ts';
-import type { ListFilter, SandboxRecord, ShownOperation } from '../../store/sandbox-store.ts';
+import type { ListFilter, NetworkRules, SandboxRecord, ShownOperation } from '../../store/sandbox-store.ts';
 
 /** The wire's status: the state, unless an operation in flight has a word of its own. */
 function statusOf(record: Pick<SandboxRecord, 'state' | 'operation'>): SandboxStatus {
@@ -19,6 +20,20 @@ export const filterOf = (status: SandboxStatus): ListFilter => ({
 const isShownOperation = (status: SandboxStatus): status is ShownOperation =>
   status === 'suspending' || status === 'snapshotting';
 
+/** The disk in both spellings: some clients read one, some the other. */
+export const toResources = ({ cpus, memoryMb, diskMb }: ResourceLimits): SandboxInfo['resources'] => ({
+  cpus,
+  memory_mb: memoryMb,
+  ephemeral_disk_mb: diskMb,
+  disk_mb: diskMb,
+});
+
+export const toNetwork = ({ internet, allowOut, denyOut }: NetworkRules) => ({
+  allow_internet_access: internet,
+  allow_out: allowOut,
+  deny_out: denyOut,
+});
+
 /** A sandbox in the words of the Tensorlake wire (1.4). */
 export function toSandboxInfo(
   record: SandboxRecord,
@@ -26,23 +41,13 @@ export function toSandboxInfo(
   baseUrl: string,
   portUrls: readonly PortUrl[] = [],
 ): SandboxInfo {
-  const { limits } = record;
   return {
     id: record.id,
     namespace,
     status: statusOf(record),
     image: record.image,
-    resources: {
-      cpus: limits.cpus,
-      memory_mb: limits.memoryMb,
-      ephemeral_disk_mb: limits.diskMb,
-      disk_mb: limits.diskMb,
-    },
-    network: {
-      allow_internet_access: record.network.internet,
-      allow_out: record.network.allowOut,
-      deny_out: record.network.denyOut,
-    },
+    resources: toResources(record.limits),
+    network: toNetwork(record.network),
     created_at: record.createdAt,
     allow_unauthenticated_access: record.allowUnauthenticated,
     exposed_ports: [...record.exposedPorts],
@@ -52,6 +57,7 @@ export function toSandboxInfo(
     sandbox_url: baseUrl,
     ...(record.name !== undefined && { name: record.name }),
     ...(record.originSnapshotId !== undefined && { origin_snapshot_id: record.originSnapshotId }),
+    ...(record.pool !== undefined && { pool_id: record.pool.id }),
     ...(record.timeoutSecs !== undefined && { timeout_secs: record.timeoutSecs }),
     ...(record.entrypoint && { entrypoint: record.entrypoint }),
     ...(record.terminatedAt !== undefined && { terminated_at: record.terminatedAt }),
