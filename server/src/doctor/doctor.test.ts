@@ -199,6 +199,31 @@ describe('network', () => {
     expect((await report('forward-policy')).detail).toContain('ip firewalld FORWARD');
   });
 
+  it('a chain that drops what comes to the host is a warning too, one for IPv6 is none', async () => {
+    const chain = (family: string): string =>
+      `{"chain":{"family":"${family}","table":"mine","name":"in","hook":"input","policy":"drop"}}`;
+    await putProgram('bin/nft', `echo '{"nftables":[${chain('inet')}]}'`);
+    expect((await report('forward-policy')).detail).toContain('resolve no names');
+    await putProgram('bin/nft', `echo '{"nftables":[${chain('ip6')}]}'`);
+    expect((await report('forward-policy')).status).toBe('ok');
+  });
+
+  it('a small or full table of connections and a small one of neighbours are warnings', async () => {
+    const [max, count] = ['max', 'count'].map((name) => `proc/sys/net/netfilter/nf_conntrack_${name}`);
+    const neighbours = 'proc/sys/net/ipv4/neigh/default/gc_thresh3';
+    expect((await report('conntrack')).status).toBe('ok');
+    await put(max ?? '', '1000');
+    expect(await report('conntrack')).toMatchObject({ status: 'warn' });
+    await put(max ?? '', '262144');
+    expect((await report('conntrack')).status).toBe('ok');
+    await put(count ?? '', '250000');
+    expect((await report('conntrack')).detail).toContain('250000 of 262144');
+    await put(neighbours, '1024');
+    expect((await report('neighbours')).status).toBe('ok');
+    await put(neighbours, '128');
+    expect(await report('neighbours')).toMatchObject({ status: 'warn' });
+  });
+
   it('a port that is taken is a warning', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));

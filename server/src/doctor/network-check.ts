@@ -1,6 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import {
+  acceptHint,
+  describeDroppingChain,
+  findDroppingChains,
+  isIptables,
+} from '../network/dropping-chain.ts';
+import type { DroppingChain } from '../network/dropping-chain.ts';
 import { fail, ok, probe, readHost, runSetup, warn } from './check.ts';
 import type { Check, CheckResult, DoctorContext } from './check.ts';
 
@@ -28,8 +35,12 @@ const networkNamespaces: Check = {
 const sampleRuleset = `
 table inet atoll_doctor {
   set sources { type ifname . ipv4_addr; }
+  set allowed { type ipv4_addr . ipv4_addr; flags interval; }
+  set names { type ipv4_addr . ipv4_addr; flags timeout; }
+  set sent { type ipv4_addr; counter; }
+  map generation { type ifname : mark; }
   chain prerouting { type filter hook prerouting priority raw; iifname . ip saddr @sources accept; }
-  chain forward { type filter hook forward priority filter; ct state established accept; }
+  chain forward { type filter hook forward priority filter; ct state established accept; ip saddr . ip daddr @allowed accept; ct mark set iifname map @generation; }
   chain postrouting { type nat hook postrouting priority srcnat; masquerade; }
 }
 `;
@@ -65,47 +76,65 @@ const ipForward: Check = {
   repair: (context) => writeFile(join(context.hostRoot, forwardingFile), '1'),
 };
 
-interface NftChain {
-  family: string;
-  table: string;
-  name: string;
-  hook?: string;
-  policy?: string;
-}
-
-/** A packet passes only if every table lets it, so a policy of drop anywhere concerns us. */
-const forwardPolicy: Check = {
+/** The server adds what it needs to iptables' own chains, and cannot amend those of others. */
+const otherFirewalls: Check = {
   id: 'forward-policy',
   title: 'other firewalls',
   async run(context) {
     const answer = await probe(context, ['nft', '--json', 'list', 'chains']);
     if (answer?.works !== true)
       return warn('the rules of this host cannot be read', 'Run as root, with nftables installed.');
-    const dropping = chainsOf(answer.output).filter(
-      (chain) => chain.hook === 'forward' && chain.policy === 'drop',
-    );
-    return judgeForwarding(dropping);
+    return judgeChains(findDroppingChains(answer.output));
   },
 };
 
-function chainsOf(json: string): NftChain[] {
-  const { nftables: objects } = JSON.parse(json) as { nftables: { chain?: NftChain }[] };
-  return objects.flatMap(({ chain }) => (chain === undefined ? [] : [chain]));
+function judgeChains(dropping: readonly DroppingChain[]): CheckResult {
+  const foreign = dropping.filter((chain) => !isIptables(chain));
+  if (foreign.length > 0)
+    return warn(
+      foreign.map(describeDroppingChain).join('; '),
+      foreign.map((chain) => acceptHint(chain, 'aID')).join(' '),
+    );
+  return dropping.length === 0
+    ? ok('none drops packets of sandboxes by default')
+    : ok('iptables drops by default (Docker, ufw); the server adds its accepts there');
 }
 
-function judgeForwarding(dropping: readonly NftChain[]): CheckResult {
-  if (dropping.length === 0) return ok('none drops forwarded packets by default');
-  const foreign = dropping.filter(
-    ({ family, table }) => family !== 'ip6' && !(family === 'ip' && table === 'filter'),
-  );
-  if (foreign.length === 0)
-    return ok("iptables' FORWARD drops by default (Docker, ufw); the server adds its accepts there");
-  const names = foreign.map(({ family, table, name }) => `${family} ${table} ${name}`).join(', ');
-  return warn(
-    `${names} drops forwarded packets by default: sandboxes may lose their egress`,
-    'Accept the interfaces of sandboxes in that chain, both ways: "a", the id of the instance, anything.',
-  );
-}
+const MIN_CONNECTIONS = 65_536;
+const conntrackFile = (name: string): string => `proc/sys/net/netfilter/nf_conntrack_${name}`;
+
+/** The table is shared by all, and a sandbox may have 4,096 connections in it. */
+const connections: Check = {
+  id: 'conntrack',
+  title: 'connection tracking',
+  async run(context) {
+    const max = Number(await readHost(context, conntrackFile('max')));
+    const count = Number((await readHost(context, conntrackFile('count'))) ?? 0);
+    if (Number.isNaN(max)) return ok('not in use yet');
+    const fix = `Raise it: sysctl -w net.netfilter.nf_conntrack_max=${MIN_CONNECTIONS * 4}.`;
+    if (max < MIN_CONNECTIONS) return warn(`room for ${max} connections, all sandboxes together`, fix);
+    if (count > max * 0.75) return warn(`${count} of ${max} connections are in use`, fix);
+    return ok(`${count} of ${max} connections in use`);
+  },
+};
+
+const neighbourFile = 'proc/sys/net/ipv4/neigh/default/gc_thresh3';
+const MIN_NEIGHBOURS = 1024;
+
+/** Each sandbox is a neighbour of the host; beyond the limit the kernel forgets them, and packets are lost. */
+const neighbours: Check = {
+  id: 'neighbours',
+  title: 'table of neighbours',
+  async run(context) {
+    const max = Number(await readHost(context, neighbourFile));
+    if (Number.isNaN(max)) return ok('the kernel does not say how many there may be');
+    if (max >= MIN_NEIGHBOURS) return ok(`room for about ${max} sandboxes at once`);
+    return warn(
+      `room for ${max} neighbours: more sandboxes lose packets`,
+      `Raise it: sysctl -w net.ipv4.neigh.default.gc_thresh3=${MIN_NEIGHBOURS * 4}.`,
+    );
+  },
+};
 
 const port: Check = {
   id: 'port',
@@ -131,4 +160,12 @@ function tryListening(listen: DoctorContext['listen'], signal: AbortSignal): Pro
   });
 }
 
-export const networkChecks: readonly Check[] = [networkNamespaces, nftables, ipForward, forwardPolicy, port];
+export const networkChecks: readonly Check[] = [
+  networkNamespaces,
+  nftables,
+  ipForward,
+  otherFirewalls,
+  connections,
+  neighbours,
+  port,
+];

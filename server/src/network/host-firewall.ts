@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { CommandError, run } from '../lib/run.ts';
+import { acceptHint, describeDroppingChain, findDroppingChains, isIptables } from './dropping-chain.ts';
 import type { NetworkNames } from './name.ts';
 
 /** The host's other firewall rules, as far as they can take from sandboxes what the ruleset grants. */
@@ -56,7 +56,7 @@ export function createHostFirewall({ names, resolver }: HostFirewallOptions): Ho
     async problems() {
       return [
         ...(await findMissing(neededRules(await listIptables()))),
-        ...(await findForeignDrops(names.table)),
+        ...(await findForeignDrops(names.vethPrefix)),
       ];
     },
     async remove() {
@@ -103,33 +103,10 @@ async function findMissing(rules: readonly Rule[]): Promise<string[]> {
   return problems;
 }
 
-const chainListing = z.object({
-  nftables: z.array(
-    z.object({
-      chain: z
-        .object({
-          family: z.string(),
-          table: z.string(),
-          name: z.string(),
-          hook: z.string().optional(),
-          policy: z.string().optional(),
-        })
-        .optional(),
-    }),
-  ),
-});
-
 /** nftables of other programs cannot be amended without knowing them; iptables' own chains are seen above. */
-async function findForeignDrops(ownTable: string): Promise<string[]> {
+async function findForeignDrops(ownPrefix: string): Promise<string[]> {
   const { stdout } = await run(['nft', '-j', 'list', 'chains'], { timeoutMs: TIMEOUT_MS });
-  const chains = chainListing.parse(JSON.parse(stdout)).nftables.flatMap((entry) => entry.chain ?? []);
-  return chains
-    .filter((chain) => chain.policy === 'drop' && ['forward', 'input'].includes(chain.hook ?? ''))
-    .filter((chain) => chain.table !== ownTable && !(chain.family === 'ip' && chain.table === 'filter'))
-    .filter((chain) => chain.family === 'ip' || chain.family === 'inet')
-    .map(
-      (chain) =>
-        `the nftables chain ${chain.family} ${chain.table} ${chain.name} drops by default; ` +
-        `let interfaces named ${ownTable.replace('atoll_', 'a')}* pass there`,
-    );
+  return findDroppingChains(stdout)
+    .filter((chain) => !isIptables(chain))
+    .map((chain) => `${describeDroppingChain(chain)}. ${acceptHint(chain, ownPrefix)}`);
 }

@@ -58,7 +58,7 @@ export interface LinuxNetwork extends SandboxNetwork {
   readonly resolverAddress: string;
   /** The instance's range, for diagnosis. */
   readonly range: string;
-  /** What on the host keeps sandboxes from their network, each with what to do; for `doctor`. */
+  /** What on the host keeps sandboxes from their network, each with what to do. */
   problems(): Promise<string[]>;
 }
 
@@ -115,6 +115,7 @@ async function openNetwork(context: Context, options: LinuxNetworkOptions): Prom
     egress: context.egress,
     log: context.log,
   });
+  for (const problem of await context.firewall.problems()) context.log.warn({ problem }, 'the host firewall');
   const tending = tend(context);
   return {
     resolverAddress: context.pool.resolver,
