@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../server/src/lib/run.ts';
@@ -102,7 +103,9 @@ const OUTSIDE_PORT = 7007;
 export async function createOutside(id: string): Promise<Outside> {
   const netns = `outside-${id}`;
   const device = `out-${id}`;
-  const [address, hostAddress] = ['203.0.113.2', '203.0.113.1'];
+  // A range for benchmarks (RFC 2544), another one each time: tests may run side by side.
+  const net = `198.18.${randomInt(256)}`;
+  const [address, hostAddress] = [`${net}.2`, `${net}.1`];
   await ip('netns', 'add', netns);
   await ip('link', 'add', device, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', netns);
   await ip('address', 'add', `${hostAddress}/24`, 'dev', device);
@@ -112,7 +115,8 @@ export async function createOutside(id: string): Promise<Outside> {
   await ip('-n', netns, 'address', 'add', '169.254.169.254/32', 'dev', 'lo');
   await ip('-n', netns, 'link', 'set', 'eth0', 'up');
   await ip('-n', netns, 'route', 'add', 'default', 'via', hostAddress);
-  await ip('route', 'add', '169.254.169.254/32', 'via', address);
+  const metric = String(randomInt(1_000, 1_000_000)); // another test may have a route to the metadata too
+  await ip('route', 'add', '169.254.169.254/32', 'via', address, 'metric', metric);
   const netnsPath = `/run/netns/${netns}`;
   const server = startResident(netnsPath, { kind: 'serve', port: OUTSIDE_PORT });
   await server.saw('ready');

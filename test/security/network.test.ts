@@ -15,7 +15,7 @@ import { run } from '../../server/src/lib/run.ts';
 import { openPolicy } from '../../server/src/network/egress-policy.ts';
 import type { EgressPolicy } from '../../server/src/network/egress-policy.ts';
 import { createLinuxNetwork } from '../../server/src/network/linux.ts';
-import type { LinuxNetwork } from '../../server/src/network/linux.ts';
+import type { LinuxNetwork, LinuxNetworkOptions } from '../../server/src/network/linux.ts';
 import type { SlotEndpoint } from '../../server/src/runtime/driver.ts';
 import {
   census,
@@ -44,9 +44,19 @@ const instanceId = randomId(4);
 /** What records would say. */
 const policyOf = (slotId: string): EgressPolicy => (slotId === 'slotshut' ? shut : openPolicy);
 
-async function openNetwork(id = instanceId): Promise<LinuxNetwork> {
+async function openNetwork(
+  id = instanceId,
+  options: Partial<LinuxNetworkOptions> = {},
+): Promise<LinuxNetwork> {
   const upstreamResolvers = [`127.0.0.1:${upstream.address().port}`];
-  return createLinuxNetwork({ instanceId: id, runDir: join(runDir, id), log, upstreamResolvers, policyOf });
+  return createLinuxNetwork({
+    instanceId: id,
+    runDir: join(runDir, id),
+    log,
+    upstreamResolvers,
+    policyOf,
+    ...options,
+  });
 }
 
 async function releaseAll(target: LinuxNetwork): Promise<void> {
@@ -105,6 +115,14 @@ async function runIn(netns: string, script: string): Promise<string> {
   return (await run(argv, { timeoutMs: 20_000 })).stdout.trim();
 }
 
+/** What the host still tracks of an address, with a port of the other end or any. */
+async function entriesOf(address: string, port?: number): Promise<string[]> {
+  const entries = (await readFile('/proc/net/nf_conntrack', 'utf8')).split('\n');
+  return entries.filter(
+    (line) => line.includes(`=${address} `) && (port === undefined || line.includes(`dport=${port} `)),
+  );
+}
+
 test('a second server of the same instance id is refused, and says what to do', async () => {
   await expect(openNetwork()).rejects.toThrow(/data directory was copied/);
 });
@@ -141,6 +159,44 @@ describe('shares of the host', () => {
     );
     expect(Number(answered)).toBeGreaterThan(100);
     expect(Number(answered)).toBeLessThan(1_200);
+  });
+
+  test('a sandbox opens a bounded number of connections to the resolver', async () => {
+    const { netns } = await attach();
+    const opened = await runIn(
+      netns,
+      `const net = require('net'); let opened = 0;
+       for (let i = 0; i < 150; i++)
+         net.connect(53, '${network.resolverAddress}', () => opened++).on('error', () => {});
+       setTimeout(() => { console.log(opened); process.exit(); }, 700);`,
+    );
+    expect(Number(opened)).toBeGreaterThan(20);
+    expect(Number(opened)).toBeLessThan(100);
+  });
+
+  test('bandwidth and new connections have limits where the server sets them', async () => {
+    const limited = await openNetwork(randomId(4), {
+      limits: { mbitPerSecond: 8, newConnectionsPerSecond: 20 },
+    });
+    const { netns, slotId } = await attach(limited);
+    const seen = outside.server.lines.length;
+    const took = await runIn(
+      netns,
+      `const dgram = require('dgram'); const s = dgram.createSocket('udp4'); const began = Date.now();
+       const flood = (n) => n < 8000 ? s.send(Buffer.alloc(1400), 9, '${outside.address}', () => flood(n + 1)) : open();
+       let left = 300;
+       const open = () => { for (let i = 0; i < 300; i++) { const one = dgram.createSocket('udp4');
+         one.send('x', ${outside.port}, '${outside.address}', () => { one.close(); if (--left === 0) end(); }); } };
+       const end = () => { console.log(Date.now() - began); s.close(); };
+       flood(0);`,
+    );
+    const { sent: counted, limits } = await limited.report(slotId);
+    const elapsedSecs = Number(took) / 1000;
+    expect(counted.bytes).toBeGreaterThan(100_000);
+    expect(counted.bytes).toBeLessThan(2_000_000 + elapsedSecs * 1_500_000);
+    expect(outside.server.lines.length - seen).toBeLessThan(200 + elapsedSecs * 20);
+    expect(limits).toEqual({ mbitPerSecond: 8, newConnectionsPerSecond: 20 });
+    await releaseAll(limited);
   });
 
   test('low ports and ping are open to all users of a sandbox', async () => {
@@ -329,6 +385,49 @@ describe('on one host', () => {
     await network.release(slotId);
     await network.release('unknown0');
     expect(await network.list()).not.toContain(slotId);
+  });
+
+  test('nothing of a connection is left for the next holder of an address', async () => {
+    const one = await openNetwork(randomId(4), { maxSlots: 1, addressRestMs: 0 });
+    const first = await attach(one);
+    const remote = startResident(outside.netnsPath, { kind: 'serve', port: 7008 });
+    await remote.saw('ready');
+    const held = startResident(first.netns, { kind: 'hold', host: outside.address, port: 7008 });
+    await held.saw(outside.hostAddress);
+    await one.release(first.slotId);
+    expect(await entriesOf(first.endpoint.host)).toEqual([]);
+    const second = await attach(one);
+    expect(second.endpoint.host).toBe(first.endpoint.host);
+    const count = ['nsenter', `--net=${second.netns}`, 'nft', '-f', '-'];
+    const rules = `table ip seen {
+      counter late {}
+      counter any_at_all {}
+      chain in {
+        type filter hook prerouting priority raw;
+        tcp sport 7008 counter name late
+        counter name any_at_all
+      }
+    }`;
+    await run(count, { timeoutMs: 5_000, input: rules });
+    await remote.stop(); // its kernel ends the connection, and says so to the address
+    const request = { kind: 'tcp', host: outside.address, port: outside.port } as const;
+    expect(await probe(second.netns, request)).toContain('reached');
+    const listing = ['nsenter', `--net=${second.netns}`, 'nft', 'list', 'counters'];
+    const { stdout } = await run(listing, { timeoutMs: 5_000 });
+    const counted = [...stdout.matchAll(/counter (\w+) \{\s*packets (\d+)/g)].map(([, name, packets]) => [
+      name,
+      packets !== '0',
+    ]);
+    expect(Object.fromEntries(counted)).toEqual({ late: false, any_at_all: true });
+    await releaseAll(one);
+  });
+
+  test('an address rests before it serves another slot', async () => {
+    const one = await openNetwork(randomId(4), { maxSlots: 1 });
+    const { slotId } = await attach(one);
+    await one.release(slotId);
+    await expect(attach(one)).rejects.toThrow(/until just now/);
+    await releaseAll(one);
   });
 
   test('a table that somebody removed is built anew with the next change', async () => {

@@ -162,8 +162,8 @@ function renderForward({ names, limits }: RulesetOptions): string {
   }
   chain outwards {
     ct state invalid drop
-    ${openingRate(limits)}
     iifname . ct mark @current goto pass_out
+    ${openingRate(limits)}
     jump judge_out
     ct mark set iifname map @generation
     goto pass_out
@@ -190,6 +190,7 @@ function renderForward({ names, limits }: RulesetOptions): string {
   }`;
 }
 
+/** Behind the mark: UDP that nobody answers is new with every packet, but judged once. */
 function openingRate({ newConnectionsPerSecond: rate }: EgressLimits): string {
   if (rate === undefined) return '';
   return `ct state new update @openings { ip saddr limit rate over ${rate}/second burst ${rate * 2} packets } drop`;
