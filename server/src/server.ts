@@ -246,8 +246,10 @@ async function openParts(
   });
   opened.defer(() => sandboxes.close());
   const { serverKey, path } = dataDir;
+  const definitions = createImageDefinitions(db);
   const builds = createBuilds({
     ...host,
+    definitions,
     db,
     images,
     agents,
@@ -258,7 +260,6 @@ async function openParts(
     log,
   });
   opened.defer(() => builds.close());
-  const definitions = createImageDefinitions(db);
   const templateBuilds = createTemplateBuilds({
     store: createTemplateBuildStore(db),
     builds,
@@ -311,7 +312,7 @@ async function openHttp({ config, log, opened }: Start, parts: HttpParts) {
       ...snapshotRoutes({ sandboxes, snapshots }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...networkRoutes({ sandboxes, tenancy }),
-      ...imageRoutes({ images, log }),
+      ...imageRoutes({ images, definitions: parts.definitions, log }),
       ...buildRoutes({ builds, sandboxes }),
       ...templateRoutes(parts),
     ],

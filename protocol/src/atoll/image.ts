@@ -31,6 +31,17 @@ export const imageDetail = image.extend({
   entrypoint: z.array(z.string()),
   cmd: z.array(z.string()),
   labels: z.record(z.string(), z.string()),
+  /** How it was made, unless it was pushed or imported. */
+  dockerfile: z.string().optional(),
+  /** What its last stage begins with, as the client named it. */
+  baseImage: z.string().optional(),
+  /** The snapshot that it was registered from. */
+  snapshotId: z.string().optional(),
+  buildId: z.string().optional(),
+  /** The disk of sandboxes that ask for none. */
+  diskMb: z.number().optional(),
+  /** Key of who made it. */
+  createdBy: z.string().optional(),
 });
 export type ImageDetail = z.output<typeof imageDetail>;
 

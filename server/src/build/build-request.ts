@@ -16,6 +16,10 @@ export interface BuildRequest {
   cpus?: number;
   memoryMb?: number;
   builderDiskMb?: number;
+  /** The disk of sandboxes that start from the image and ask for none. */
+  diskMb?: number;
+  /** Key of the caller. */
+  createdBy?: string;
   isPublic: boolean;
   noReplace: boolean;
   timeoutMs?: number;

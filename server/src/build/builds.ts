@@ -4,12 +4,14 @@ import type { Readable } from 'node:stream';
 import { ApiError } from '@atoll/protocol';
 import type { Build, BuildEvent } from '@atoll/protocol';
 import type { AgentBinaries } from '../agent/binary.ts';
+import type { ImageDefinitions } from '../image/image-definitions.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { parseName } from '../image/image-names.ts';
 import { createLayerTool } from '../image/layer-tool.ts';
 import { randomId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
+import { withoutUndefined } from '../lib/without-undefined.ts';
 import type { Db } from '../store/db.ts';
 import { buildHolder } from './base-image.ts';
 import { createBuilder } from './builder.ts';
@@ -36,6 +38,7 @@ import type { Workplace } from './workplace.ts';
 
 export interface BuildsOptions extends BuilderOptions {
   db: Db;
+  definitions: ImageDefinitions;
   images: ImageStore;
   agents: AgentBinaries;
   dataDir: string;
@@ -173,7 +176,11 @@ export function createBuilds(options: BuildsOptions) {
       signal: stopping.signal,
       onFailure,
     };
-    return execute({ images, builder, tool, cache, cacheMounts, now }, execution);
+    const result = await execute({ images, builder, tool, cache, cacheMounts, now }, execution);
+    const { diskMb, createdBy } = build.request;
+    const definition = withoutUndefined({ dockerfile, buildId: record.id, diskMb, createdBy });
+    options.definitions.put(result.imageId, definition);
+    return result;
   };
 
   const settle = async (build: LiveBuild, end: BuildEnd): Promise<void> => {

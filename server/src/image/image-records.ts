@@ -34,6 +34,7 @@ export interface ImageRow {
   substitution_reason: string | null;
   created_at: number;
   config: string;
+  disk_mb: number | null;
 }
 
 export interface LayerRow {
@@ -50,9 +51,10 @@ export interface ReferenceHolder {
 export type ImageRecords = ReturnType<typeof createImageRecords>;
 
 const imageColumns = `i.id, i.workspace_id, i.repository, i.manifest_digest, i.base, i.substituted_for,
-  i.substitution_reason, i.created_at, r.is_public, m.config`;
+  i.substitution_reason, i.created_at, r.is_public, m.config, d.disk_mb`;
 const imageJoins = `JOIN image_repositories r ON r.workspace_id = i.workspace_id AND r.name = i.repository
-  JOIN manifests m ON m.digest = i.manifest_digest`;
+  JOIN manifests m ON m.digest = i.manifest_digest
+  LEFT JOIN image_definitions d ON d.image_id = i.id`;
 const byTag = `SELECT ${imageColumns}, t.tag FROM image_tags t JOIN images i ON i.id = t.image_id ${imageJoins}`;
 const byId = `SELECT ${imageColumns}, (SELECT tag FROM image_tags t WHERE t.image_id = i.id LIMIT 1) AS tag
   FROM images i ${imageJoins}`;

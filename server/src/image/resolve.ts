@@ -45,6 +45,8 @@ export interface ResolvedImage extends Provenance, NamedManifest {
   id: string;
   isPublic: boolean;
   createdAt: number;
+  /** The disk of sandboxes that ask for none. */
+  diskMb?: number;
 }
 
 export interface ImageDescription extends Provenance {
@@ -79,6 +81,7 @@ export function resolveImage(records: ImageRecords, workspaceId: string, ref: st
     isPublic: row.is_public === 1,
     createdAt: row.created_at,
     ...readRunnable(row.manifest_digest, row.config),
+    ...(row.disk_mb !== null && { diskMb: row.disk_mb }),
     ...provenanceOf(row),
   };
 }

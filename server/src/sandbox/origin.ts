@@ -43,7 +43,11 @@ function imageOrigin(
 ): Origin {
   const name = request.image ?? defaultImage;
   const unbuilt = images.findUnbuilt(workspaceId, name);
-  if (unbuilt === undefined) return { image: images.resolve(workspaceId, name), request };
+  if (unbuilt === undefined) {
+    const image = images.resolve(workspaceId, name);
+    const limits = { ...(image.diskMb !== undefined && { diskMb: image.diskMb }), ...request.limits };
+    return { image, request: { ...request, limits } };
+  }
   requireForRecipes(driver, unbuilt);
   return { unbuilt, request };
 }

@@ -13,9 +13,13 @@ export const describe = command({
   failure: 'describe image',
   run: async ({ args, context }) => {
     const image = await context.admin.describeImage(args.image, { signal: context.signal });
-    await context.output.result(image, () => formatFields(fieldsOf(image)));
+    await context.output.result(image, () => formatFields(fieldsOf(image)) + dockerfileOf(image));
   },
 });
+
+/** Below the fields: it has lines of its own. */
+const dockerfileOf = ({ dockerfile }: ImageDetail): string =>
+  dockerfile === undefined ? '' : `\nDockerfile:\n${dockerfile.trimEnd().replace(/^/gm, '  ')}`;
 
 function fieldsOf(image: ImageDetail): (readonly [string, string | undefined])[] {
   const { substitution } = image;
@@ -31,6 +35,10 @@ function fieldsOf(image: ImageDetail): (readonly [string, string | undefined])[]
     ['Base', image.base],
     ['Stands in for', substitution && `${substitution.substitutedFor} (${substitution.reason})`],
     ['Created', formatTime(image.createdAt)],
+    ['Build', image.buildId],
+    ['Snapshot ID', image.snapshotId],
+    ['Made by', image.createdBy],
+    ['Disk', image.diskMb === undefined ? undefined : `${image.diskMb} MB`],
     ['User', image.user],
     ['Working dir', image.workingDir],
     ['Entrypoint', image.entrypoint.join(' ')],

@@ -13,7 +13,10 @@ import type { Binding } from '../bind.ts';
 export function buildRoutes({ builds, sandboxes }: { builds: Builds; sandboxes: Sandboxes }): Binding[] {
   return [
     bind(routes.createBuild, ({ body }, context) => {
-      const record = builds.create(context.caller.workspace.id, toRequest(body));
+      const record = builds.create(context.caller.workspace.id, {
+        ...toRequest(body),
+        createdBy: context.caller.keyId,
+      });
       context.target(record.id);
       return toBuild(record);
     }),
@@ -56,7 +59,7 @@ export function buildRoutes({ builds, sandboxes }: { builds: Builds; sandboxes: 
 }
 
 function toRequest(body: routes.RouteInput<typeof routes.createBuild>['body']): BuildRequest {
-  const { secrets, dockerConfigJson, timeoutSeconds, diskMb: _shownOnly, ...rest } = body;
+  const { secrets, dockerConfigJson, timeoutSeconds, ...rest } = body;
   return withoutUndefined({
     ...rest,
     dockerConfig: dockerConfigJson,

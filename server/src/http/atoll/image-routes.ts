@@ -1,5 +1,6 @@
 import * as routes from '@atoll/protocol';
 import type { ImageInfo } from '@atoll/protocol';
+import type { ImageDefinitions } from '../../image/image-definitions.ts';
 import type { ImageDescription, ImageStore } from '../../image/image-store.ts';
 import type { Log } from '../../lib/log.ts';
 import { withoutUndefined } from '../../lib/without-undefined.ts';
@@ -7,8 +8,14 @@ import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
 import { importLines } from './import-lines.ts';
 
+interface Options {
+  images: ImageStore;
+  definitions: ImageDefinitions;
+  log: Log;
+}
+
 /** The images of a workspace and the public ones. */
-export function imageRoutes({ images, log }: { images: ImageStore; log: Log }): Binding[] {
+export function imageRoutes({ images, definitions, log }: Options): Binding[] {
   return [
     bind(routes.listImages, (_input, { caller }) => ({
       images: images.list(caller.workspace.id).map(toInfo),
@@ -17,7 +24,8 @@ export function imageRoutes({ images, log }: { images: ImageStore; log: Log }): 
       const { env, runtimeUser, runtimeWorkdir, config } = images.resolve(caller.workspace.id, params.name);
       const { entrypoint, cmd, labels } = config;
       const info = toInfo(images.describe(caller.workspace.id, params.name));
-      return { ...info, env, entrypoint, cmd, labels, user: runtimeUser, workingDir: runtimeWorkdir };
+      const runs = { env, entrypoint, cmd, labels, user: runtimeUser, workingDir: runtimeWorkdir };
+      return { ...info, ...runs, ...definitions.find(info.id) };
     }),
     bind(routes.removeImage, ({ params }, { caller }) => images.remove(caller.workspace.id, params.name)),
     bind(routes.tagImage, ({ params, body }, { caller }) =>
