@@ -4,6 +4,12 @@ export interface WaitOptions {
   signal?: AbortSignal;
 }
 
+/** How a handle finds its sandbox. */
+export interface ConnectOptions extends WaitOptions {
+  /** Address of the data plane. Default: what the server says. */
+  proxyUrl?: string;
+}
+
 /** What a suspend or a resume takes. */
 export interface SettleOptions extends WaitOptions {
   /** Whether to wait until it is done (default: true). */

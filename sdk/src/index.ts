@@ -44,11 +44,19 @@ export { TcpTunnel } from './tunnel.ts';
 export type { CreateTunnelOptions, TunnelAddress } from './tunnel.ts';
 export { Sandbox } from './sandbox.ts';
 export type { DaemonInfo } from './daemon-info.ts';
-export type { ConnectOptions } from './sandbox.ts';
-export type { SettleOptions, WaitOptions } from './call-options.ts';
+export type { ConnectOptions, SettleOptions, WaitOptions } from './call-options.ts';
 export type { ClaimOptions, CreateAndConnectOptions } from './lifecycle.ts';
 export { SandboxClient } from './sandbox-client.ts';
 export type { ArchivedPage, ExposePortsOptions, ListArchivedOptions, ListOptions } from './sandbox-client.ts';
+export type {
+  CheckpointOptions,
+  CreateSnapshotResponse,
+  SnapshotAndWaitOptions,
+  SnapshotInfo,
+  SnapshotOptions,
+  SnapshotStatus,
+  SnapshotType,
+} from './snapshots.ts';
 export { SandboxStatus } from './sandbox-info.ts';
 export type {
   ArchivedSandboxInfo,

@@ -154,3 +154,10 @@ export const toResult = (
   stderr: output.stderr.join('\n'),
   oomKilled,
 });
+
+/** The path of a process. */
+export const pidParams = (process: number | string) => ({ params: { pid: String(process) } });
+
+/** Both call forms: arguments as a list, or among the options. */
+export const merge = <O extends { args?: string[] }>(argsOrOptions: string[] | O, more: O): O =>
+  Array.isArray(argsOrOptions) ? { ...more, args: argsOrOptions } : argsOrOptions;

@@ -1,5 +1,5 @@
 import { getArchivedSandbox, listArchivedSandboxes, listSandboxes } from '@atoll/protocol';
-import type { SettleOptions, WaitOptions } from './call-options.ts';
+import type { ConnectOptions, SettleOptions, WaitOptions } from './call-options.ts';
 import type { NetworkReport } from '@atoll/protocol';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
@@ -14,7 +14,13 @@ import type {
 } from './pool-info.ts';
 import { whereabouts } from './sandbox-parts.ts';
 import { Sandbox } from './sandbox.ts';
-import type { ConnectOptions } from './sandbox.ts';
+import { Snapshots } from './snapshots.ts';
+import type {
+  CreateSnapshotResponse,
+  SnapshotAndWaitOptions,
+  SnapshotInfo,
+  SnapshotOptions,
+} from './snapshots.ts';
 import { toArchivedSandboxInfo, toSandboxInfo } from './sandbox-info.ts';
 import type {
   ArchivedSandboxInfo,
@@ -60,11 +66,13 @@ export class SandboxClient {
   readonly #connection: Connection;
   readonly #lifecycle: Lifecycle;
   readonly #pools: PoolCalls;
+  readonly #snapshots: Snapshots;
 
   constructor(options: ClientOptions = {}) {
     this.#connection = createConnection(options);
     this.#lifecycle = new Lifecycle(this.#connection);
     this.#pools = new PoolCalls(this.#connection);
+    this.#snapshots = new Snapshots(this.#connection, this.#lifecycle);
   }
 
   /** The server and the workspace that calls go to, and where that was found. */
@@ -203,6 +211,36 @@ export class SandboxClient {
   /** Takes a sandbox of a pool, waits until it runs, and returns a handle whose `await using` terminates it. */
   async claimAndConnect(poolId: string, options: ClaimOptions = {}): Promise<Sandbox> {
     return this.#handle(await this.#lifecycle.claimRunning(poolId, options), true);
+  }
+
+  /** Begins a snapshot of a sandbox that runs or is suspended; it goes on. Status `in_progress` at first. (seed 003) */
+  snapshot(identifier: string, options: SnapshotOptions = {}): Promise<CreateSnapshotResponse> {
+    return this.#snapshots.begin(identifier, options);
+  }
+
+  /** Takes a snapshot and waits until sandboxes can start from it. Throws SandboxError where it fails. (seed 003) */
+  snapshotAndWait(identifier: string, options: SnapshotAndWaitOptions = {}): Promise<SnapshotInfo> {
+    return this.#snapshots.take(identifier, options);
+  }
+
+  /** Waits until sandboxes can start from a snapshot that was begun. Throws SandboxError where it fails. */
+  waitForSnapshot(snapshotId: string, options: SnapshotAndWaitOptions = {}): Promise<SnapshotInfo> {
+    return this.#snapshots.untilReady(snapshotId, options);
+  }
+
+  /** Every snapshot of the workspace, newest first. (seed 003) */
+  listSnapshots(options: WaitOptions = {}): Promise<SnapshotInfo[]> {
+    return this.#snapshots.list(options);
+  }
+
+  /** One snapshot. (seed 003) */
+  getSnapshot(snapshotId: string, options: WaitOptions = {}): Promise<SnapshotInfo> {
+    return this.#snapshots.get(snapshotId, options);
+  }
+
+  /** Deletes a snapshot; sandboxes and images that came from it stay. (seed 003) */
+  deleteSnapshot(snapshotId: string, options: WaitOptions = {}): Promise<void> {
+    return this.#snapshots.remove(snapshotId, options);
   }
 
   /** Terminates a sandbox for good; one that has ended already is no error. */

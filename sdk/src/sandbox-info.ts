@@ -82,6 +82,8 @@ export interface SandboxInfo {
   errorDetails?: { message: string };
   /** Where its data plane is reached. */
   sandboxUrl?: string;
+  /** The snapshot that it was started from or rolled back to last. */
+  originSnapshotId?: string;
 }
 
 /** A terminated sandbox in the archive. */
@@ -212,6 +214,7 @@ export function toSandboxInfo(wire: WireSandboxInfo): SandboxInfo {
     terminationReason: wire.termination_reason,
     errorDetails: wire.error_details,
     sandboxUrl: wire.sandbox_url,
+    originSnapshotId: wire.origin_snapshot_id,
   });
 }
 

@@ -1,6 +1,6 @@
 import { dataPlane, terminalRoutes } from '@atoll/protocol';
 import type { NetworkReport, Route, RouteAnswer, RouteCall } from '@atoll/protocol';
-import type { SettleOptions, WaitOptions } from './call-options.ts';
+import type { ConnectOptions, SettleOptions, WaitOptions } from './call-options.ts';
 import { createConnection } from './connection.ts';
 import type { ClientOptions } from './connection.ts';
 import { toDaemonInfo } from './daemon-info.ts';
@@ -9,7 +9,7 @@ import type { ConnectDesktopOptions, Desktop } from './desktop/desktop.ts';
 import { SandboxError, toSandboxError } from './errors.ts';
 import { isRereadable, toBody, toListing } from './file-content.ts';
 import type { DirectoryListing, FileContent } from './file-content.ts';
-import { toProcessBody, toProcessInfo, toResult } from './process-info.ts';
+import { merge, pidParams, toProcessBody, toProcessInfo, toResult } from './process-info.ts';
 import type {
   CommandResult,
   OutputEvent,
@@ -21,23 +21,15 @@ import type {
 } from './process-info.ts';
 import { toPtyBody, toPtySessionInfo } from './pty-session.ts';
 import type { CreatePtyOptions, PtySessionInfo } from './pty-session.ts';
-import { Pty } from './pty.ts';
-import type { PtyConnectionOptions } from './pty.ts';
+import { Pty, type PtyConnectionOptions } from './pty.ts';
 import { socketUrl } from './sandbox-socket.ts';
-import { TcpTunnel } from './tunnel.ts';
-import type { CreateTunnelOptions } from './tunnel.ts';
+import { TcpTunnel, type CreateTunnelOptions } from './tunnel.ts';
 import { readFollow, readRun } from './process-stream.ts';
-import { Lifecycle } from './lifecycle.ts';
-import type { CreateAndConnectOptions } from './lifecycle.ts';
-import { whereabouts } from './sandbox-parts.ts';
-import type { SandboxParts } from './sandbox-parts.ts';
+import { Lifecycle, type CreateAndConnectOptions } from './lifecycle.ts';
+import { whereabouts, type SandboxParts } from './sandbox-parts.ts';
 import type { SandboxInfo, SandboxStatus, UpdateSandboxOptions } from './sandbox-info.ts';
+import { snapshotsOf, type CheckpointOptions, type SnapshotInfo } from './snapshots.ts';
 import type { CallOptions } from './transport.ts';
-
-export interface ConnectOptions extends WaitOptions {
-  /** Address of the data plane. Default: what the server says. */
-  proxyUrl?: string;
-}
 
 type OutputSource = 'stdout' | 'stderr' | 'output';
 
@@ -119,6 +111,16 @@ export class Sandbox implements AsyncDisposable {
   /** Lets a suspended sandbox go on where it was. */
   resume(options: SettleOptions = {}): Promise<void> {
     return this.#parts.lifecycle.settle('running', this.sandboxId, options);
+  }
+
+  /** Takes a snapshot of the sandbox, which goes on, and waits until others can start from it. (seed 003) */
+  checkpoint(options: CheckpointOptions = {}): Promise<SnapshotInfo> {
+    return snapshotsOf(this.#parts).checkpoint(this.sandboxId, options);
+  }
+
+  /** The snapshots that were taken of this sandbox, newest first. */
+  listSnapshots(options: WaitOptions = {}): Promise<SnapshotInfo[]> {
+    return snapshotsOf(this.#parts).listOf(this.sandboxId, options);
   }
 
   /** Ends the sandbox for good; one that has ended already is no error. The handle is closed then. */
@@ -393,9 +395,3 @@ export class Sandbox implements AsyncDisposable {
     return this.#parts.connection.sandbox(this.sandboxId, this.#parts.sandboxUrl);
   }
 }
-
-const pidParams = (process: number | string) => ({ params: { pid: String(process) } });
-
-/** Both call forms: arguments as a list, or among the options. */
-const merge = <O extends { args?: string[] }>(argsOrOptions: string[] | O, more: O): O =>
-  Array.isArray(argsOrOptions) ? { ...more, args: argsOrOptions } : argsOrOptions;

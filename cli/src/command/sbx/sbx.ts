@@ -1,5 +1,6 @@
 import { group } from '../../command.ts';
 import { image } from '../image/image.ts';
+import { checkpoint } from './checkpoint/checkpoint.ts';
 import { cp } from './cp.ts';
 import { create } from './create.ts';
 import { describe } from './describe.ts';
@@ -16,6 +17,7 @@ import { run } from './run.ts';
 import { suspend } from './suspend.ts';
 import { ssh } from './ssh.ts';
 import { terminate } from './terminate.ts';
+import { tree } from './tree.ts';
 import { tunnel } from './tunnel.ts';
 import { update } from './update.ts';
 
@@ -41,6 +43,8 @@ export const sbx = group({
     network,
     suspend,
     resume,
+    checkpoint,
+    tree,
     terminate,
     image,
   ],
