@@ -1,11 +1,16 @@
-import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { AdminClient } from '@atoll/sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../../server/src/lib/run.ts';
+import { imageOf, registryClient } from '../fixtures/registry-client.ts';
 import { startTestServer } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
+import { standInRegistry } from '../fixtures/stand-in-registry.ts';
 import { createCalls, idOf } from './sandbox-calls.ts';
 
 const MOUNT_TIMEOUT_MS = 10_000;
@@ -13,6 +18,15 @@ const START_TIMEOUT_MS = 60_000;
 /** Room for the layers of a base image and for what the server keeps free. */
 const DISK_MB = 3_000;
 const isRoot = process.getuid?.() === 0;
+
+/** Twice of what the disk has left in the middle of a push or a pull. */
+const LARGE_BYTES = 64 * 2 ** 20;
+const CHUNK_BYTES = 2 ** 20;
+
+function zeros(bytes: number): Readable {
+  const chunk = Buffer.alloc(CHUNK_BYTES);
+  return Readable.from(Array.from({ length: bytes / CHUNK_BYTES }, () => chunk));
+}
 
 describe.runIf(isRoot)('a data directory whose disk is full', () => {
   let disk: string;
@@ -58,6 +72,39 @@ describe.runIf(isRoot)('a data directory whose disk is full', () => {
     expect(shown).toContain(renamed?.status === 200 ? 'renamed' : 'survivor');
     expect(renamed?.status).toBeOneOf([200, 500, 503]);
     expect((await server.fetch('/healthz')).status).toBe(200);
+  });
+
+  test('gives up a push and a pull in the middle, and keeps nothing of them', async () => {
+    await rm(filler(), { force: true });
+    await rm(join(disk, 'rest'), { force: true });
+    const temporary = () => readdir(join(server.dataDir, 'blobs', 'tmp'));
+    const client = registryClient(server);
+    // No upload begins on a disk that is nearly full, but one that has begun meets it.
+    const upload = await client.begin('default/large');
+    await fill(LARGE_BYTES / 2 ** 20 / 2);
+    const push = { method: 'PATCH', body: zeros(LARGE_BYTES), duplex: 'half' } as RequestInit; // for streams, not in the type
+    // Who still sends may meet the end of the connection before the answer.
+    const pushed = await client.call(upload, push).then(
+      ({ status }) => status,
+      () => 'cut',
+    );
+    expect(pushed).toBeOneOf([507, 'cut']);
+    expect((await client.call(upload)).status).toBe(404);
+    expect(await temporary()).toEqual([]);
+
+    const image = imageOf([{ path: 'f', content: 'f' }]);
+    const manifest = image.manifest.replace(`"size":${image.layer.length}`, `"size":${LARGE_BYTES}`);
+    const registry = await standInRegistry({ ...image, manifest }, ({ url }, response) => {
+      if (url?.endsWith(image.layerDigest) !== true) return false;
+      response.writeHead(200, { 'content-length': LARGE_BYTES });
+      void pipeline(zeros(LARGE_BYTES), response).catch(() => {}); // the server goes away
+      return true;
+    });
+    const admin = new AdminClient({ apiUrl: server.url, apiKey: server.apiKey });
+    await expect(admin.importImage(`${registry.host}/team/large:v1`)).rejects.toThrow(/no room/);
+    expect(await temporary()).toEqual([]);
+    expect((await server.fetch('/v1/images/large')).status).toBe(404);
+    expect((await createCalls(server).get(survivor))?.status).toBe(200);
   });
 
   test('works again as soon as there is room, also after a kill', async () => {

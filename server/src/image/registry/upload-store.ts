@@ -96,12 +96,20 @@ export function createUploadStore(dir: string, limits: UploadLimits, now: () => 
       return get(owner, id);
     },
     find: (owner: string, id: string): Upload => get(owner, id),
-    /** Adds bytes at the end. What arrived before a failure stays: the client asks how far it got. */
+    /**
+     * Adds bytes at the end. What arrived before a failure stays: the client asks how far it got. Not on a full disk,
+     * which would stay full for as long as the upload is waited for.
+     */
     append: (owner: string, id: string, chunks: AsyncIterable<Buffer>, at?: number): Promise<Upload> => {
       const session = get(owner, id);
       return exclusively(session, async () => {
         if (at !== undefined && at !== session.sizeBytes) throw wrongPlace(session);
-        for await (const chunk of chunks) await write(session, chunk, limits.maxBlobBytes);
+        try {
+          for await (const chunk of chunks) await write(session, chunk, limits.maxBlobBytes);
+        } catch (error) {
+          if (isDiskFull(error)) await drop(session);
+          throw error;
+        }
         return session;
       });
     },
@@ -135,6 +143,8 @@ export function createUploadStore(dir: string, limits: UploadLimits, now: () => 
     },
   };
 }
+
+const isDiskFull = (error: unknown): boolean => error instanceof RegistryError && error.kind === 'disk_full';
 
 const workspaceOf = (owner: string): string => owner.slice(0, owner.indexOf('/'));
 
