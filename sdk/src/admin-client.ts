@@ -58,6 +58,13 @@ export interface Secret {
   createdAt: Date;
 }
 
+export interface RegisterImageOptions extends WaitOptions {
+  /** Text to keep with the image, for who looks at it. */
+  dockerfile?: string;
+  /** Whether other workspaces may use it. */
+  public?: boolean;
+}
+
 /** A device login that waits for its approval. */
 export interface DeviceLogin {
   /** The secret that only this device knows. */
@@ -220,6 +227,16 @@ export class AdminClient {
   /** Gives an image one more name, `repository[:tag]`. */
   tagImage(image: string, name: string, options: WaitOptions = {}): Promise<protocol.ImageInfo> {
     return this.#call(protocol.tagImage, { params: { name: image }, body: { name } }, options);
+  }
+
+  /** Gives a completed filesystem snapshot the name of an image, `repository[:tag]`. */
+  registerImage(
+    name: string,
+    snapshotId: string,
+    { signal, ...described }: RegisterImageOptions = {},
+  ): Promise<protocol.SandboxTemplate> {
+    const body = { name, snapshotId, ...described };
+    return this.#call(protocol.registerTemplate, { params: {}, body }, withoutUndefined({ signal }));
   }
 
   /** Takes away a name, or by id an image with all its names. */

@@ -314,7 +314,7 @@ async function openHttp({ config, log, opened }: Start, parts: HttpParts) {
       ...networkRoutes({ sandboxes, tenancy }),
       ...imageRoutes({ images, definitions: parts.definitions, log }),
       ...buildRoutes({ builds, sandboxes }),
-      ...templateRoutes(parts),
+      ...templateRoutes({ ...parts, transaction: db.transaction }),
     ],
     authenticate,
     baseUrlOf: createBaseUrlReader(config),

@@ -83,6 +83,28 @@ describeOnEachDriver('images built by every client', (server, driver) => {
       expect((await runTl('describe', 'tensorlake/debian-minimal')).stdout).toContain('Debian 13');
     });
 
+    test('register names a snapshot, with its Dockerfile', async () => {
+      const sandbox = await clientOf(server()).createAndConnect({ image: 'by-tl' });
+      await sandbox.run('sh', { args: ['-c', 'echo kept > /workspace/kept'] });
+      const { snapshotId } = await clientOf(server()).snapshotAndWait(sandbox.sandboxId, {
+        waitUntil: 'completed',
+      });
+      await sandbox.terminate();
+      const file = join(context(), 'Dockerfile');
+      const { exit, stdout, stderr } = await runTl('register', 'by-hand', snapshotId, '--dockerfile', file);
+      expect([exit, stderr, stdout]).toEqual([0, '', expect.stringContaining("Registered image 'by-hand'")]);
+      const described = await runTl('describe', 'by-hand');
+      expect(described.stdout).toContain(`Snapshot ID: ${snapshotId}`);
+      expect(described.stdout).toContain('  ENV APP_ENV=prod\n');
+      const copy = await clientOf(server()).createAndConnect({ image: 'by-hand' });
+      expect((await copy.run('cat', { args: ['/workspace/kept'] })).stdout).toBe('kept');
+      await copy.terminate();
+      expect(await cli('sbx', 'image', 'register', 'by-our-hand', snapshotId)).toMatchObject({
+        exitCode: 0,
+        stdout: 'by-our-hand\n',
+      });
+    });
+
     test('a failing step fails the command, and what it said is shown', async () => {
       const { exit, stderr } = await runTl('create', join(context(), 'fail', 'Dockerfile'), '-n', 'failing');
       expect([exit, stderr]).toEqual([1, expect.stringMatching(/before[^]*RUN echo before; exit 7/)]);

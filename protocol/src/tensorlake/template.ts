@@ -85,6 +85,28 @@ export const getTemplate = defineRoute({
   errors: ['image_not_found'],
 });
 
+export const registerTemplate = defineRoute({
+  id: 'registerTemplate',
+  method: 'POST',
+  paths: scoped('/sandbox-templates'),
+  summary: 'Name a completed filesystem snapshot as an image',
+  tag,
+  access: 'member',
+  params: scopeParams,
+  /** What clients repeat of the snapshot is left aside: the server knows it. */
+  body: z.object({
+    name: z.string().min(1).max(255),
+    snapshotId: z.string(),
+    /** Kept for who looks at the image. */
+    dockerfile: z.string().max(512_000).nullish(),
+    public: z.boolean().nullish(),
+    rootfsDiskBytes: z.number().positive().nullish(),
+  }),
+  response: sandboxTemplate,
+  status: 201,
+  errors: ['invalid_request', 'snapshot_not_found', 'invalid_state', 'unsupported', 'conflict'],
+});
+
 export const deleteTemplate = defineRoute({
   id: 'deleteTemplate',
   method: 'DELETE',

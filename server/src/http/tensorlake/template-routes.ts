@@ -6,6 +6,8 @@ import type { TemplateBuilds } from '../../build/template/template-builds.ts';
 import type { ImageDefinitions } from '../../image/image-definitions.ts';
 import type { ImageDescription, ImageStore } from '../../image/image-store.ts';
 import { BUILDER_COMMAND } from '../../runtime/oci-spec.ts';
+import type { Snapshots } from '../../snapshot/snapshots.ts';
+import type { Caller } from '../../tenancy/caller.ts';
 import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
 
@@ -13,6 +15,8 @@ interface Options {
   images: ImageStore;
   definitions: ImageDefinitions;
   templateBuilds: TemplateBuilds;
+  snapshots: Pick<Snapshots, 'register' | 'findReady'>;
+  transaction: <T>(work: () => T) => T;
 }
 
 /** What a build has unless its client asks for other sizes; the wire's own numbers. */
@@ -21,7 +25,8 @@ const DEFAULT_DISK_MB = 10_240;
 const MB = 1024 * 1024;
 
 /** Images and builds in the words of the Tensorlake wire (1.7, 3). */
-export function templateRoutes({ images, definitions, templateBuilds }: Options): Binding[] {
+export function templateRoutes(options: Options): Binding[] {
+  const { images, definitions, templateBuilds } = options;
   const show = (image: ImageDescription): SandboxTemplate => toTemplate(image, definitions.find(image.id));
   return [
     bind(routes.listTemplates, ({ query }, { caller }) => {
@@ -37,6 +42,10 @@ export function templateRoutes({ images, definitions, templateBuilds }: Options)
     bind(routes.getTemplate, ({ params }, { caller }) => {
       const ref = params.rest === undefined ? params.id : `${params.id}/${params.rest}`;
       return show(images.describe(caller.workspace.id, ref));
+    }),
+    bind(routes.registerTemplate, ({ body }, context) => {
+      context.target(body.name);
+      return show(register(options, context.caller, body));
     }),
     bind(routes.deleteTemplate, ({ params }, { caller }) => images.remove(caller.workspace.id, params.id)),
     bind(routes.deleteSandboxImage, ({ params }, { caller }) =>
@@ -80,6 +89,28 @@ export function templateRoutes({ images, definitions, templateBuilds }: Options)
       show(templateBuilds.complete(caller.workspace.id, params.id)),
     ),
   ];
+}
+
+type Registration = routes.RouteInput<typeof routes.registerTemplate>['body'];
+
+function register(
+  { images, definitions, snapshots, transaction }: Options,
+  { workspace, keyId }: Caller,
+  { name, snapshotId, dockerfile, public: isPublic, rootfsDiskBytes }: Registration,
+): ImageDescription {
+  const at = images.verifyRegistration(workspace.id, name, isPublic ?? false);
+  const { baseImage } = snapshots.findReady(workspace.id, snapshotId);
+  return transaction(() => {
+    const image = snapshots.register(workspace.id, snapshotId, { ...at, isPublic: isPublic ?? false });
+    definitions.put(image.id, {
+      snapshotId,
+      baseImage,
+      createdBy: keyId,
+      ...(dockerfile != null && { dockerfile }),
+      ...(rootfsDiskBytes != null && { diskMb: Math.ceil(rootfsDiskBytes / MB) }),
+    });
+    return image;
+  });
 }
 
 function toTemplate(
