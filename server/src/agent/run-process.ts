@@ -37,7 +37,7 @@ const runEvent = z.union([
 const refusal = z.object({ error: z.string() }).or(z.object({ message: z.string() }));
 
 /** A sandbox can speak in its agent's name: what it says is bounded. */
-const MAX_EVENT_CHARS = 4 * 1024 * 1024;
+const MAX_EVENT_CHARS = 32 * 1024 * 1024;
 /** The agent says something every 15 s. */
 const SILENCE_LIMIT_MS = 75_000;
 

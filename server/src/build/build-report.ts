@@ -25,6 +25,8 @@ export interface FailedStep {
 
 const TAIL_LINES = 40;
 const TAIL_CHARS = 8_000;
+/** Nobody reads more of a line. */
+const MAX_LINE_CHARS = 64 * 1024;
 
 export type BuildReport = ReturnType<typeof createBuildReport>;
 
@@ -44,7 +46,8 @@ export function createBuildReport(writer: EventWriter, now: () => number) {
     const tail: string[] = [];
     writer.write({ type: 'step_started', step, title, ...place, instruction });
     return {
-      onLine: ({ stream, text }: OutputLine): void => {
+      onLine: ({ stream, text: whole }: OutputLine): void => {
+        const text = whole.length > MAX_LINE_CHARS ? `${whole.slice(0, MAX_LINE_CHARS)}…` : whole;
         tail.push(text);
         if (tail.length > TAIL_LINES) tail.shift();
         writer.write({ type: 'step_output', step, stream, text });

@@ -6,6 +6,7 @@ import { runProcess } from '../agent/run-process.ts';
 import type { OutputLine, ProcessEnd, ProcessRequest } from '../agent/run-process.ts';
 import { agentToken } from '../agent/token.ts';
 import { followAgent } from '../agent/watch.ts';
+import { pause } from '../lib/deadline.ts';
 import { newSlotId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import { shutPolicy } from '../network/egress-policy.ts';
@@ -54,6 +55,7 @@ export interface BuilderResult {
 const HOSTNAME = 'buildkitsandbox';
 const AGENT_PORT = 9501;
 const STOP_GRACE_MS = 1_000;
+const LATE_EVENT_MS = 100;
 
 const oomGuards = { gvisor: 'meminfo', namespaces: 'cgroup', none: 'none' } as const satisfies Record<
   RuntimeCapabilities['isolation'],
@@ -143,9 +145,12 @@ async function follow(
   );
   try {
     const end = await runProcess(endpoint, token, task.process, task);
-    const byHost = end.kind === 'lost' && (await driver.wasKilledForMemory(slot.id));
+    if (isSuccess(end)) return { end, ranOutOfMemory: false };
     const byAgent = end.kind === 'signaled' && end.oomKilled;
-    return { end, ranOutOfMemory: byHost || byAgent || (wasKilled && !isSuccess(end)) };
+    const byHost = (await driver.memoryKills(slot.id)) > 0;
+    // What the agent tells of its own kills comes by another connection.
+    if (!byAgent && !byHost && !wasKilled) await pause(LATE_EVENT_MS, task.signal);
+    return { end, ranOutOfMemory: byHost || byAgent || wasKilled };
   } finally {
     watching.abort();
     await watched;

@@ -192,6 +192,8 @@ export interface RuntimeDriver {
    * the host cannot tell.
    */
   wasKilledForMemory(slotId: string): Promise<boolean>;
+  /** How many processes of the slot the host's kernel ended for want of memory. 0 also where the host cannot tell. */
+  memoryKills(slotId: string): Promise<number>;
   /** Zeros for a slot that is absent. */
   stats(slotId: string): Promise<SlotStats>;
   /** Ids of all slots of which anything is left on the host. */

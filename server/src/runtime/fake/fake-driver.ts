@@ -57,6 +57,7 @@ export async function createFakeDriver({ runDir, log }: FakeDriverOptions): Prom
     exportUpper: () => Promise.reject(new Error('the runtime fake has no layers')),
     state: (slotId) => stateOf(dirOf(slotId)),
     wasKilledForMemory: () => Promise.resolve(false),
+    memoryKills: () => Promise.resolve(0),
     stats: async (slotId) => {
       const rows = await processesOf(dirOf(slotId));
       const sum = (of: (row: ProcessRow) => number): number =>

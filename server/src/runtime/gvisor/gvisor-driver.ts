@@ -130,6 +130,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       return (await exists(dir)) ? 'stopped' : 'absent';
     },
     // Whatever the kernel kills there is a part of gVisor, and the sandbox ends with it.
+    memoryKills: (slotId) => options.cgroups.oomKills(slotId),
     wasKilledForMemory: async (slotId) => (await options.cgroups.oomKills(slotId)) > 0,
     stats: async (slotId) =>
       (await options.cgroups.stats(slotId)) ?? { cpuUsageMs: 0, memoryBytes: 0, processCount: 0 },

@@ -109,6 +109,7 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
       return (await exists(nativeSlotPaths(paths, slotId).bundle)) ? 'stopped' : 'absent';
     },
     // The kernel counts its kills, most of which a sandbox survives, and does not say whom it killed.
+    memoryKills: (slotId) => cgroups.oomKills(boxGroup(slotId)),
     wasKilledForMemory: () => Promise.resolve(false),
     stats: async (slotId) =>
       (await cgroups.stats(slotId)) ?? { cpuUsageMs: 0, memoryBytes: 0, processCount: 0 },

@@ -1,0 +1,198 @@
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Build, BuildEvent } from '../../protocol/src/index.ts';
+import { sandboxCalls } from '../fixtures/api.ts';
+import { answerOf, beginBuild, build, buildEvents, endOfBuild } from '../fixtures/build.ts';
+import { readBuiltImage } from '../fixtures/built-image.ts';
+import { describeOnEachDriver } from '../fixtures/server.ts';
+import type { TestServer } from '../fixtures/server.ts';
+import { tempDir } from '../fixtures/temp-dir.ts';
+
+const EPOCH = '1700000000';
+
+async function contextWith(files: Record<string, string>): Promise<string> {
+  const dir = await tempDir();
+  for (const [path, content] of Object.entries(files)) await writeFile(join(dir, path), content);
+  return dir;
+}
+
+/** Resolves with the first event of a type. */
+async function awaitEvent(server: TestServer, id: string, type: BuildEvent['type']): Promise<void> {
+  for await (const event of buildEvents(server, id)) if (event.type === type) return;
+}
+
+describeOnEachDriver('a build', (getServer) => {
+  test('does again only what has changed, by the content of files', async () => {
+    const dir = await contextWith({ a: '1', b: '1' });
+    const dockerfile = 'FROM debian-minimal\nCOPY a /a\nRUN echo ran\nCOPY b /b\nRUN cat /a /b\n';
+    const options = { dockerfile, name: 'cache' };
+    const first = await build(getServer(), options, dir);
+    expect(first.titles('cached')).toEqual([]);
+    await utimes(join(dir, 'a'), 1, 1);
+    const second = await build(getServer(), options, dir);
+    expect(second.titles('cached')).toHaveLength(4);
+    expect(second.build.result?.digest).toBe(first.build.result?.digest);
+    await writeFile(join(dir, 'b'), '2');
+    const third = await build(getServer(), options, dir);
+    expect(third.titles('cached')).toEqual(['[2/5] COPY a /a', '[3/5] RUN echo ran']);
+    expect(third.output).toEqual(['12']);
+    const anew = await build(getServer(), { ...options, noCache: true }, dir);
+    expect(anew.titles('cached')).toEqual([]);
+  });
+
+  test('with SOURCE_DATE_EPOCH gives the same digest twice', async () => {
+    const dir = await contextWith({ a: '1' });
+    const dockerfile =
+      'FROM debian-minimal\nWORKDIR /w\nCOPY a .\nCOPY <<EOF /b\nb\nEOF\nRUN date > /dev/null; touch /w/new\n';
+    const options = { dockerfile, name: 'same', noCache: true, buildArgs: { SOURCE_DATE_EPOCH: EPOCH } };
+    const first = await build(getServer(), options, dir);
+    await utimes(join(dir, 'a'), Date.now() / 1000, Date.now() / 1000);
+    const second = await build(getServer(), options, dir);
+    expect(first.build.failure).toBeUndefined();
+    expect(second.build.result?.digest).toBe(first.build.result?.digest);
+    const { created, history } = await readBuiltImage(getServer(), 'same');
+    expect(created).toBe(new Date(Number(EPOCH) * 1000).toISOString());
+    expect(history.at(-1)?.created).toBe(created);
+  });
+
+  test('can be used as the image of a sandbox, and as the base of another build', async () => {
+    const server = getServer();
+    await build(server, {
+      dockerfile: 'FROM debian-minimal\nRUN echo made > /made\nENV A=b\n',
+      name: 'used',
+    });
+    const again = await build(server, { dockerfile: 'FROM used\nRUN cat /made && test "$A" = b\n' });
+    expect(again.output).toEqual(['made']);
+    const created = await answerOf<{ sandbox_id: string }>(
+      server.fetch('/v1/namespaces/default/sandboxes', {
+        method: 'POST',
+        body: JSON.stringify({ image: 'used' }),
+      }),
+    );
+    const { output } = await sandboxCalls(server, created.sandbox_id).run('cat /made; echo $A');
+    expect(output).toBe('made\nb');
+  });
+
+  test('that fails can be looked at in the state before the step', async () => {
+    const server = getServer();
+    const failed = await build(server, {
+      dockerfile: 'FROM debian-minimal\nRUN echo before > /before\nRUN ["false"]\n',
+    });
+    expect(failed.build.failure).toMatchObject({ exitCode: 1, canDebug: true });
+    expect(failed.build.failure?.hint).toContain(`atoll image debug ${failed.id}`);
+    const debug = await answerOf<{ sandboxId: string; command: string[] }>(
+      server.fetch(`/v1/builds/${failed.id}/debug`, { method: 'POST' }),
+    );
+    expect(debug.command).toEqual(['false']);
+    const { output } = await sandboxCalls(server, debug.sandboxId).run('cat /before');
+    expect(output).toBe('before');
+  });
+
+  test('that is cancelled ends at once and leaves its name alone', async () => {
+    const server = getServer();
+    const id = await beginBuild(server, {
+      dockerfile: 'FROM debian-minimal\nRUN echo go; sleep 600\n',
+      name: 'never',
+    });
+    await awaitEvent(server, id, 'step_output');
+    const answer = await answerOf<Build>(server.fetch(`/v1/builds/${id}/cancel`, { method: 'POST' }));
+    expect(answer.status).toBe('cancelled');
+    const { events } = await endOfBuild(server, id);
+    expect(events.at(-1)).toMatchObject({ type: 'cancelled' });
+    expect((await server.fetch('/v1/images/never')).status).toBe(404);
+  });
+
+  test('that waits for its context can be cancelled, and takes none afterwards', async () => {
+    const server = getServer();
+    const { id } = await answerOf<Build>(server.fetch('/v1/builds', { method: 'POST', body: '{}' }));
+    await answerOf(server.fetch(`/v1/builds/${id}/cancel`, { method: 'POST' }));
+    const late = await server.fetch(`/v1/builds/${id}/context`, { method: 'PUT', body: Buffer.alloc(1024) });
+    expect(late.status).toBe(409);
+  });
+
+  test('says that it ran out of memory', async () => {
+    const dockerfile = `FROM debian-minimal\nRUN perl -e '$x = "x" x 900000000; print length $x'\n`;
+    const { build: ended } = await build(getServer(), { dockerfile, memoryMb: 128 });
+    expect(ended.failure).toMatchObject({ code: 'build_failed', shortOf: 'memory' });
+    expect(ended.failure?.message).toContain('128 MB');
+  });
+
+  test('says that its disk is full, and fills nothing else', async () => {
+    const dockerfile = 'FROM debian-minimal\nRUN dd if=/dev/zero of=/big bs=1M count=500\n';
+    const { build: ended } = await build(getServer(), { dockerfile, builderDiskMb: 100 });
+    expect(ended.failure).toMatchObject({ code: 'build_failed', shortOf: 'disk' });
+  });
+
+  test('refuses a context that does not fit on its disk, or that is none', async () => {
+    const server = getServer();
+    const dir = await contextWith({ big: 'x'.repeat(80 * 1024 * 1024) });
+    const options = { dockerfile: 'FROM scratch\nCOPY . /\n', builderDiskMb: 64 };
+    await expect(beginBuild(server, options, dir)).rejects.toThrow('400');
+    const { id } = await answerOf<Build>(server.fetch('/v1/builds', { method: 'POST', body: '{}' }));
+    const sent = await server.fetch(`/v1/builds/${id}/context`, {
+      method: 'PUT',
+      body: 'this is no archive',
+    });
+    expect(sent.status).toBe(400);
+    expect((await endOfBuild(server, id)).build.failure?.code).toBe('invalid_request');
+  });
+
+  test('refuses a name that is taken when it is asked to', async () => {
+    const server = getServer();
+    const options = { dockerfile: 'FROM scratch\nLABEL a=1\n', name: 'taken' };
+    await build(server, options);
+    const refused = await server.fetch('/v1/builds', {
+      method: 'POST',
+      body: JSON.stringify({ ...options, context: false, noReplace: true }),
+    });
+    expect(refused.status).toBe(409);
+  });
+
+  test('tells its events from the start or after one, also when it has ended', async () => {
+    const server = getServer();
+    const { id, events } = await build(server, {
+      dockerfile: 'FROM debian-minimal\nRUN echo one; echo two\n',
+    });
+    expect(events.map((event) => event.id)).toEqual(events.map((_, index) => index + 1));
+    const rest: BuildEvent[] = [];
+    for await (const event of buildEvents(server, id, '?after=3')) rest.push(event);
+    expect(rest).toEqual(events.slice(3));
+    const page = await answerOf<{ builds: Build[] }>(server.fetch('/v1/builds?limit=1'));
+    expect(page.builds.map((one) => one.id)).toEqual([id]);
+  });
+
+  test('keeps secrets out of its log, its record and the image', async () => {
+    const server = getServer();
+    const secret = 'very-confidential-value';
+    const ended = await build(server, {
+      dockerfile: 'FROM debian-minimal\nRUN --mount=type=secret,id=key test -n "$(cat /run/secrets/key)"\n',
+      secrets: { key: Buffer.from(secret).toString('base64') },
+      name: 'secretive',
+    });
+    expect(ended.build.failure).toBeUndefined();
+    const told = JSON.stringify([ended, await readBuiltImage(server, 'secretive'), server.log]);
+    expect(told).not.toContain(secret);
+  });
+
+  test('does not see the builds of others as its own', async () => {
+    const server = getServer();
+    expect((await server.fetch('/v1/builds/build_unknown')).status).toBe(404);
+    expect((await server.fetch('/v1/builds/build_unknown/events')).status).toBe(404);
+  });
+
+  test('of several at once come to their ends', async () => {
+    const server = getServer();
+    const dir = await tempDir();
+    await mkdir(join(dir, 'd'));
+    const dockerfile = 'FROM debian-minimal\nARG N\nCOPY . /c\nRUN echo $N > /n && test -d /c/d\n';
+    const ended = await Promise.all(
+      [1, 2, 3, 4, 5].map((n) =>
+        build(server, { dockerfile, buildArgs: { N: `${n}` }, name: `many-${n}` }, dir),
+      ),
+    );
+    expect(ended.map(({ build: { status } }) => status)).toEqual(
+      Array.from({ length: 5 }, () => 'succeeded'),
+    );
+  });
+});
