@@ -227,3 +227,26 @@ test('update sends the rules as a whole, or clears them, and wants something to 
   expect((await cli('sbx', 'update', 'my-env', '-N', '--clear-network')).exitCode).toBe(2);
   expect(bodies()).toHaveLength(3);
 });
+
+test('network shows rules, traffic and what was refused', async () => {
+  await cli('sbx', 'create', 'my-env');
+  const shown = await cli('sbx', 'network', 'my-env');
+  expect(shown).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(shown.stdout.split('\n')).toEqual([
+    'Internet:        allowed',
+    'Allow out:       pypi.org',
+    'Deny out:        -',
+    'Open ranges:     -',
+    'Limits:          1000 Mbit/s each way, no limit of new connections',
+    'Sent:            2.0 KB in 2 packets',
+    'Received:        99 B in 1 packet',
+    'Refused:         180 B in 3 packets',
+    'Refused\tProtocol\tTimes\tLast At',
+    '1.2.3.4:443\ttcp\t3\t2025-11-22 05:40',
+    '1.2.3.4\ticmp\t1\t2025-11-22 05:40',
+    'evil.example\tdns\t2\t2025-11-22 05:40',
+    '',
+  ]);
+  const asJson = JSON.parse((await cli('sbx', 'network', 'my-env', '--json')).stdout) as unknown;
+  expect(asJson).toMatchObject({ sent: { bytes: 2048 }, refusedNames: [{ name: 'evil.example' }] });
+});

@@ -79,7 +79,9 @@ export function applyRules(context: SandboxContext, record: SandboxRecord, slotI
 
 /**
  * Replaces the rules of a sandbox: in force when it resolves; what fails leaves the old ones. The kernel has them
- * first: were the process to end in between, nobody was told, and the next one goes by the record.
+ * first: were the process to end in between, nobody was told, and the next one goes by the record. The openings of the
+ * workspace change out of turn and count a generation further: then it begins again, because a generation must not
+ * stand for two sets of rules.
  */
 export function changeRules(
   context: SandboxContext,
@@ -88,12 +90,26 @@ export function changeRules(
 ): Promise<void> {
   return context.networkTurns(record.id, async () => {
     await admitRules(context, record.workspaceId, network);
-    const current = requireLiving(context, record);
-    const networkGeneration = current.networkGeneration + 1;
-    const changed = { ...current, network, networkGeneration };
-    await putInForce(context, changed);
-    if (!context.store.setNetwork(record.id, network, networkGeneration)) throw ended(record);
+    for (let isWritten = false; !isWritten;) {
+      isWritten = await tryChange(context, requireLiving(context, record), network);
+    }
   });
+}
+
+/** False where the record has other rules by now. One that cannot be written keeps its rules, also in the kernel. */
+async function tryChange(
+  context: SandboxContext,
+  current: SandboxRecord,
+  network: NetworkRules,
+): Promise<boolean> {
+  const networkGeneration = current.networkGeneration + 1;
+  await putInForce(context, { ...current, network, networkGeneration });
+  try {
+    return context.store.setNetwork(current.id, network, networkGeneration);
+  } catch (error) {
+    await putInForce(context, current);
+    throw error;
+  }
 }
 
 function requireLiving(context: SandboxContext, record: SandboxRecord): SandboxRecord {

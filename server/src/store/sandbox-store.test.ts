@@ -108,3 +108,15 @@ test('what ended long ago is forgotten, unless something of it is left', () => {
   expect(store.forgetEnded(5, 100)).toBe(1);
   expect(store.byId(workspaceId, 'old')).toBeUndefined();
 });
+
+test('rules are written over those of the generation before alone, and not once the sandbox has ended', () => {
+  const { store, add } = openStore();
+  add('alive');
+  add('ended', { state: 'terminated', terminatedAt: 1 });
+  const network = { internet: false, allowOut: ['1.1.1.1'], denyOut: ['*.example.com'] };
+  expect(store.setNetwork('alive', network, 2)).toBe(false);
+  expect(store.setNetwork('alive', network, 1)).toBe(true);
+  expect(store.setNetwork('alive', plain.network, 1)).toBe(false);
+  expect(store.setNetwork('ended', network, 1)).toBe(false);
+  expect(store.byId(workspaceId, 'alive')).toMatchObject({ network, networkGeneration: 1 });
+});

@@ -137,16 +137,20 @@ export function createSandboxStore(db: Db) {
     bySlot: (slotId: string) => one('WHERE slot_id = ?', slotId),
     living: (workspaceId: string) =>
       many(`WHERE workspace_id = ? AND state NOT IN ('terminated', 'failed')`, workspaceId),
-    /** Whatever is being done to it meanwhile. False where it has ended. */
+    /**
+     * Whatever is being done to it meanwhile. False where it has ended, or where its rules have changed since the
+     * generation before that one.
+     */
     setNetwork: (id: string, network: NetworkRules, generation: number): boolean =>
       db.run(
         `UPDATE sandboxes SET internet = ?, allow_out = ?, deny_out = ?, network_generation = ?
-         WHERE id = ? AND state NOT IN ('terminated', 'failed')`,
+         WHERE id = ? AND network_generation = ? AND state NOT IN ('terminated', 'failed')`,
         network.internet ? 1 : 0,
         JSON.stringify(network.allowOut),
         JSON.stringify(network.denyOut),
         generation,
         id,
+        generation - 1,
       ) === 1,
     runningWithTimeout: () => many(`WHERE state = 'running' AND timeout_secs > 0 AND warm = 0`),
     /** What there is of a pool, oldest first; what is being ended counts no longer. */

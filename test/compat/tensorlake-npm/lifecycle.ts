@@ -49,6 +49,21 @@ export function testLifecycle(server: () => TestServer): void {
     expect(Date.now() - (info.createdAt?.getTime() ?? 0)).toBeLessThan(60_000);
   });
 
+  test('rules for destinations are kept as they were given', async () => {
+    const rules = {
+      allowInternetAccess: true,
+      allowOut: ['1.1.1.1', '203.0.113.0/24'],
+      denyOut: ['10.0.0.0/8'],
+    };
+    const { sandboxId } = await client().create({ memoryMb: 128, ...rules });
+    const { network } = await client().get(sandboxId);
+    await client().delete(sandboxId);
+    expect(network).toEqual(rules);
+    await expect(client().create({ memoryMb: 128, allowOut: ['not a host'] })).rejects.toMatchObject({
+      statusCode: 400,
+    });
+  });
+
   test('exposePorts and unexposePorts change what a sandbox exposes', async () => {
     const { sandboxId } = await client().create({ memoryMb: 128 });
     const exposed = await client().exposePorts(sandboxId, [9090, 8080], { allowUnauthenticatedAccess: true });
