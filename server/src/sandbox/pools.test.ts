@@ -1,9 +1,12 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { openSandboxes, opened, terminate } from '../../../test/fixtures/open-sandboxes.ts';
 import type { Opened } from '../../../test/fixtures/open-sandboxes.ts';
 import { tempDir } from '../../../test/fixtures/temp-dir.ts';
 import type { RuntimeDriver } from '../runtime/driver.ts';
 import { defaultAdmission } from './admission.ts';
+
+/** Most wait for sandboxes to be made in the background, which a busy machine takes its time for. */
+vi.setConfig({ testTimeout: 60_000, expect: { poll: { timeout: 30_000 } } });
 
 const template = { image: 'plain', limits: {} };
 const admission = { ...defaultAdmission, reservedMemoryMb: 0, reservedDiskMb: 0 };
@@ -29,8 +32,7 @@ const poolsOf = ({ sandboxes, workspaceId }: Opened) => {
     delete: (poolId: string) => pools.delete(workspaceId, poolId),
     claim: async (poolId: string) => (await pools.claim(workspaceId, poolId, 10_000)).record,
     idle,
-    untilIdle: (poolId: string, count: number) =>
-      expect.poll(() => idle(poolId).length, { timeout: 8_000 }).toBe(count),
+    untilIdle: (poolId: string, count: number) => expect.poll(() => idle(poolId).length).toBe(count),
   };
 };
 
@@ -79,7 +81,7 @@ test('one with an entrypoint runs a while before it stands still', async () => {
     warmContainers: 1,
   });
   await expect.poll(state).toBe('running');
-  await expect.poll(state, { timeout: 5_000 }).toBe('suspended');
+  await expect.poll(state).toBe('suspended');
   await sandboxes.pools.delete(workspaceId, id);
 });
 

@@ -118,7 +118,10 @@ export function createSandboxes(options: SandboxesOptions) {
     live: new Map(),
     networkTurns: createKeyedQueue(),
     activity,
-    onCut: (record) => cutListeners.forEach((listen) => listen(record)),
+    // Nobody can have reached what nobody has claimed.
+    onCut: (record) => {
+      if (byId(record.workspaceId, record.id)) cutListeners.forEach((listen) => listen(record));
+    },
     onGone: (record) => pools.gone(record),
     onAgentLost: (record) => {
       const ended = lostEnding(context, record).then((ending) => terminateSandbox(context, record, ending));
