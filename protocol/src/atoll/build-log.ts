@@ -1,34 +1,25 @@
 import type { BuildEvent } from './build-event.ts';
 
-/** Turns the events of a build into whole lines of text. One per reader: it keeps the beginnings of lines. */
-export type BuildLog = (event: BuildEvent) => string[];
-
-/** Lines say which step they are of by its number: stages are built at the same time. */
-export function createBuildLog(): BuildLog {
-  const begun = new Map<number, string>();
-  const split = (step: number, text: string): string[] => {
-    const lines = `${begun.get(step) ?? ''}${text}`.split('\n');
-    begun.set(step, lines.pop() ?? '');
-    return lines.map((line) => `#${step} ${line.replace(/\r$/, '')}`);
-  };
-  const rest = (step: number): string[] => ((begun.get(step) ?? '') === '' ? [] : split(step, '\n'));
-  return (event) => {
-    switch (event.type) {
-      case 'message':
-        return [event.message];
-      case 'warning':
-        return [`warning: ${event.message} (${event.file}:${event.line})`];
-      case 'step_started':
-        return [`#${event.step} ${event.title}`];
-      case 'step_output':
-        return split(event.step, event.text);
-      case 'step_ended':
-        return [...rest(event.step), `#${event.step} ${outcomeText(event)}`];
-      default:
-        return [];
-    }
-  };
+/** An event of a build as lines of text. Each says which step it is of: stages are built at the same time. */
+export function buildLogLines(event: BuildEvent): string[] {
+  switch (event.type) {
+    case 'message':
+      return [event.message];
+    case 'warning':
+      return [`warning: ${event.message} (${event.file}:${event.line})`];
+    case 'step_started':
+      return [`#${event.step} ${event.title}`];
+    case 'step_output':
+      return outputLines(event.text).map((line) => `#${event.step} ${line}`);
+    case 'step_ended':
+      return [`#${event.step} ${outcomeText(event)}`];
+    default:
+      return [];
+  }
 }
+
+/** The text of an output event: whole lines, of which the last may lack its end. */
+const outputLines = (text: string): string[] => text.replace(/\r?\n$/, '').split(/\r?\n/);
 
 function outcomeText({ outcome, durationMs }: Extract<BuildEvent, { type: 'step_ended' }>): string {
   if (outcome === 'cached') return 'CACHED';

@@ -1,4 +1,4 @@
-import { ApiError, createBuildLog, errorTable } from '@atoll/protocol';
+import { ApiError, buildLogLines, errorTable } from '@atoll/protocol';
 import type { BuildEvent, BuildFailure, BuildResult, ErrorCode } from '@atoll/protocol';
 import type { BuildSession } from '../../agent/build-session.ts';
 import type { BuildRunner, RelayedRequest } from './build-runner.ts';
@@ -61,9 +61,8 @@ function requestOf(
 }
 
 async function tellAll(events: AsyncIterable<BuildEvent>, session: BuildSession): Promise<BuildResult> {
-  const log = createBuildLog();
   for await (const event of events) {
-    const lines = log(event);
+    const lines = buildLogLines(event);
     if (lines.length > 0) await session.say({ log: `${lines.join('\n')}\n` });
     if (event.type === 'succeeded') return event.result;
     if (event.type === 'cancelled')
