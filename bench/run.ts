@@ -7,8 +7,9 @@ import type { Outcome } from './scenario.ts';
 import { createGvisor } from './scenario/create-gvisor.ts';
 import { createNative } from './scenario/create-native.ts';
 import { execGvisor } from './scenario/exec-gvisor.ts';
+import { unpackLayerScenario } from './scenario/unpack-layer.ts';
 
-const scenarios = [createGvisor, createNative, execGvisor];
+const scenarios = [createGvisor, createNative, execGvisor, unpackLayerScenario];
 const BURST = 50;
 
 const { values, positionals } = parseArgs({

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startDockerDaemon } from '../fixtures/docker-daemon.ts';
@@ -6,7 +7,6 @@ import { baseImage } from '../fixtures/derived-image.ts';
 import { tarball } from '../fixtures/image-layout.ts';
 import { startTestServer } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
-import { tempDir } from '../fixtures/temp-dir.ts';
 
 /** The daemon comes from an image that takes minutes to build where the cache lacks it. */
 const isLong = process.env['ATOLL_TEST_LONG'] !== undefined && process.getuid?.() === 0;
@@ -17,14 +17,17 @@ describe.runIf(isLong)('docker', () => {
   let server: TestServer;
   let daemon: Awaited<ReturnType<typeof startDockerDaemon>>;
   let host: string;
+  let dir: string;
   beforeAll(async () => {
     server = await startTestServer({ runtime: 'fake' });
     host = new URL(server.url).host;
-    daemon = await startDockerDaemon(await tempDir());
+    dir = await mkdtemp(join(tmpdir(), 'atoll-docker-'));
+    daemon = await startDockerDaemon(dir);
     await daemon.docker('login', host, '--username', 'atoll', '--password', server.apiKey);
   }, START_TIMEOUT_MS);
   afterAll(async () => {
     await daemon?.stop();
+    await rm(dir, { recursive: true, force: true });
     await server.close();
   }, TIMEOUT_MS);
 
