@@ -12,10 +12,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { randomId } from '../../server/src/lib/id.ts';
 import { createLog } from '../../server/src/lib/log.ts';
 import { run } from '../../server/src/lib/run.ts';
+import { parseDestination } from '../../server/src/network/destination.ts';
 import { openPolicy } from '../../server/src/network/egress-policy.ts';
 import type { EgressPolicy } from '../../server/src/network/egress-policy.ts';
 import { createLinuxNetwork } from '../../server/src/network/linux.ts';
 import type { LinuxNetwork, LinuxNetworkOptions } from '../../server/src/network/linux.ts';
+import { readSet } from '../../server/src/network/nft-listing.ts';
 import type { SlotEndpoint } from '../../server/src/runtime/driver.ts';
 import {
   census,
@@ -327,6 +329,27 @@ describe('names', () => {
       type: 'A',
     } as const;
     expect(await probe(netns, ask)).toBe('EREFUSED');
+  });
+
+  test('open what they lead to, for as long as the answer may be kept and two minutes more', async () => {
+    const { slotId, netns, endpoint } = await attach();
+    const allow = [parseDestination('*.example.org')];
+    await network.setPolicy(slotId, { ...openPolicy, generation: 1, allow });
+    const named = async () => {
+      const elements = await readSet(`atoll_${instanceId}`, 'allowed_names');
+      return elements.filter(({ key }) => key[0] === endpoint.host);
+    };
+    const ask = { kind: 'resolve', server: network.resolverAddress, type: 'A' } as const;
+    expect(await probe(netns, { ...ask, name: 'example.org' })).toBe('EREFUSED');
+    expect(await named()).toEqual([]);
+    expect(await probe(netns, { ...ask, name: 'a.example.org' })).toBe('["192.0.2.80"]');
+    const [element, ...rest] = await named();
+    expect([element?.key, rest]).toEqual([[endpoint.host, '192.0.2.80'], []]);
+    expect(element?.expiresInSecs).toBeGreaterThan(100); // the answer may be kept for a second
+    expect(element?.expiresInSecs).toBeLessThanOrEqual(121);
+    await network.setPolicy(slotId, { ...openPolicy, generation: 2, allow: [parseDestination('1.1.1.1')] });
+    expect(await named()).toEqual([]);
+    expect((await network.report(slotId)).refusedNames).toMatchObject([{ name: 'example.org', count: 1 }]);
   });
 
   test('are refused to the host and to other hosts', async () => {
