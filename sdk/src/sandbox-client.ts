@@ -243,6 +243,14 @@ export class SandboxClient {
     return this.#snapshots.remove(snapshotId, options);
   }
 
+  /**
+   * Starts a sandbox again from a snapshot, under the same id and name; what it did since is lost. It stays what it is
+   * where that does not succeed.
+   */
+  rollback(identifier: string, snapshotId: string, options: WaitOptions = {}): Promise<SandboxInfo> {
+    return this.#snapshots.rollback(identifier, snapshotId, options);
+  }
+
   /** Terminates a sandbox for good; one that has ended already is no error. */
   delete(identifier: string, options: WaitOptions = {}): Promise<void> {
     return this.#lifecycle.delete(identifier, options);

@@ -1,14 +1,11 @@
 import { dataPlane, terminalRoutes } from '@atoll/protocol';
 import type { NetworkReport, Route, RouteAnswer, RouteCall } from '@atoll/protocol';
 import type { ConnectOptions, SettleOptions, WaitOptions } from './call-options.ts';
-import { createConnection } from './connection.ts';
-import type { ClientOptions } from './connection.ts';
-import { toDaemonInfo } from './daemon-info.ts';
-import type { DaemonInfo } from './daemon-info.ts';
+import { createConnection, type ClientOptions } from './connection.ts';
+import { toDaemonInfo, type DaemonInfo } from './daemon-info.ts';
 import type { ConnectDesktopOptions, Desktop } from './desktop/desktop.ts';
 import { SandboxError, toSandboxError } from './errors.ts';
-import { isRereadable, toBody, toListing } from './file-content.ts';
-import type { DirectoryListing, FileContent } from './file-content.ts';
+import { isRereadable, toBody, toListing, type DirectoryListing, type FileContent } from './file-content.ts';
 import { merge, pidParams, toProcessBody, toProcessInfo, toResult } from './process-info.ts';
 import type {
   CommandResult,
@@ -19,8 +16,7 @@ import type {
   RunOptions,
   StartProcessOptions,
 } from './process-info.ts';
-import { toPtyBody, toPtySessionInfo } from './pty-session.ts';
-import type { CreatePtyOptions, PtySessionInfo } from './pty-session.ts';
+import { toPtyBody, toPtySessionInfo, type CreatePtyOptions, type PtySessionInfo } from './pty-session.ts';
 import { Pty, type PtyConnectionOptions } from './pty.ts';
 import { socketUrl } from './sandbox-socket.ts';
 import { TcpTunnel, type CreateTunnelOptions } from './tunnel.ts';
@@ -121,6 +117,11 @@ export class Sandbox implements AsyncDisposable {
   /** The snapshots that were taken of this sandbox, newest first. */
   listSnapshots(options: WaitOptions = {}): Promise<SnapshotInfo[]> {
     return snapshotsOf(this.#parts).listOf(this.sandboxId, options);
+  }
+
+  /** Starts it again from a snapshot, under the same id and name; what it did since is lost. */
+  rollback(snapshotId: string, options: WaitOptions = {}): Promise<SandboxInfo> {
+    return snapshotsOf(this.#parts).rollback(this.sandboxId, snapshotId, options);
   }
 
   /** Ends the sandbox for good; one that has ended already is no error. The handle is closed then. */

@@ -1,10 +1,12 @@
-import { createSnapshot, deleteSnapshot, getSnapshot, listSnapshots } from '@atoll/protocol';
+import { createSnapshot, deleteSnapshot, getSnapshot, listSnapshots, rollbackSandbox } from '@atoll/protocol';
 import type { SnapshotInfo as WireSnapshotInfo, SnapshotStatus, SnapshotType } from '@atoll/protocol';
 import type { WaitOptions } from './call-options.ts';
 import type { Connection } from './connection.ts';
 import { SandboxError } from './errors.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { sleep } from './retry.ts';
+import { toSandboxInfo } from './sandbox-info.ts';
+import type { SandboxInfo } from './sandbox-info.ts';
 import type { SandboxParts } from './sandbox-parts.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
@@ -86,6 +88,11 @@ export class Snapshots {
     const input = { params: await this.#lifecycle.namespace() };
     const { snapshots } = await (await this.#connection.server()).call(listSnapshots, input, options);
     return snapshots.map(toSnapshotInfo);
+  }
+
+  async rollback(sandbox: string, snapshotId: string, options: WaitOptions): Promise<SandboxInfo> {
+    const body = { snapshot_id: snapshotId };
+    return toSandboxInfo(await this.#lifecycle.one(rollbackSandbox, sandbox, { body }, options));
   }
 
   async listOf(sandbox: string, options: WaitOptions): Promise<SnapshotInfo[]> {

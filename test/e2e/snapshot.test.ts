@@ -1,7 +1,9 @@
 import { describe } from 'vitest';
 import { describeOnEachDriver } from '../fixtures/server.ts';
+import { testRollback } from './snapshot/rollback.ts';
 import { testSnapshotting } from './snapshot/filesystem.ts';
 
 describeOnEachDriver('snapshots', (server, driver) => {
   describe('of files', () => testSnapshotting(server, driver));
+  describe('rolled back to', () => testRollback(server));
 });

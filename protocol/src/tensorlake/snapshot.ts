@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
 import { lifecyclePaths, namespaceParams } from './lifecycle-path.ts';
+import { sandboxInfo } from './sandbox.ts';
 
 export const snapshotType = z.enum(['memory', 'filesystem']);
 export type SnapshotType = z.output<typeof snapshotType>;
@@ -97,4 +98,28 @@ export const deleteSnapshot = defineRoute({
   params: snapshotParams,
   status: 200,
   errors: ['snapshot_not_found', 'conflict'],
+});
+
+export const rollbackSandbox = defineRoute({
+  id: 'rollbackSandbox',
+  method: 'POST',
+  paths: lifecyclePaths('/sandboxes/{id}/rollback'),
+  summary: 'Start a sandbox again from a snapshot, under the same id and name; what it did since is lost',
+  tag,
+  access: 'member',
+  params: sandboxParams,
+  body: z.object({ snapshot_id: z.string() }),
+  response: sandboxInfo,
+  status: 200,
+  errors: [
+    'sandbox_not_found',
+    'snapshot_not_found',
+    'invalid_state',
+    'conflict',
+    'unsupported',
+    'host_out_of_memory',
+    'host_out_of_disk',
+    'too_busy',
+    'start_failed',
+  ],
 });

@@ -4,7 +4,7 @@ interface Transition {
   from: readonly SandboxState[];
   /** Where the sandbox is once the operation has succeeded; absent: where it was, also after an error. */
   to?: SandboxState;
-  /** Where an error leaves it. Absent beside `to`: the operation stays, and reconcile carries it to its end. */
+  /** Where an error leaves it. Absent: where it was, but for a terminate, which reconcile carries to its end. */
   onError?: SandboxState;
   /** Takes over from whatever operation is in flight. */
   preempts: boolean;
@@ -16,6 +16,7 @@ export const operations = {
   suspend: { from: ['running'], to: 'suspended', onError: 'running', preempts: false },
   resume: { from: ['suspended'], to: 'running', onError: 'suspended', preempts: false },
   snapshot: { from: ['running', 'suspended'], preempts: false },
+  rollback: { from: ['running', 'suspended'], to: 'running', preempts: false },
   terminate: { from: ['pending', 'running', 'suspended', 'failed'], to: 'terminated', preempts: true },
 } as const satisfies Record<SandboxOperation, Transition>;
 

@@ -6,6 +6,7 @@ import type { Ending } from './ending.ts';
 import { guard } from './guard.ts';
 import { policyOf } from './network-rules.ts';
 import { isEnded } from './lifecycle.ts';
+import { endRollback } from './rollback.ts';
 import { acquireRootfs } from './rootfs.ts';
 import { freeSlotOf } from './start.ts';
 import { carryOutTerminate } from './terminate.ts';
@@ -86,9 +87,13 @@ export async function settle(
   return 'ended';
 }
 
-/** Its snapshot has failed already (snapshots.reconcile); the sandbox may still stand still for it. */
+/** A rollback that was cut has changed nothing. Of a snapshot (snapshots.reconcile); the sandbox may still stand still for it. */
 async function settleSnapshot(context: SandboxContext, record: SandboxRecord): Promise<SandboxRecord> {
   const { operation, ...settled } = record;
+  if (operation === 'rollback') {
+    endRollback(context, record);
+    return settled;
+  }
   if (operation !== 'snapshot' || record.slotId === undefined) return record;
   if (record.state === 'running') await context.driver.thaw(record.slotId);
   else await context.driver.freeze(record.slotId);

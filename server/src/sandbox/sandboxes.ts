@@ -37,6 +37,7 @@ import { reconcile } from './reconcile.ts';
 import { createRecovery } from './recovery.ts';
 import { createRetention } from './retention.ts';
 import { startSandbox } from './start.ts';
+import { rollbackSandbox } from './rollback.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import { resolveOrigin } from './origin.ts';
 import { resumeSandbox, suspendSandbox } from './suspend.ts';
@@ -328,6 +329,11 @@ export function createSandboxes(options: SandboxesOptions) {
     /** Begins a snapshot; it may be ready when this resolves. */
     snapshot: (record: SandboxRecord, kind: SnapshotKind): Promise<SnapshotRecord> =>
       takeSnapshot(context, record, kind),
+    /** Starts a sandbox again from a snapshot, under the same id and name. */
+    rollback: (record: SandboxRecord, snapshotId: string): Promise<SandboxRecord> =>
+      rollbackSandbox(context, record, snapshotId, (workspaceId, signal, start) =>
+        starts.run(AbortSignal.any([signal, closing.signal]), () => options.pool.rush(start), workspaceId),
+      ),
     suspend: (record: SandboxRecord): Promise<void> => suspendSandbox(context, record),
     resume: (record: SandboxRecord): Promise<void> => resumeSandbox(context, record),
     /**

@@ -4,7 +4,7 @@ import { AGENT_PORT } from '../agent/port.ts';
 import { BUILDER_IMAGE } from '../agent/builder-image.ts';
 import { agentToken } from '../agent/token.ts';
 import type { NamedManifest, Rootfs } from '../image/image-store.ts';
-import type { RuntimeCapabilities, RuntimeNeeds, Slot } from '../runtime/driver.ts';
+import type { RuntimeCapabilities, RuntimeNeeds, SandboxSpec, Slot } from '../runtime/driver.ts';
 import { missingSecrets } from '../secret/secret-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
@@ -70,23 +70,37 @@ async function startOnce(
   const needs = requireNeeds(context.driver, image);
   const slot = await claimSlot(context, record, needs, take, signal);
   await applyRules(context, record, slot.id);
-  const identityDir = await context.identities.write(slot.id, agentConfig(context, record, image, slot));
-  const spec = {
-    sandboxId: record.id,
-    incarnation: record.incarnation,
-    hostname: HOSTNAME,
-    rootfs: rootfs.path,
-    layers: rootfs.layers,
-    agentBinary: context.agents.pathOf(record.agentDigest),
-    identityDir,
-    ...(needs && { needs }),
-  };
+  const identityDir = await fillIdentity(context, record, image, slot);
+  const spec = specOf(context, record, { rootfs, identityDir, needs });
   const endpoint = await context.driver.start(slot, spec, signal);
   const change = { state: 'running', operation: null, endpoint } as const;
   if (!context.store.change(record, 'create', change)) signal.throwIfAborted();
   const { operation: _, ...settled } = record;
   return { ...settled, state: 'running', endpoint, slotId: slot.id };
 }
+
+/** What the runtime is told of one incarnation. */
+export const specOf = (
+  context: SandboxContext,
+  record: SandboxRecord,
+  own: { rootfs: Rootfs; identityDir: string; needs: RuntimeNeeds | undefined },
+): SandboxSpec => ({
+  sandboxId: record.id,
+  incarnation: record.incarnation,
+  hostname: HOSTNAME,
+  rootfs: own.rootfs.path,
+  layers: own.rootfs.layers,
+  agentBinary: context.agents.pathOf(record.agentDigest),
+  identityDir: own.identityDir,
+  ...(own.needs && { needs: own.needs }),
+});
+
+export const fillIdentity = (
+  context: SandboxContext,
+  record: SandboxRecord,
+  image: NamedManifest,
+  slot: Slot,
+): Promise<string> => context.identities.write(slot.id, agentConfig(context, record, image, slot));
 
 /** The record names the slot before anything runs in it, so that reconcile finds it. */
 async function claimSlot(

@@ -22,6 +22,8 @@ export interface Awake {
 export async function wake(context: SandboxContext, record: SandboxRecord): Promise<Awake> {
   const current = (): SandboxRecord => context.store.byId(record.workspaceId, record.id) ?? record;
   await context.flights.join(record.id, 'suspend')?.catch(() => {});
+  // Whom it is rolled back to answers.
+  await context.flights.join(record.id, 'rollback')?.catch(() => {});
   if (current().state === 'suspended') await context.flights.join(record.id, 'snapshot')?.catch(() => {});
   if (current().state === 'suspended') await resumeSandbox(context, current());
   return requireRunning(context, current());

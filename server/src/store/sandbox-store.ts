@@ -5,7 +5,7 @@ import type { SandboxRow } from './sandbox-row.ts';
 
 export const states = ['pending', 'running', 'suspended', 'terminated', 'failed'] as const;
 export type SandboxState = (typeof states)[number];
-export type SandboxOperation = 'create' | 'suspend' | 'resume' | 'snapshot' | 'terminate';
+export type SandboxOperation = 'create' | 'suspend' | 'resume' | 'snapshot' | 'rollback' | 'terminate';
 
 /** Which destinations a sandbox may reach, as they were given (tensorlake wire 1.4.3). */
 export interface NetworkRules {
@@ -215,6 +215,29 @@ export function createSandboxStore(db: Db) {
         record.id,
         record.incarnation,
         JSON.stringify(from),
+      ) === 1,
+    /**
+     * Puts a new incarnation in the place of one, unless that or the operation has changed meanwhile. Late writes that
+     * were decided for the old one change nothing from then on.
+     */
+    succeed: (
+      record: Pick<SandboxRecord, 'id' | 'incarnation'>,
+      during: SandboxOperation,
+      successor: SandboxRecord,
+    ): boolean =>
+      db.run(
+        `UPDATE sandboxes SET incarnation = ?, state = ?, operation = NULL, slot_id = ?, endpoint = ?, image = ?,
+           manifest_digest = ?, origin_snapshot_id = ? WHERE id = ? AND incarnation = ? AND operation = ?`,
+        successor.incarnation,
+        successor.state,
+        successor.slotId ?? null,
+        successor.endpoint ? JSON.stringify(successor.endpoint) : null,
+        successor.image,
+        successor.manifestDigest,
+        successor.originSnapshotId ?? null,
+        record.id,
+        record.incarnation,
+        during,
       ) === 1,
     /** Writes what an operation found, unless the incarnation or the operation has changed meanwhile. */
     change: (

@@ -13,6 +13,7 @@ import { port } from './port/port.ts';
 import { ps } from './ps.ts';
 import { pty } from './pty/pty.ts';
 import { resume } from './resume.ts';
+import { rollback } from './rollback.ts';
 import { run } from './run.ts';
 import { suspend } from './suspend.ts';
 import { ssh } from './ssh.ts';
@@ -44,6 +45,7 @@ export const sbx = group({
     suspend,
     resume,
     checkpoint,
+    rollback,
     tree,
     terminate,
     image,

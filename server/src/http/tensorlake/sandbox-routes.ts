@@ -92,6 +92,9 @@ export function sandboxRoutes({ sandboxes, portUrls }: SandboxRoutesOptions): Bi
       if (record.state === 'running') context.status(200);
       await sandboxes.resume(record);
     }),
+    bind(routes.rollbackSandbox, async ({ params, body }, context) =>
+      show(await sandboxes.rollback(named(params.id, context), body.snapshot_id), context),
+    ),
     bind(routes.listArchivedSandboxes, ({ query }, context) => {
       const { limit, direction } = query;
       const found = sandboxes.listEnded(context.caller.workspace.id, {

@@ -1,0 +1,180 @@
+import { ApiError } from '@atoll/protocol';
+import type { NamedManifest, Rootfs } from '../image/image-store.ts';
+import type { Slot, SlotEndpoint } from '../runtime/driver.ts';
+import type { ReadySnapshot } from '../snapshot/snapshots.ts';
+import type { SandboxRecord } from '../store/sandbox-store.ts';
+import type { SandboxContext } from './context.ts';
+import { imageHolder } from './ending.ts';
+import { guard } from './guard.ts';
+import { operations } from './lifecycle.ts';
+import { applyRules } from './network-rules.ts';
+import { acquireRootfs, releaseRootfs } from './rootfs.ts';
+import { requireNeeds } from './runtime-needs.ts';
+import { fillIdentity, specOf } from './start.ts';
+
+/** Keeps the image of the snapshot while the sandbox is still the old one. */
+const rollbackHolder = ({ id }: SandboxRecord) => ({ kind: 'rollback', id });
+
+/** Waits for its turn among the starts of all sandboxes. */
+export type InTurn = <T>(workspaceId: string, signal: AbortSignal, start: () => Promise<T>) => Promise<T>;
+
+/**
+ * Starts a sandbox again from a snapshot, under the same id and name. What it is now goes on until its successor runs,
+ * and stays if that does not start; then one write makes the successor the sandbox, and the old one is freed.
+ */
+export async function rollbackSandbox(
+  context: SandboxContext,
+  record: SandboxRecord,
+  snapshotId: string,
+  inTurn: InTurn,
+): Promise<SandboxRecord> {
+  const snapshot = context.snapshots.findReady(record.workspaceId, snapshotId);
+  const { from, preempts } = operations.rollback;
+  context.transaction(() => {
+    if (!context.store.beginOperation(record, 'rollback', from, preempts)) throw refusal(context, record);
+    context.images.addReference(snapshot.manifestDigest, rollbackHolder(record));
+  });
+  return context.flights.begin(record.id, 'rollback', async (signal) => {
+    try {
+      return await inTurn(record.workspaceId, signal, () => carryOut(context, record, snapshot, signal));
+    } catch (error) {
+      endRollback(context, record);
+      throw explain(record, error);
+    }
+  });
+}
+
+/** The sandbox stays what it was. Also what reconcile does for a rollback that an earlier process left. */
+export function endRollback(context: SandboxContext, record: SandboxRecord): void {
+  context.transaction(() => {
+    context.images.dropReferences(rollbackHolder(record));
+    context.store.change(record, 'rollback', { operation: null });
+  });
+}
+
+/** What takes the place of a sandbox, running and not yet known to anybody. */
+interface Successor {
+  record: SandboxRecord;
+  rootfs: Rootfs;
+}
+
+async function carryOut(
+  context: SandboxContext,
+  record: SandboxRecord,
+  snapshot: ReadySnapshot,
+  signal: AbortSignal,
+): Promise<SandboxRecord> {
+  const successor = await startSuccessor(context, record, snapshot, signal);
+  const predecessor = context.live.get(record.id);
+  predecessor?.unwatch();
+  context.onCut(record);
+  guard(context, successor.record, successor.rootfs);
+  // Rules that were changed while it started went to the old one.
+  const { slotId } = successor.record;
+  if (slotId !== undefined) await applyRules(context, successor.record, slotId);
+  await freeOld(context, record, predecessor?.rootfs);
+  return successor.record;
+}
+
+/** A slot that nobody owns any more is also freed by the next start of the server. */
+async function freeOld(
+  context: SandboxContext,
+  { slotId }: SandboxRecord,
+  rootfs: Rootfs | undefined,
+): Promise<void> {
+  if (slotId !== undefined) {
+    await context.pool.freeSurely(slotId);
+    await context.identities.remove(slotId);
+  }
+  await releaseRootfs(context, rootfs);
+}
+
+async function startSuccessor(
+  context: SandboxContext,
+  record: SandboxRecord,
+  snapshot: ReadySnapshot,
+  signal: AbortSignal,
+): Promise<Successor> {
+  const next = successorOf(record, snapshot);
+  const image = {
+    ...context.images.resolveManifest(snapshot.manifestDigest),
+    canonicalName: snapshot.baseImage,
+  };
+  const needs = requireNeeds(context.driver, image);
+  const rootfs = await acquireRootfs(context, next);
+  try {
+    const slot = await context.pool.take(
+      { limits: next.limits, ...(needs && { flavour: needs.flavour }) },
+      signal,
+    );
+    try {
+      const endpoint = await startIn(context, next, image, { slot, rootfs, needs }, signal);
+      return { record: swap(context, record, { ...next, slotId: slot.id, endpoint }, signal), rootfs };
+    } catch (error) {
+      await context.pool.freeSurely(slot.id);
+      await context.identities.remove(slot.id);
+      throw error;
+    }
+  } catch (error) {
+    await releaseRootfs(context, rootfs);
+    throw error;
+  }
+}
+
+function successorOf(record: SandboxRecord, snapshot: ReadySnapshot): SandboxRecord {
+  const { operation: _, slotId: _slot, endpoint: _endpoint, ...kept } = record;
+  return {
+    ...kept,
+    state: 'running',
+    incarnation: record.incarnation + 1,
+    image: snapshot.baseImage,
+    manifestDigest: snapshot.manifestDigest,
+    originSnapshotId: snapshot.id,
+  };
+}
+
+async function startIn(
+  context: SandboxContext,
+  record: SandboxRecord,
+  image: NamedManifest,
+  place: { slot: Slot; rootfs: Rootfs; needs: NamedManifest['needs'] },
+  signal: AbortSignal,
+): Promise<SlotEndpoint> {
+  const { slot, rootfs, needs } = place;
+  await applyRules(context, record, slot.id);
+  const identityDir = await fillIdentity(context, record, image, slot);
+  return context.driver.start(slot, specOf(context, record, { rootfs, identityDir, needs }), signal);
+}
+
+/** From this write on the successor is the sandbox, also for a server that finds it after a crash. */
+function swap(
+  context: SandboxContext,
+  record: SandboxRecord,
+  successor: SandboxRecord,
+  signal: AbortSignal,
+): SandboxRecord {
+  return context.transaction(() => {
+    if (!context.store.succeed(record, 'rollback', successor))
+      throw signal.reason ?? new Error(`the rollback of sandbox ${record.id} is no longer under way`);
+    context.images.dropReferences(imageHolder(record));
+    context.images.dropReferences(rollbackHolder(record));
+    context.images.addReference(successor.manifestDigest, imageHolder(record));
+    return context.store.byId(record.workspaceId, record.id) ?? successor;
+  });
+}
+
+function explain(record: SandboxRecord, error: unknown): unknown {
+  if (error instanceof ApiError) return error;
+  return new ApiError('start_failed', `sandbox ${record.id} was not rolled back and is what it was`, {
+    cause: error,
+    hint: 'The server log has the cause; `atoll doctor` checks the host.',
+  });
+}
+
+function refusal(context: SandboxContext, record: SandboxRecord): ApiError {
+  const current = context.store.byId(record.workspaceId, record.id);
+  const what = `cannot roll back sandbox ${record.id}`;
+  if (current?.operation !== undefined)
+    return new ApiError('conflict', `${what} during its ${current.operation}`);
+  return new ApiError('invalid_state', `${what}: it is ${current?.state ?? 'gone'}`);
+}
