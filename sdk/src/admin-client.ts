@@ -7,6 +7,8 @@ import type { WaitOptions } from './call-options.ts';
 import { readDockerCredentials } from './docker-config.ts';
 import type { DockerCredentials } from './docker-config.ts';
 import { readImport } from './image-import.ts';
+import { pushImage } from './image-push.ts';
+import type { PushOptions } from './image-push.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
 export type {
@@ -222,6 +224,27 @@ export class AdminClient {
     const body = withoutUndefined(input);
     const response = await transport.stream(protocol.importImage, { body }, { signal, repeatable: false });
     return readImport(response, options.onProgress);
+  }
+
+  /** Copies an image of the workspace, or a base image, into another registry. The bytes pass through this machine. */
+  async pushImage(image: string, reference: string, options: PushOptions = {}): Promise<void> {
+    const { signal } = options;
+    const wait = withoutUndefined({ signal });
+    const [{ name, digest }, { workspace }] = await Promise.all([
+      this.describeImage(image, wait),
+      this.whoami(wait),
+    ]);
+    const repository = name.split(':', 1)[0] ?? name;
+    const isBase = /^(?:tensorlake|blaxel)\//.test(repository);
+    const { baseUrl, headers } = await this.#connection.serverAddress();
+    const source = {
+      baseUrl,
+      headers,
+      repository: isBase ? repository : `${workspace.name}/${repository}`,
+      digest,
+    };
+    const credentials = options.credentials ?? (await readDockerCredentials(reference, { signal }));
+    await pushImage(source, reference, { ...options, credentials });
   }
 
   /** Gives an image one more name, `repository[:tag]`. */

@@ -24,6 +24,8 @@ export interface Connection {
   server(): Promise<Transport>;
   /** The agent in a sandbox, behind the gateway at `sandboxUrl` (default: the server's own address). */
   sandbox(sandboxId: string, sandboxUrl: string | undefined): Promise<Transport>;
+  /** Where the server itself answers, for what is no route: its registry. */
+  serverAddress(): Promise<SandboxAddress>;
   /** Where WebSockets of a sandbox are opened, and with which headers. */
   sandboxAddress(sandboxId: string, sandboxUrl: string | undefined): Promise<SandboxAddress>;
   close(): void;
@@ -54,6 +56,13 @@ export function createConnection(options: ClientOptions): Connection {
       headers: { ...scopeHeaders(found), ...headers, 'user-agent': userAgent(options) },
     };
   };
+  const address = async (url: string | undefined, extra: Record<string, string>): Promise<SandboxAddress> => {
+    const { baseUrl, apiKey, headers } = await locate(url, extra);
+    return {
+      baseUrl,
+      headers: { ...headers, ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) },
+    };
+  };
   const transport = async (baseUrl: string | undefined, headers: Record<string, string>) =>
     createTransport({ ...(await locate(baseUrl, headers)), requestTimeoutMs, onRequest: options.onRequest });
   return {
@@ -61,13 +70,8 @@ export function createConnection(options: ClientOptions): Connection {
     settings,
     server: () => transport(undefined, {}),
     sandbox: (sandboxId, sandboxUrl) => transport(sandboxUrl, { 'x-tensorlake-sandbox-id': sandboxId }),
-    sandboxAddress: async (sandboxId, sandboxUrl) => {
-      const { baseUrl, apiKey, headers } = await locate(sandboxUrl, { 'x-tensorlake-sandbox-id': sandboxId });
-      return {
-        baseUrl,
-        headers: { ...headers, ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) },
-      };
-    },
+    serverAddress: () => address(undefined, {}),
+    sandboxAddress: (sandboxId, sandboxUrl) => address(sandboxUrl, { 'x-tensorlake-sandbox-id': sandboxId }),
     close: () => {
       closed = true;
     },

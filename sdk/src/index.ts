@@ -76,6 +76,7 @@ export { Image, dockerfileContent } from './image.ts';
 export type { ImageBuildOperation, ImageOptions } from './image.ts';
 export { buildImage, ImageBuildError } from './image-build.ts';
 export type { BuildImageOptions, BuildSource, BuiltImage, ImageBuildMessage } from './image-build.ts';
+export type { PushOptions } from './image-push.ts';
 export { BuildClient } from './build-client.ts';
 export type {
   Build,

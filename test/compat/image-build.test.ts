@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Image } from '@atoll/sdk';
 import type { ImageBuildMessage } from '@atoll/sdk';
 import * as published from 'tensorlake';
-import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { run } from '../../server/src/lib/run.ts';
 import { runCli } from '../fixtures/run-cli.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
@@ -227,6 +229,24 @@ Image(name="by-python", base_image="guide-base").copy("requirements.txt", "/tmp/
       expect(stdout).toMatch(/Disk:\s+2048 MB/);
       const refused = await cli(...create, '--no-replace');
       expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining('by-cli')]);
+    });
+
+    test.runIf(isFirst)('image push copies into another registry, and sends nothing twice', async () => {
+      const dockerConfig = await mkdtemp(join(tmpdir(), 'atoll-docker-'));
+      onTestFinished(() => rm(dockerConfig, { recursive: true }));
+      const { host } = new URL(server().url);
+      const auth = Buffer.from(`user:${server().apiKey}`).toString('base64');
+      await writeFile(join(dockerConfig, 'config.json'), JSON.stringify({ auths: { [host]: { auth } } }));
+      const env = { ATOLL_URL: server().url, ATOLL_API_KEY: server().apiKey };
+      const push = (withLogin: boolean) =>
+        runCli(['image', 'push', 'guide-base', `${host}/default/pushed:v1`], {
+          env: { ...env, ...(withLogin && { DOCKER_CONFIG: dockerConfig }) },
+        });
+      expect((await push(false)).stderr).toContain(`docker login ${host}`);
+      const first = await push(true);
+      expect([first.exitCode, first.stderr]).toEqual([0, expect.stringMatching(/pushed$/m)]);
+      expect((await push(true)).stderr).not.toMatch(/pushed$/m);
+      expect(await inSandbox('pushed:v1')).toContain('/workspace');
     });
 
     test.runIf(isFirst)('a failing step ends with 1 and says how to look around', async () => {

@@ -5,6 +5,7 @@ import { describe } from './describe.ts';
 import { importImage, pull } from './import.ts';
 import { ls } from './ls.ts';
 import { prune } from './prune.ts';
+import { push } from './push.ts';
 import { register } from './register.ts';
 import { rm } from './rm.ts';
 import { tag } from './tag.ts';
@@ -12,5 +13,5 @@ import { tag } from './tag.ts';
 export const image = group({
   name: 'image',
   summary: 'images: build, import, name, remove',
-  commands: [create, build, ls, describe, register, importImage, pull, tag, rm, prune, debug],
+  commands: [create, build, ls, describe, register, importImage, pull, push, tag, rm, prune, debug],
 });
