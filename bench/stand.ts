@@ -13,6 +13,7 @@ export const projectRoot = join(import.meta.dirname, '..');
 /** A server of the benchmark's own, with a client for it. */
 export interface Stand {
   client: SandboxClient;
+  dataDir: string;
   /** Resolves once that many slots wait to be used. */
   slotsReady: (count: number) => Promise<void>;
   close: () => Promise<void>;
@@ -40,6 +41,7 @@ export async function openStand(runtime: RuntimeName, readySlots: number): Promi
   };
   return {
     client,
+    dataDir,
     slotsReady: async (count) => {
       while ((await readyCount()) < count) await sleep(20);
     },
