@@ -129,7 +129,37 @@ describe('an index', () => {
   });
 });
 
+interface Index {
+  manifests: { artifactType: string }[];
+}
+
 describe('referrers', () => {
+  test('that have large annotations come a few at a time', async () => {
+    const name = 'default/annotated';
+    const image = await client.pushImage(name, hello, 'v1');
+    await client.pushBlob(name, '{}');
+    const pushed = ['a', 'b', 'c'].map((letter) =>
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: ociTypes.manifest,
+        config: { mediaType: 'application/vnd.oci.empty.v1+json', digest: digestOf('{}'), size: 2 },
+        layers: [],
+        subject: { mediaType: ociTypes.manifest, digest: image.digest, size: image.manifest.length },
+        annotations: { text: letter.repeat(1_400_000) },
+      }),
+    );
+    for (const manifest of pushed) {
+      expect((await client.putManifest(name, digestOf(manifest), manifest)).status).toBe(201);
+    }
+    const counts: number[] = [];
+    for (let path = `/v2/${name}/referrers/${image.digest}`; path !== '';) {
+      const page = await client.call(path);
+      counts.push(((await page.json()) as Index).manifests.length);
+      path = /^<(.+)>; rel="next"$/.exec(page.headers.get('link') ?? '')?.[1] ?? '';
+    }
+    expect(counts).toEqual([2, 1]);
+  });
+
   test('of a manifest are listed and filtered', async () => {
     const name = 'default/signed';
     const image = await client.pushImage(name, hello, 'v1');
@@ -158,6 +188,16 @@ describe('referrers', () => {
     };
     expect(await list()).toEqual([null, ['test/sbom', 'test/signature']]);
     expect(await list('?artifactType=test/sbom')).toEqual(['artifactType', ['test/sbom']]);
+    const first = await client.call(`/v2/${name}/referrers/${image.digest}?n=1`);
+    const [, rest = ''] = /^<(.+)>; rel="next"$/.exec(first.headers.get('link') ?? '') ?? [];
+    const second = await client.call(rest);
+    expect(second.headers.get('link')).toBeNull();
+    const pages = await Promise.all([first, second].map(async (page) => (await page.json()) as Index));
+    expect(pages.map(({ manifests }) => manifests.length)).toEqual([1, 1]);
+    expect(pages.flatMap(({ manifests }) => manifests.map((one) => one.artifactType)).toSorted()).toEqual([
+      'test/sbom',
+      'test/signature',
+    ]);
     const none = await client.call(`/v2/${name}/referrers/${emptyDigest}`);
     expect([none.status, none.headers.get('content-type')]).toEqual([200, indexType]);
     expect(await none.json()).toMatchObject({ manifests: [] });

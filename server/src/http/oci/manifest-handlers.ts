@@ -47,16 +47,18 @@ export function sendTags(registry: Registry, { at, name }: OciAccess, { response
   sendJson(response, { name, tags: shown }, headers);
 }
 
-/** What speaks of a manifest: signatures, attestations, bills of material. */
+/** What speaks of a manifest: signatures, attestations, bills of material; as much at a time as an index may hold. */
 export function sendReferrers(
   registry: Registry,
-  { at }: OciAccess,
+  { at, name }: OciAccess,
   digest: string,
   { response, query }: OciRequest,
 ): void {
   const wanted = query.get('artifactType');
-  const referrers = registry.referrers(at, digest);
-  const shown = wanted === null ? referrers : referrers.filter((one) => one.artifactType === wanted);
+  const page = pageOf(query);
+  const filter = wanted === null ? {} : { artifactType: wanted };
+  const { shown, hasMore } = registry.referrers(at, digest, { ...page, ...filter });
+  const next = new URLSearchParams({ ...filter, n: `${page.limit}`, last: shown.at(-1)?.digest ?? '' });
   const index = {
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.index.v1+json',
@@ -65,6 +67,7 @@ export function sendReferrers(
   sendJson(response, index, {
     'content-type': index.mediaType,
     ...(wanted !== null && { 'oci-filters-applied': 'artifactType' }),
+    ...(hasMore && shown.length > 0 && { link: `</v2/${name}/referrers/${digest}?${next}>; rel="next"` }),
   });
 }
 

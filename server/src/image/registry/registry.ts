@@ -10,7 +10,13 @@ import { findPlatform } from '../platform.ts';
 import { readDocument } from './manifest-document.ts';
 import type { ManifestDocument } from './manifest-document.ts';
 import { RegistryError } from './registry-error.ts';
-import type { Referrer, Repository, RepositoryRecords, StoredManifest } from './repository-records.ts';
+import type {
+  Referrer,
+  ReferrerPage,
+  Repository,
+  RepositoryRecords,
+  StoredManifest,
+} from './repository-records.ts';
 import { readRunnable } from './runnable-image.ts';
 import type { UploadStore } from './upload-store.ts';
 
@@ -140,7 +146,8 @@ export function createRegistry({ blobs, records, repositories, uploads, onImage 
 
     tags: repositories.tags,
     repositories: repositories.repositories,
-    referrers: (at: Repository, digest: string): Referrer[] => repositories.referrers(at, parseKnown(digest)),
+    referrers: (at: Repository, digest: string, page: ReferrerPage) =>
+      repositories.referrers(at, parseKnown(digest), page),
   };
 }
 

@@ -149,17 +149,11 @@ export function createRepositoryRecords(db: Db, now: () => number) {
           limit,
         )
         .map(({ name }) => name),
-    referrers: (at: Repository, subject: string): Referrer[] =>
-      db.all<Referrer>(
-        `SELECT m.digest, m.media_type AS mediaType, m.artifact_type AS artifactType, m.annotations,
-             b.size_bytes AS sizeBytes
-           FROM registry_manifests m JOIN blobs b ON b.digest = m.digest
-           JOIN repository_manifests r ON r.digest = m.digest
-           WHERE m.subject_digest = ? AND r.workspace_id = ? AND r.repository = ? ORDER BY r.created_at, m.digest`,
-        subject,
-        at.workspaceId,
-        at.repository,
-      ),
+    referrers: (
+      at: Repository,
+      subject: string,
+      page: ReferrerPage,
+    ): { shown: Referrer[]; hasMore: boolean } => readReferrers(db, at, subject, page),
     /** Of these manifests the first that sandboxes can start from. */
     firstImage: (digests: readonly string[]): string | undefined =>
       digests.find((digest) => db.get('SELECT 1 FROM manifests WHERE digest = ?', digest) !== undefined),
@@ -208,4 +202,52 @@ function removeManifest(db: Db, { workspaceId, repository }: Repository, digest:
   );
   db.run(`DELETE FROM repository_manifests WHERE ${where} AND digest = ?`, ...here, digest);
   noteUntagged(db, workspaceId, repository, now);
+}
+
+export interface ReferrerPage {
+  /** Of the last one before. */
+  after: string;
+  limit: number;
+  artifactType?: string;
+}
+
+/** An index is a manifest, and those have at most 4 MiB (OCI distribution spec, listing referrers); with room for JSON. */
+const MAX_INDEX_BYTES = 3 * 1024 * 1024;
+const BYTES_BESIDE_ANNOTATIONS = 512;
+/** Each can bring annotations of the size of a manifest, so few are in memory at once. */
+const REFERRERS_AT_ONCE = 8;
+
+function readReferrers(
+  db: Db,
+  at: Repository,
+  subject: string,
+  { after, limit, artifactType }: ReferrerPage,
+): { shown: Referrer[]; hasMore: boolean } {
+  const shown: Referrer[] = [];
+  let bytes = 0;
+  for (;;) {
+    const batch = db.all<Referrer>(
+      `SELECT m.digest, m.media_type AS mediaType, m.artifact_type AS artifactType, m.annotations,
+           b.size_bytes AS sizeBytes
+         FROM registry_manifests m JOIN blobs b ON b.digest = m.digest
+         JOIN repository_manifests r ON r.digest = m.digest
+         WHERE m.subject_digest = ?1 AND r.workspace_id = ?2 AND r.repository = ?3 AND m.digest > ?4
+           AND m.artifact_type IS ifnull(?5, m.artifact_type)
+         ORDER BY m.digest LIMIT ?6`,
+      subject,
+      at.workspaceId,
+      at.repository,
+      shown.at(-1)?.digest ?? after,
+      artifactType ?? null,
+      REFERRERS_AT_ONCE,
+    );
+    for (const referrer of batch) {
+      bytes += BYTES_BESIDE_ANNOTATIONS + Buffer.byteLength(referrer.annotations ?? '');
+      // One that is larger than a page is a page.
+      if (shown.length >= limit || (shown.length > 0 && bytes > MAX_INDEX_BYTES))
+        return { shown, hasMore: true };
+      shown.push(referrer);
+    }
+    if (batch.length < REFERRERS_AT_ONCE) return { shown, hasMore: false };
+  }
 }
