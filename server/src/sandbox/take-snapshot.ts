@@ -4,6 +4,7 @@ import type { SnapshotKind, SnapshotRecord } from '../snapshot/snapshot-records.
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
 import { operations } from './lifecycle.ts';
+import { resumeSandbox, suspendSandbox } from './suspend.ts';
 
 /** Clients look once at first and then every second; most snapshots are ready by that first look. */
 const PATIENCE_MS = 900;
@@ -18,6 +19,39 @@ export async function takeSnapshot(
   kind: SnapshotKind,
 ): Promise<SnapshotRecord> {
   requireAble(context, kind);
+  if (record.state === 'suspended' && record.slotId === undefined) return takeAwake(context, record, kind);
+  const { snapshot, taken } = begin(context, record, kind);
+  await waitAtMost(taken, PATIENCE_MS);
+  return snapshot;
+}
+
+/** One whose memory is not there is woken for it, and then sleeps on. */
+async function takeAwake(
+  context: SandboxContext,
+  { workspaceId, id }: SandboxRecord,
+  kind: SnapshotKind,
+): Promise<SnapshotRecord> {
+  const current = (): SandboxRecord => {
+    const record = context.store.byId(workspaceId, id);
+    if (record === undefined) throw new ApiError('sandbox_not_found', `no sandbox ${id}`);
+    return record;
+  };
+  await resumeSandbox(context, current());
+  const { snapshot, taken } = begin(context, current(), kind);
+  const asleep = taken.then(() => suspendSandbox(context, current()));
+  asleep.catch((err: unknown) =>
+    context.log.warn({ sandboxId: id, err }, 'a sandbox that was woken for its snapshot stays awake'),
+  );
+  await waitAtMost(taken, PATIENCE_MS);
+  return snapshot;
+}
+
+/** Writes the intent, and goes on from there. */
+function begin(
+  context: SandboxContext,
+  record: SandboxRecord,
+  kind: SnapshotKind,
+): { snapshot: SnapshotRecord; taken: Promise<void> } {
   const snapshot = context.transaction(() => {
     const { from, preempts } = operations.snapshot;
     if (!context.store.beginOperation(record, 'snapshot', from, preempts)) throw refusal(context, record);
@@ -26,8 +60,7 @@ export async function takeSnapshot(
   const taken = context.flights.begin(record.id, 'snapshot', (signal) =>
     carryOut(context, record, snapshot, signal),
   );
-  await waitAtMost(taken, PATIENCE_MS);
-  return snapshot;
+  return { snapshot, taken };
 }
 
 /** From intent to result. Whatever fails, the record says so: who asked for it is no longer there. */
