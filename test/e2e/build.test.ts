@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -5,6 +6,7 @@ import type { Build, BuildEvent } from '../../protocol/src/index.ts';
 import { sandboxCalls } from '../fixtures/api.ts';
 import { answerOf, beginBuild, build, buildEvents, endOfBuild } from '../fixtures/build.ts';
 import { readBuiltImage } from '../fixtures/built-image.ts';
+import { tarball } from '../fixtures/image-layout.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
@@ -136,6 +138,37 @@ describeOnEachDriver('a build', (getServer) => {
     });
     expect(sent.status).toBe(400);
     expect((await endOfBuild(server, id)).build.failure?.code).toBe('invalid_request');
+  });
+
+  test.each([
+    ['leaves it by ..', { path: '../out', content: 'x' }],
+    ['is absolute', { path: '/etc/out', content: 'x' }],
+    ['is a device', { path: 'null', kind: 'char' as const, devMajor: 1, devMinor: 3 }],
+    ['is a link to a file that is not there', { path: 'link', kind: 'hardlink' as const, linkPath: 'none' }],
+  ])('refuses a context with a member that %s', async (_, member) => {
+    const server = getServer();
+    const { id } = await answerOf<Build>(server.fetch('/v1/builds', { method: 'POST', body: '{}' }));
+    const archive = tarball([{ path: 'Dockerfile', content: 'FROM scratch' }, member]);
+    const sent = await server.fetch(`/v1/builds/${id}/context`, { method: 'PUT', body: archive });
+    expect(sent.status).toBe(400);
+    expect((await endOfBuild(server, id)).build.failure?.code).toBe('invalid_request');
+  });
+
+  test('takes a context that is compressed, and none that is cut short', async () => {
+    const server = getServer();
+    const archive = gzipSync(
+      tarball([
+        { path: 'Dockerfile', content: 'FROM scratch\nCOPY a /\n' },
+        { path: 'a', content: 'a'.repeat(5000) },
+      ]),
+    );
+    const send = async (body: Buffer) => {
+      const { id } = await answerOf<Build>(server.fetch('/v1/builds', { method: 'POST', body: '{}' }));
+      const { status } = await server.fetch(`/v1/builds/${id}/context`, { method: 'PUT', body });
+      return { status, ended: (await endOfBuild(server, id)).build.status };
+    };
+    expect(await send(archive)).toEqual({ status: 202, ended: 'succeeded' });
+    expect(await send(archive.subarray(0, archive.length - 20))).toEqual({ status: 400, ended: 'failed' });
   });
 
   test('refuses a name that is taken when it is asked to', async () => {

@@ -1,8 +1,10 @@
 package layer
 
 import (
+	"archive/tar"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"syscall"
 )
@@ -32,6 +34,8 @@ func AsFailure(err error) *Failure {
 		return failure
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return &Failure{"no_space", "no space left on the disk of the build"}
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, tar.ErrHeader):
+		return &Failure{"invalid", "the archive is damaged or cut short"}
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENOTDIR):
 		return &Failure{"not_found", err.Error()}
 	}

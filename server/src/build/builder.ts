@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
+import { access, chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentBinaries } from '../agent/binary.ts';
 import type { createIdentityFolders } from '../agent/identity.ts';
@@ -39,6 +39,8 @@ export interface BuilderTask {
   memoryMb: number;
   mounts: readonly SandboxMount[];
   hasNetwork: boolean;
+  /** Shows the host's certificate authorities, to files that have none of their own. */
+  bringsAuthorities?: true;
   process: ProcessRequest;
   signal: AbortSignal;
   onLine: (line: OutputLine) => void;
@@ -111,6 +113,7 @@ async function runIn(options: BuilderOptions, slot: Slot, task: BuilderTask): Pr
     build: true,
   });
   const etc = await writeEtc(identityDir, network.resolverAddress);
+  if (task.bringsAuthorities) etc.push(...(await authorities()));
   const spec = {
     sandboxId: `build-${slot.id}`,
     incarnation: 1,
@@ -175,6 +178,17 @@ async function writeEtc(identityDir: string, resolver: string | undefined): Prom
     mounts.push({ kind: 'bind', destination: `/etc/${name}`, source, isReadonly: false });
   }
   return mounts;
+}
+
+const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
+
+async function authorities(): Promise<SandboxMount[]> {
+  const isThere = await access(AUTHORITIES).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return [];
+  return [{ kind: 'bind', destination: AUTHORITIES, source: AUTHORITIES, isReadonly: true }];
 }
 
 /** Writes a file for a mount of its own, that belongs to the ids of the sandbox. */

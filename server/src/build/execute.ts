@@ -20,6 +20,7 @@ import type { ResolvedStage } from './dockerfile/resolve-stage.ts';
 import type { StagePlan } from './dockerfile/stage-graph.ts';
 import { imageState, scratchState } from './dockerfile/stage-state.ts';
 import type { Step } from './dockerfile/step.ts';
+import { createDownloads } from './download.ts';
 import { createOrigins } from './origin.ts';
 import { registerResult } from './finish-image.ts';
 import type { Naming } from './finish-image.ts';
@@ -164,6 +165,7 @@ class StageBoard {
       builder,
       workplace,
       origins,
+      downloads: createDownloads({ ...input, workshop: images.workshop, workplace, builder, signal }),
       cacheMounts,
       workspaceId: input.workspaceId,
       secrets: input.secrets,

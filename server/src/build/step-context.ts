@@ -2,6 +2,7 @@ import type { LayerTool } from '../image/layer-tool.ts';
 import type { Workshop } from '../image/workshop.ts';
 import type { Builder } from './builder.ts';
 import type { CacheMounts } from './cache-mount.ts';
+import type { Downloads } from './download.ts';
 import type { Origins } from './origin.ts';
 import type { StageFiles } from './stage-files.ts';
 import type { Workplace } from './workplace.ts';
@@ -13,6 +14,7 @@ export interface StepContext {
   builder: Builder;
   workplace: Workplace;
   origins: Origins;
+  downloads: Downloads;
   cacheMounts: CacheMounts;
   workspaceId: string;
   secrets: ReadonlyMap<string, Buffer>;

@@ -1,7 +1,7 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { LayerToolError, pipeLayers } from '../image/layer-tool.ts';
-import type { AddStep, CopyStep, InlineFile, PathSource, WorkdirStep } from './dockerfile/step.ts';
+import type { AddStep, CopyStep, InlineFile, PathSource, UrlSource, WorkdirStep } from './dockerfile/step.ts';
 import { StepFailure } from './step-failure.ts';
 import type { StepContext, StepPlace } from './step-context.ts';
 
@@ -19,6 +19,9 @@ interface Selection {
 
 /** What the files that a COPY or ADD takes are, by their content. */
 export async function digestTransfer(context: StepContext, step: TransferStep): Promise<readonly string[]> {
+  // What is named by its checksum need not be fetched to be known.
+  const [first] = step.sources;
+  if (first?.kind === 'url' && first.checksum !== undefined) return [first.checksum];
   const selections = await selectionsOf(context, step);
   const digests: string[] = [];
   for (const { root, ...request } of selections) {
@@ -83,24 +86,43 @@ async function withTarget<T>(
 
 async function selectionsOf(context: StepContext, step: TransferStep): Promise<Selection[]> {
   const paths = step.sources.flatMap((source) => (source.kind === 'path' ? [source] : []));
-  if (paths.length < step.sources.length) {
-    throw new StepFailure('ADD of web addresses and repositories is not possible here', {
-      hint: 'Fetch them in a RUN, or put them into the context.',
+  const urls = step.sources.flatMap((source) => (source.kind === 'url' ? [source] : []));
+  if (step.sources.some(({ kind }) => kind === 'git')) {
+    throw new StepFailure('ADD of a git repository is not possible here', {
+      hint: 'Clone it in a RUN of an image that has git, or put it into the context.',
     });
   }
-  if (paths.length === 0) return [];
+  const selections: Selection[] = [];
+  for (const url of urls) selections.push(await downloadedSelection(context, step, url));
+  if (paths.length === 0) return selections;
   const from = step.kind === 'copy' ? step.from : ({ kind: 'context' } as const);
   const origin = await context.origins.find(from);
-  return [
-    {
-      root: origin.path,
-      sources: paths.map((path) => toSource(path)),
-      exclude: step.exclude,
-      keepsParents: step.kind === 'copy' && step.keepsParents,
-      ownedByRoot: from.kind === 'context',
-      unpacks: step.kind === 'add' && step.unpacks !== false,
-    },
-  ];
+  selections.push({
+    root: origin.path,
+    sources: paths.map((path) => toSource(path)),
+    exclude: step.exclude,
+    keepsParents: step.kind === 'copy' && step.keepsParents,
+    ownedByRoot: from.kind === 'context',
+    unpacks: step.kind === 'add' && step.unpacks !== false,
+  });
+  return selections;
+}
+
+async function downloadedSelection(
+  context: StepContext,
+  step: TransferStep,
+  source: UrlSource,
+): Promise<Selection> {
+  const { root, path } = await context.downloads.fetch(source);
+  return {
+    root,
+    sources: [{ path, text: source.url, isPattern: false }],
+    exclude: step.exclude,
+    keepsParents: false,
+    ownedByRoot: true,
+    // Archives of the context are unpacked, those of the web only when ADD says so.
+    unpacks: step.kind === 'add' && step.unpacks === true,
+  };
 }
 
 const toSource = ({ path, text, isPattern, pivot }: PathSource): object => ({
