@@ -39,6 +39,15 @@ export function createImageDefinitions(db: Db) {
         definition.diskMb ?? null,
         definition.createdBy ?? null,
       ),
+    /** What has another name was made in the same way. */
+    copy: (fromId: string, toId: string): void =>
+      void db.run(
+        `INSERT OR IGNORE INTO image_definitions
+           SELECT ?, dockerfile, base_image, snapshot_id, build_id, disk_mb, created_by
+             FROM image_definitions WHERE image_id = ?`,
+        toId,
+        fromId,
+      ),
     find: (imageId: string): ImageDefinition => {
       const row = db.get<Row>('SELECT * FROM image_definitions WHERE image_id = ?', imageId);
       return row ? toDefinition(row) : {};

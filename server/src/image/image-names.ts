@@ -1,4 +1,5 @@
 import { ApiError } from '@atoll/protocol';
+import type { ImageDefinitions } from './image-definitions.ts';
 import { tryParseReference, verifyNewName } from './image-name.ts';
 import type { ImageRecords, ImageRow } from './image-records.ts';
 import type { RepositoryRecords } from './registry/repository-records.ts';
@@ -7,10 +8,11 @@ import { findImage, imageNotFound } from './resolve.ts';
 interface Options {
   records: ImageRecords;
   repositories: RepositoryRecords;
+  definitions: ImageDefinitions;
 }
 
 /** Gives images further names and takes names away. What runs is not touched: sandboxes hold manifests, not names. */
-export function createImageNames({ records, repositories }: Options) {
+export function createImageNames({ records, repositories, definitions }: Options) {
   const findOwn = (workspaceId: string, ref: string): ImageRow => {
     const row = findImage(records, workspaceId, ref);
     if (row === undefined) throw imageNotFound(ref);
@@ -60,7 +62,9 @@ export function createImageNames({ records, repositories }: Options) {
         };
         const isPublic = repositories.isPublic({ workspaceId, repository }) ?? false;
         const registration = { workspaceId, repository, tag, isPublic, ...provenance };
-        return records.register(registration, row.manifest_digest);
+        const id = records.register(registration, row.manifest_digest);
+        definitions.copy(row.id, id);
+        return id;
       }),
   };
 }

@@ -10,6 +10,7 @@ import { createGarbageCollector } from './garbage/garbage-collector.ts';
 import type { PruneOptions, PruneReport } from './garbage/garbage-collector.ts';
 import { createGarbageRecords } from './garbage/garbage-records.ts';
 import { verifyNewName } from './image-name.ts';
+import { createImageDefinitions } from './image-definitions.ts';
 import { createImageNames, parseName } from './image-names.ts';
 import { createImageRecords } from './image-records.ts';
 import type { ImageRecords, ReferenceHolder, Registration } from './image-records.ts';
@@ -161,7 +162,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   const uploads = createUploadStore(blobs.tempDir, options.uploadLimits ?? defaultUploadLimits, now);
   const unpackAhead = createUnpackAhead({ rootfs, log, closing: closing.signal });
   const repositories = createRepositoryRecords(db, now);
-  const names = createImageNames({ records, repositories });
+  const names = createImageNames({ records, repositories, definitions: createImageDefinitions(db) });
   const garbageRecords = createGarbageRecords(db);
   await blobs.recoverTrash(garbageRecords.isKnownBlob);
   const garbage = createGarbageCollector({

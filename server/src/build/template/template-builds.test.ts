@@ -106,6 +106,8 @@ test('a build is prepared, handed over, completed, and has its name only then', 
     createdBy: 'key_1',
     diskMb: 3072,
   });
+  const { id } = images.tag('w1', 'app', 'app:v1');
+  expect(definitions.find(id)).toEqual(definitions.find(image.id));
 });
 
 test('a build is carried out once, with its token, in its own workspace', async () => {
