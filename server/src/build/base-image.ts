@@ -39,9 +39,21 @@ export const buildHolder = (buildId: string) => ({ kind: 'build', id: buildId })
 
 /** Finds an image: what the workspace can name, else what a registry has under the reference. */
 export async function findBaseImage(options: BaseImageOptions, reference: string): Promise<BaseImage> {
+  await buildOnDemand(options, reference);
   const known = findKnown(options, reference);
   const manifestDigest = known ?? (await pull(options, reference));
   return describe(options, reference, manifestDigest);
+}
+
+/** A base that is itself built when it is first asked for (`image/recipe-images.ts`). */
+async function buildOnDemand(
+  { images, workspaceId, signal, onMessage }: BaseImageOptions,
+  reference: string,
+): Promise<void> {
+  const unbuilt = images.findUnbuilt(workspaceId, reference);
+  if (unbuilt === undefined) return;
+  onMessage(`building ${unbuilt} first, because nobody has used it on this server before`);
+  await images.provide(unbuilt, signal);
 }
 
 function findKnown(
