@@ -14,6 +14,7 @@ import (
 	"atoll.dev/agent/internal/boot"
 	"atoll.dev/agent/internal/build"
 	"atoll.dev/agent/internal/fetch"
+	"atoll.dev/agent/internal/sftpserver"
 )
 
 // exitConfig is EX_CONFIG of sysexits.h.
@@ -38,6 +39,9 @@ func main() {
 	}
 	if len(os.Args) > 1 && os.Args[1] == layerCommand {
 		os.Exit(runLayer(os.Args[2:]))
+	}
+	if len(os.Args) == 2 && os.Args[1] == sftpserver.Command {
+		os.Exit(sftpserver.Main())
 	}
 	log.SetFlags(log.LstdFlags | log.Lmicroseconds | log.LUTC)
 	identityDir := flag.String("identity", "/.atoll/identity", "folder with agent.json")

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"net"
 	"net/http"
 	"strconv"
@@ -34,24 +35,28 @@ func connect(w http.ResponseWriter, r *http.Request) error {
 		return &failure{http.StatusBadGateway, "CONNECTION_REFUSED", err.Error()}
 	}
 	defer server.Close()
-	return joinRaw(w, server)
-}
-
-// joinRaw answers 101 and moves bytes until both sides have ended.
-func joinRaw(w http.ResponseWriter, server *net.TCPConn) error {
-	caller, buffered, err := http.NewResponseController(w).Hijack()
+	caller, buffered, err := switchTo(w, rawProtocol)
 	if err != nil {
 		return err
 	}
+	tunnel.Splice(caller, buffered.Reader, server)
+	return nil
+}
+
+// switchTo answers 101 and takes the connection over.
+func switchTo(w http.ResponseWriter, protocol string) (net.Conn, *bufio.ReadWriter, error) {
+	caller, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
 	_ = caller.SetDeadline(time.Now().Add(switchTimeout))
-	head := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: " + rawProtocol + "\r\nConnection: Upgrade\r\n\r\n"
+	head := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: " + protocol + "\r\nConnection: Upgrade\r\n\r\n"
 	if _, err := caller.Write([]byte(head)); err != nil {
 		_ = caller.Close()
 		panic(http.ErrAbortHandler)
 	}
 	_ = caller.SetDeadline(time.Time{})
-	tunnel.Splice(caller, buffered.Reader, server)
-	return nil
+	return caller, buffered, nil
 }
 
 // isOwnPort keeps the agent itself out of reach: what comes from the loopback must not pass for the gateway.

@@ -66,6 +66,8 @@ func routes(options Options) http.Handler {
 	events := &eventRoutes{events: options.Events, identity: options.Identity, builds: options.Builds}
 	builds := &buildRoutes{sessions: options.Builds}
 	terminals := &ptyRoutes{sessions: terminal.NewSessions(options.Table), accounts: options.Accounts}
+	sessions := &sessionRoutes{table: options.Table, accounts: options.Accounts}
+	listens := &listenRoutes{waiting: map[string]net.Conn{}}
 	for pattern, route := range map[string]handler{
 		"GET /api/v1/health":                              status.health,
 		"GET /api/v1/info":                                status.info,
@@ -96,6 +98,9 @@ func routes(options Options) http.Handler {
 		"GET /internal/v1/builds/{session}":               builds.fetch,
 		"POST /internal/v1/builds/{session}":              builds.reply,
 		"GET /internal/v1/connect":                        connect,
+		"GET /internal/v1/session":                        sessions.serve,
+		"GET /internal/v1/listen":                         listens.listen,
+		"GET /internal/v1/accepted/{connection}":          listens.accept,
 		"/":                                               notFound,
 	} {
 		mux.Handle(pattern, handle(route))
