@@ -14,6 +14,7 @@ import { sbx } from './command/sbx/sbx.ts';
 import { pool } from './command/pool/pool.ts';
 import { secrets } from './command/secrets/secrets.ts';
 import { server } from './command/server.ts';
+import { ssh } from './command/ssh/ssh.ts';
 import { whoami } from './command/whoami.ts';
 import { workspace } from './command/workspace/workspace.ts';
 import { cliVersion } from './context.ts';
@@ -32,6 +33,7 @@ const commands: readonly AnyCommand[] = [
   workspace,
   member,
   key,
+  ssh,
   audit,
 ];
 

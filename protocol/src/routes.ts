@@ -7,6 +7,7 @@ import type { Route } from './route.ts';
 import { dataPlane } from './tensorlake/data-plane.ts';
 import * as platform from './tensorlake/platform.ts';
 import * as pool from './tensorlake/pool.ts';
+import * as sshKey from './tensorlake/ssh-key.ts';
 import * as secret from './tensorlake/secret.ts';
 import * as sandbox from './tensorlake/sandbox.ts';
 import * as template from './tensorlake/template.ts';
@@ -26,6 +27,7 @@ export const controlRoutes: readonly Route[] = [
   snapshot,
   pool,
   secret,
+  sshKey,
   tenancy,
   image,
   build,

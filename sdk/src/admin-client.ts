@@ -67,6 +67,17 @@ export interface RegisterImageOptions extends WaitOptions {
   public?: boolean;
 }
 
+/** A public key that opens sandboxes over SSH. */
+export interface SshKey {
+  id: string;
+  name: string;
+  keyType: string;
+  /** `SHA256:…`, as OpenSSH shows it. */
+  fingerprint: string;
+  createdAt: Date;
+  lastUsedAt?: Date;
+}
+
 /** A device login that waits for its approval. */
 export interface DeviceLogin {
   /** The secret that only this device knows. */
@@ -150,6 +161,21 @@ export class AdminClient {
   ): Promise<string[]> {
     const input = { params: { name: workspace }, body: { ranges } };
     return (await this.#call(protocol.putNetworkOpenings, input, options)).ranges;
+  }
+
+  /** The caller's SSH keys; those that were registered with it, for an api key. */
+  async listSshKeys(options: WaitOptions = {}): Promise<SshKey[]> {
+    return (await this.#call(protocol.listSshKeys, {}, options)).items.map(toSshKey);
+  }
+
+  /** Registers a public key, given as the line of an OpenSSH `.pub` file. */
+  async addSshKey(key: { name: string; publicKey: string }, options: WaitOptions = {}): Promise<SshKey> {
+    return toSshKey(await this.#call(protocol.addSshKey, { body: key }, options));
+  }
+
+  /** Removes an SSH key; connections that it opened end at once. */
+  async removeSshKey(id: string, options: WaitOptions = {}): Promise<void> {
+    await this.#call(protocol.removeSshKey, { params: { id } }, options);
   }
 
   /** Who may use a workspace, and as what. */
@@ -338,4 +364,10 @@ export class AdminClient {
 const toSecret = ({ createdAt, ...secret }: protocol.SecretInfo): Secret => ({
   ...secret,
   createdAt: new Date(createdAt),
+});
+
+const toSshKey = ({ createdAt, lastUsedAt, ...key }: protocol.SshKeyInfo): SshKey => ({
+  ...key,
+  createdAt: new Date(createdAt),
+  ...(lastUsedAt !== undefined && { lastUsedAt: new Date(lastUsedAt) }),
 });

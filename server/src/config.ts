@@ -26,6 +26,8 @@ export interface ServerConfig {
   cgroupParent: string;
   baseDomain?: string;
   trustProxy: boolean;
+  /** Where SSH is served; absent where it is not. */
+  ssh?: { host: string; port: number };
   tls?: TlsFiles;
   /** Whether exposed ports get ports of this machine's loopback as well. */
   localPorts: boolean;
@@ -68,6 +70,7 @@ export const serverFlags = {
   'base-domain': { type: 'string', description: 'DNS name below which sandboxes are addressed' },
   'tls-cert': { type: 'string', description: 'PEM file with the certificate chain to speak HTTPS with' },
   'tls-key': { type: 'string', description: 'PEM file with its key; both are read again when they change' },
+  'ssh-listen': { type: 'string', description: 'address to serve SSH on, such as 0.0.0.0:2222; off without' },
   'local-ports': {
     type: 'boolean',
     default: false,
@@ -147,6 +150,7 @@ export function readConfig(
     logLevel: parseLogLevel(flags['log-level']),
     ...(flags.dns !== undefined && { resolvers: parseResolvers(flags.dns) }),
     ...(flags['base-domain'] !== undefined && { baseDomain: parseDomain(flags['base-domain']) }),
+    ...(flags['ssh-listen'] !== undefined && { ssh: parseListen(flags['ssh-listen'], '--ssh-listen') }),
     ...parseTls(flags['tls-cert'], flags['tls-key']),
     ...(flags['extra-ca'] !== undefined && { extraCaFile: flags['extra-ca'] }),
     ...(env['ATOLL_API_KEY'] && { apiKey: parseApiKey(env['ATOLL_API_KEY']) }),
@@ -172,10 +176,10 @@ function parseTls(certFile: string | undefined, keyFile: string | undefined): { 
   return { tls: { certFile, keyFile } };
 }
 
-function parseListen(listen: string): { host: string; port: number } {
+function parseListen(listen: string, flag = '--listen'): { host: string; port: number } {
   const [, host, port] = /^(?:\[?([^\]]*)\]?:)?(\d+)$/.exec(listen) ?? [];
   if (port === undefined || Number(port) > 65_535)
-    throw new ConfigError(`--listen ${listen} is not HOST:PORT`);
+    throw new ConfigError(`${flag} ${listen} is not HOST:PORT`);
   return { host: host || '127.0.0.1', port: Number(port) };
 }
 

@@ -32,6 +32,7 @@ import { createOciDispatcher } from './http/oci/oci-dispatcher.ts';
 import { platformRoutes } from './http/tensorlake/platform-routes.ts';
 import { snapshotRoutes } from './http/tensorlake/snapshot-routes.ts';
 import { poolRoutes } from './http/tensorlake/pool-routes.ts';
+import { sshKeyRoutes } from './http/tensorlake/ssh-key-routes.ts';
 import { secretRoutes } from './http/tensorlake/secret-routes.ts';
 import { templateRoutes } from './http/tensorlake/template-routes.ts';
 import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
@@ -60,6 +61,8 @@ import { openDb } from './store/db.ts';
 import type { Db } from './store/db.ts';
 import { createNetworkOpenings } from './store/network-openings.ts';
 import { createPoolStore } from './store/pool-store.ts';
+import { openHostKey } from './ssh/host-key.ts';
+import { createSshServer } from './ssh/ssh-server.ts';
 import { createSandboxStore } from './store/sandbox-store.ts';
 import { createTenancy } from './tenancy/tenancy.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
@@ -129,6 +132,7 @@ async function open(start: Start): Promise<string> {
   const { http, localPorts } = await openHttp(start, { ...parts, tenancy, secrets, db });
   log.info(await parts.sandboxes.open(), 'reconciled');
   localPorts.start(http.accept);
+  await openSsh(start, { dataDir, tenancy, sandboxes: parts.sandboxes });
   await parts.builds.open();
   signal.throwIfAborted();
   const flushing = setInterval(() => keepKeyUse(tenancy, log), FLUSH_KEY_USE_EVERY_MS).unref();
@@ -272,6 +276,20 @@ async function openParts(
   return { images, snapshots, sandboxes, builds, definitions, templateBuilds };
 }
 
+/** SSH is served where it is asked for. */
+async function openSsh(
+  { config, log, opened }: Start,
+  { dataDir, tenancy, sandboxes }: { dataDir: DataDir; tenancy: Tenancy; sandboxes: Sandboxes },
+): Promise<void> {
+  if (config.ssh === undefined) return;
+  const { host } = config.ssh;
+  const { sshKeys, onAccessChange, audit } = tenancy;
+  const hostKey = openHostKey(dataDir.path);
+  const ssh = await createSshServer({ sandboxes, sshKeys, onAccessChange, audit, hostKey, log });
+  opened.defer(() => ssh.close());
+  log.info({ host, port: await ssh.listen(host, config.ssh.port) }, 'listening for SSH');
+}
+
 interface HttpParts {
   builds: Builds;
   images: ImageStore;
@@ -310,6 +328,7 @@ async function openHttp({ config, log, opened }: Start, parts: HttpParts) {
       ...poolRoutes({ pools: sandboxes.pools }),
       ...secretRoutes({ secrets }),
       ...snapshotRoutes({ sandboxes, snapshots }),
+      ...sshKeyRoutes({ sshKeys: tenancy.sshKeys }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...networkRoutes({ sandboxes, tenancy }),
       ...imageRoutes({ images, definitions: parts.definitions, log }),

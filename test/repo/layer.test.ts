@@ -18,10 +18,11 @@ const ranks: Record<string, number> = {
   snapshot: 3,
   sandbox: 4,
   gateway: 5,
+  ssh: 6,
   http: 5,
   doctor: 5,
 };
-const MAIN = 6;
+const MAIN = 7;
 
 /** The types of slots, which the other folders of rank 1 speak of too. */
 const SLOT_TYPES = 'server/src/runtime/driver.ts';

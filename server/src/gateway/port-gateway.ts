@@ -30,7 +30,7 @@ export interface PortGatewayOptions {
 export type PortGateway = ReturnType<typeof createPortGateway>;
 
 /** How long after its start or its wake a sandbox is given to open a port. */
-const OPEN_WITHIN_MS = 10_000;
+const OPEN_WITHIN_MS = 5_000;
 /** Says in which words its pages are not to be read. */
 const errorHeaders: OutgoingHttpHeaders = {
   'x-content-type-options': 'nosniff',

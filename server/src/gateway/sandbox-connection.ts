@@ -62,14 +62,22 @@ function connectThroughAgent(target: SandboxTarget, signal: AbortSignal): Promis
   const { port, host, waitMs } = target;
   const query = new URLSearchParams({ port: String(port), wait_ms: String(Math.round(waitMs)) });
   if (host !== undefined) query.set('host', host);
-  return askAgent(target, `/internal/v1/connect?${query}`, waitMs + AGENT_TIMEOUT_MS, signal);
+  const path = `/internal/v1/connect?${query}`;
+  return askAgent(target, { path, timeoutMs: waitMs + AGENT_TIMEOUT_MS }, signal);
 }
 
-/** Asks the agent for a connection that from then on carries plain bytes. */
+/** A request to the agent whose connection then speaks another protocol: plain bytes, unless one is named. */
+export interface AgentUpgrade {
+  path: string;
+  protocol?: string;
+  headers?: Record<string, string>;
+  timeoutMs: number;
+}
+
+/** Asks the agent for a connection of its own. */
 export function askAgent(
   { endpoint, token }: Pick<SandboxTarget, 'endpoint' | 'token'>,
-  path: string,
-  timeoutMs: number,
+  { path, protocol = 'atoll-tcp', headers, timeoutMs }: AgentUpgrade,
   signal: AbortSignal,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -78,7 +86,7 @@ export function askAgent(
       port: endpoint.port,
       agent: false,
       path,
-      headers: { 'x-atoll-token': token, connection: 'Upgrade', upgrade: 'atoll-tcp' },
+      headers: { ...headers, 'x-atoll-token': token, connection: 'Upgrade', upgrade: protocol },
     });
     // Only until the connection stands: from then on it is its user's, who may keep it for others.
     const late = (): void =>
@@ -95,11 +103,11 @@ export function askAgent(
       if (first.length > 0) socket.unshift(first);
       resolve(socket as Socket); // what TCP servers are upgraded to
     });
-    call.once('response', () =>
-      call.destroy(
-        new ApiError('connection_refused', 'nothing accepts connections on that port of the sandbox'),
-      ),
-    );
+    call.once('response', (answer) => {
+      // In the agent's own words, as far as they fit into one piece.
+      answer.once('data', (said: Buffer) => call.destroy(refusal(said.toString())));
+      answer.once('end', () => call.destroy(refusal('')));
+    });
     call.once('error', (cause) => {
       settle();
       const refused = 'the sandbox does not accept connections';
@@ -107,4 +115,12 @@ export function askAgent(
     });
     call.end();
   });
+}
+
+function refusal(said: string): ApiError {
+  const [, why] = /"error":"((?:[^"\\]|\\.){1,300})"/.exec(said) ?? [];
+  return new ApiError(
+    'connection_refused',
+    `the sandbox refuses the connection: ${why ?? 'no reason given'}`,
+  );
 }

@@ -7,19 +7,28 @@ import { createAuthenticator } from './authenticate.ts';
 import { createKeys } from './key.ts';
 import { createLogins } from './login.ts';
 import { createMembers } from './member.ts';
+import { createSshKeys } from './ssh-key.ts';
 
 export type Tenancy = ReturnType<typeof createTenancy>;
 
 /** Accounts, workspaces, members, keys, logins and the audit record over one database. */
 export function createTenancy({ db, clock, log }: { db: Db; clock: Clock; log?: Log }) {
   const authenticator = createAuthenticator({ db, clock });
+  const listeners: (() => void)[] = [];
+  const onChange = (): void => {
+    authenticator.forget();
+    listeners.forEach((listen) => listen());
+  };
   const accounts = createAccounts({ db, clock });
-  const keys = createKeys({ db, clock, onChange: authenticator.forget });
+  const keys = createKeys({ db, clock, onChange });
   return {
     authenticator,
     accounts,
     keys,
-    members: createMembers({ db, clock, onChange: authenticator.forget }),
+    members: createMembers({ db, clock, onChange }),
+    sshKeys: createSshKeys({ db, clock, onChange }),
+    /** Told when a key or a role changes or ends. */
+    onAccessChange: (listen: () => void): void => void listeners.push(listen),
     logins: createLogins({ db, clock, addKey: keys.add }),
     audit: createAudit({ db, clock, ...(log && { log }) }),
     /** An account with its first workspace, its owner and the owner's key, which is shown this once. */
