@@ -180,6 +180,21 @@ describeOnEachDriver('tl of npm tensorlake 0.5.33', (server) => {
     expect(stderr).toContain(`Sandbox ${kept} kept alive.`);
   });
 
+  test('checkpoint takes a snapshot, ls shows it, create starts from it, rm deletes it', async () => {
+    const created = await sbx('create', 'tl-snap', '-m', '128');
+    expect(created).toEqual(ok(id, expect.anything()));
+    const taken = await sbx('checkpoint', 'tl-snap');
+    expect(taken).toEqual(ok(id, expect.stringContaining('(in_progress)')));
+    const snapshot = taken.stdout.trim();
+    const { stdout } = await sbx('checkpoint', 'ls');
+    expect(stdout).toContain(snapshot);
+    expect(stdout).toContain('filesystem');
+    const copy = await sbx('create', '--snapshot', snapshot);
+    expect(copy).toEqual(ok(id, expect.anything()));
+    expect(await sbx('checkpoint', 'rm', snapshot)).toEqual(ok(`${snapshot}\n`));
+    await sbx('terminate', 'tl-snap', copy.stdout.trim());
+  });
+
   test('secrets are set, listed and removed', async () => {
     expect(await runTl(['secrets', 'ls'])).toEqual(ok('no secrets found\n'));
     expect(await runTl(['secrets', 'set', 'A=1', 'B=2'])).toEqual(ok('2 secrets set\n'));

@@ -230,6 +230,26 @@ class InOneSandbox(unittest.TestCase):
         self.assertGreaterEqual(self.sandbox.daemon_info().uptime_secs, 0)
 
 
+class Snapshots(unittest.TestCase):
+    def test_sandboxes_start_from_a_snapshot_of_files(self):
+        client = SandboxClient()
+        self.addCleanup(client.close)
+        with client.create_and_connect(memory_mb=128) as source:
+            source.write_file("/workspace/file", b"kept")
+            snapshot = client.snapshot_and_wait(source.sandbox_id)
+            self.assertEqual(snapshot.sandbox_id, source.sandbox_id)
+            source.write_file("/workspace/file", b"later")
+            with client.create_and_connect(snapshot_id=snapshot.snapshot_id, memory_mb=256) as copy:
+                self.assertEqual(copy.run("cat", ["/workspace/file"]).stdout, "kept")
+        listed = [found.snapshot_id for found in client.list_snapshots()]
+        self.assertIn(snapshot.snapshot_id, listed)
+        self.assertIsNone(client.get_snapshot(snapshot.snapshot_id).error)
+        client.delete_snapshot(snapshot.snapshot_id)
+        with self.assertRaises(RemoteAPIError) as caught:
+            client.get_snapshot(snapshot.snapshot_id)
+        self.assertEqual(caught.exception.status_code, 404)
+
+
 class Asynchronous(unittest.IsolatedAsyncioTestCase):
     async def test_sandboxes_are_made_and_used_at_the_same_time(self):
         async def work(number):
