@@ -65,6 +65,7 @@ func routes(options Options) http.Handler {
 	status := &statusRoutes{table: options.Table, startedAt: options.StartedAt}
 	events := &eventRoutes{events: options.Events, identity: options.Identity, builds: options.Builds}
 	builds := &buildRoutes{sessions: options.Builds}
+	restored := &restoredRoutes{identity: options.Identity, table: options.Table}
 	terminals := &ptyRoutes{sessions: terminal.NewSessions(options.Table), accounts: options.Accounts}
 	sessions := &sessionRoutes{table: options.Table, accounts: options.Accounts}
 	listens := &listenRoutes{waiting: map[string]net.Conn{}}
@@ -94,6 +95,7 @@ func routes(options Options) http.Handler {
 		"DELETE /api/v1/files":                            files.remove,
 		"GET /api/v1/files/list":                          files.list,
 		"GET /internal/v1/stats":                          status.stats,
+		"POST /internal/v1/restored":                      restored.restored,
 		"GET /internal/v1/events":                         events.stream,
 		"GET /internal/v1/builds/{session}":               builds.fetch,
 		"POST /internal/v1/builds/{session}":              builds.reply,

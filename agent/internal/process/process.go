@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	"atoll.dev/agent/internal/awake"
 	"atoll.dev/agent/internal/ring"
 )
 
@@ -26,7 +27,7 @@ type Process struct {
 	gate   ForkGate
 	stdin  *stdin
 	pumps  []*pump
-	timer  *time.Timer
+	timer  *awake.Timer
 	done   chan struct{}
 
 	mu         sync.Mutex

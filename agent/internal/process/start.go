@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"atoll.dev/agent/internal/awake"
 	"atoll.dev/agent/internal/ring"
 )
 
@@ -82,7 +83,7 @@ func (t *Table) started(process *Process, pid int, spec Spec) {
 		t.options.OnStarted(pid, spec.Credential.UID)
 	}
 	if spec.Timeout > 0 {
-		process.timer = time.AfterFunc(spec.Timeout, process.KillTree)
+		process.timer = awake.AfterFunc(spec.Timeout, process.KillTree)
 	}
 	t.register(process)
 }
