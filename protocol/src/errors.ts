@@ -51,6 +51,10 @@ const table = {
   },
   name_taken: { status: 409, hint: 'Choose another name, or terminate the sandbox that has it.' },
   conflict: { status: 409 },
+  checkpoint_unusable: {
+    status: 409,
+    hint: 'Its memory is lost to this server; a filesystem snapshot of the sandbox can still be started.',
+  },
   sandbox_ended: { status: 410, hint: 'Create a new sandbox; an ended one never comes back.' },
   body_too_large: { status: 413 },
   headers_too_large: { status: 431 },
@@ -74,6 +78,10 @@ const table = {
   start_timeout: { status: 504, hint: 'Raise the request timeout, or look at `atoll sbx describe`.' },
   upstream_timeout: { status: 504 },
   start_failed: { status: 500 },
+  checkpoint_failed: {
+    status: 500,
+    hint: 'The sandbox goes on as it was. The server log has the cause; see that the data directory has room.',
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof table;

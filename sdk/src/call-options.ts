@@ -17,3 +17,9 @@ export interface SettleOptions extends WaitOptions {
   /** How long to wait, in seconds (default: 300). */
   timeout?: number;
 }
+
+/** How to reach a sandbox that exists. */
+export interface ConnectOptions extends WaitOptions {
+  /** Address of the data plane. Default: what the server says. */
+  proxyUrl?: string;
+}

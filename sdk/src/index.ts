@@ -57,6 +57,7 @@ export type {
   SnapshotStatus,
   SnapshotType,
 } from './snapshots.ts';
+export type { CopySandboxOptions, CopySandboxResponse } from './sandbox-copy.ts';
 export { SandboxStatus } from './sandbox-info.ts';
 export type {
   ArchivedSandboxInfo,

@@ -1,5 +1,6 @@
 import {
   claimSandbox,
+  copySandbox,
   createSandbox,
   createSandboxAnswer,
   deleteSandbox,
@@ -15,6 +16,8 @@ import type { Connection } from './connection.ts';
 import { RemoteAPIError, SandboxError, SandboxNotFoundError } from './errors.ts';
 import { PoolCalls } from './pool-calls.ts';
 import { sleep } from './retry.ts';
+import { partialCopy, toCopyResponse } from './sandbox-copy.ts';
+import type { CopySandboxOptions, CopySandboxResponse } from './sandbox-copy.ts';
 import {
   SandboxStatus,
   toCreateBody,
@@ -126,12 +129,25 @@ export class Lifecycle {
     if (options.wait === false) return;
     const deadline = Date.now() + (options.timeout ?? DEFAULT_SETTLE_SECS) * 1000;
     for (;;) {
-      const { status } = await this.get(id, options);
+      const info = await this.get(id, options);
+      const { status } = info;
       if (status === to) return;
+      if (to === 'suspended' && status === SandboxStatus.RUNNING) throw notSuspended(info);
       if (status === SandboxStatus.TERMINATED)
         throw new SandboxError(`Sandbox ${id} terminated before it was ${to}`);
       if (Date.now() >= deadline) throw new SandboxError(`Sandbox ${id} is ${status}, not ${to}, in time`);
       await sleep(pollPauseMs, options.signal);
+    }
+  }
+
+  /** Makes live copies and says what became of each. */
+  async copy(id: string, options: CopySandboxOptions): Promise<CopySandboxResponse> {
+    const { times = 1, signal } = options;
+    const call = { timeoutMs: this.#timeoutMs(options), ...(signal && { signal }) };
+    try {
+      return toCopyResponse(await this.one(copySandbox, id, { query: { times } }, call));
+    } catch (error) {
+      return partialCopy(error);
     }
   }
 
@@ -140,7 +156,7 @@ export class Lifecycle {
     route: R,
     id: string,
     rest: object,
-    options: WaitOptions,
+    options: WaitOptions & { timeoutMs?: number },
   ): Promise<RouteAnswer<R>> {
     const params = { ...(await this.namespace()), id };
     try {
@@ -179,13 +195,21 @@ const isStarting = (status: SandboxStatus) =>
   status === SandboxStatus.PENDING || status === SandboxStatus.TIMEOUT;
 
 function failedStart(sandbox: CreateSandboxResponse | SandboxInfo): SandboxError {
-  const details = sandbox.errorDetails;
+  return new SandboxError(`Sandbox ${sandbox.sandboxId} ${sandbox.status} during startup${saidOf(sandbox)}`);
+}
+
+function saidOf({ errorDetails: details, terminationReason }: CreateSandboxResponse | SandboxInfo): string {
   const said =
     typeof details === 'object' && details !== null && 'message' in details ? details.message : undefined;
-  const reason = said ?? sandbox.terminationReason;
-  const why = reason === undefined ? '' : `: ${String(reason)}`;
-  return new SandboxError(`Sandbox ${sandbox.sandboxId} ${sandbox.status} during startup${why}`);
+  const reason = said ?? terminationReason;
+  return reason === undefined ? '' : `: ${String(reason)}`;
 }
+
+/** It was suspending and runs again: its memory could not be written, or a request has woken it. */
+const notSuspended = (info: SandboxInfo) =>
+  new SandboxError(`Sandbox ${info.sandboxId} was not suspended${saidOf(info)}`, {
+    hint: 'It runs; a request to it may have woken it.',
+  });
 
 const lateStart = (created: CreateSandboxResponse) =>
   new SandboxError(`Sandbox ${created.sandboxId} did not start in time`, {

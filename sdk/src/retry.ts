@@ -7,6 +7,7 @@ export const retryPausesMs: readonly number[] = [150, 300, 600, 1200, 2400];
 /** Calls that could take effect twice, or that stream: exactly one attempt. */
 const onceOnly: ReadonlySet<string> = new Set([
   'createSandbox',
+  'copySandbox',
   'claimSandbox',
   'createPool',
   'runProcess',

@@ -13,6 +13,7 @@ import type {
   UpdatePoolOptions,
 } from './pool-info.ts';
 import { whereabouts } from './sandbox-parts.ts';
+import type { CopySandboxOptions, CopySandboxResponse } from './sandbox-copy.ts';
 import { Sandbox } from './sandbox.ts';
 import { Snapshots } from './snapshots.ts';
 import type {
@@ -249,6 +250,15 @@ export class SandboxClient {
    */
   rollback(identifier: string, snapshotId: string, options: WaitOptions = {}): Promise<SandboxInfo> {
     return this.#snapshots.rollback(identifier, snapshotId, options);
+  }
+
+  /**
+   * Makes live copies of a running or suspended sandbox, with its memory, processes and files; each is a sandbox of its
+   * own. Says of each what became of it. Throws RemoteAPIError where nothing was started: 429 beyond the quota, 503 where
+   * the host is short of memory, 400 on a runtime that cannot. (seed 003)
+   */
+  copy(identifier: string, options: CopySandboxOptions = {}): Promise<CopySandboxResponse> {
+    return this.#lifecycle.copy(identifier, options);
   }
 
   /** Terminates a sandbox for good; one that has ended already is no error. */

@@ -1,6 +1,7 @@
 import { dataPlane, terminalRoutes } from '@atoll/protocol';
 import type { NetworkReport, Route, RouteAnswer, RouteCall } from '@atoll/protocol';
 import type { ConnectOptions, SettleOptions, WaitOptions } from './call-options.ts';
+import type { CopySandboxOptions, CopySandboxResponse } from './sandbox-copy.ts';
 import { createConnection, type ClientOptions } from './connection.ts';
 import { toDaemonInfo, type DaemonInfo } from './daemon-info.ts';
 import type { ConnectDesktopOptions, Desktop } from './desktop/desktop.ts';
@@ -54,12 +55,8 @@ export class Sandbox implements AsyncDisposable {
   static async create(options: CreateAndConnectOptions & ClientOptions = {}): Promise<Sandbox> {
     const connection = createConnection(options);
     const lifecycle = new Lifecycle(connection);
-    return new Sandbox({
-      ...whereabouts(await lifecycle.createRunning(options)),
-      lifecycle,
-      connection,
-      owned: true,
-    });
+    const made = whereabouts(await lifecycle.createRunning(options));
+    return new Sandbox({ ...made, lifecycle, connection, owned: true });
   }
 
   /** A handle for a sandbox that exists, by id or name, like `SandboxClient.connect`. */
@@ -122,6 +119,11 @@ export class Sandbox implements AsyncDisposable {
   /** Starts it again from a snapshot, under the same id and name; what it did since is lost. */
   rollback(snapshotId: string, options: WaitOptions = {}): Promise<SandboxInfo> {
     return snapshotsOf(this.#parts).rollback(this.sandboxId, snapshotId, options);
+  }
+
+  /** Makes live copies of the sandbox, with memory and processes, and says of each what became of it. (seed 003) */
+  copy(options: CopySandboxOptions = {}): Promise<CopySandboxResponse> {
+    return this.#parts.lifecycle.copy(this.sandboxId, options);
   }
 
   /** Ends the sandbox for good; one that has ended already is no error. The handle is closed then. */
@@ -383,16 +385,15 @@ export class Sandbox implements AsyncDisposable {
   }
 
   #address() {
-    this.#requireOpen();
-    return this.#parts.connection.sandboxAddress(this.sandboxId, this.#parts.sandboxUrl);
-  }
-
-  #requireOpen(): void {
-    if (this.#closed) throw new SandboxError(`the handle of sandbox ${this.sandboxId} is closed`);
+    return this.#open().connection.sandboxAddress(this.sandboxId, this.#parts.sandboxUrl);
   }
 
   #agent() {
-    this.#requireOpen();
-    return this.#parts.connection.sandbox(this.sandboxId, this.#parts.sandboxUrl);
+    return this.#open().connection.sandbox(this.sandboxId, this.#parts.sandboxUrl);
+  }
+
+  #open(): SandboxParts {
+    if (this.#closed) throw new SandboxError(`the handle of sandbox ${this.sandboxId} is closed`);
+    return this.#parts;
   }
 }

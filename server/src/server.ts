@@ -8,6 +8,7 @@ import { isLoopback } from './config.ts';
 import { createTemplateBuildStore } from './build/template/template-build-store.ts';
 import { createTemplateBuilds } from './build/template/template-builds.ts';
 import type { TemplateBuilds } from './build/template/template-builds.ts';
+import { openCheckpointStore } from './checkpoint/checkpoint-store.ts';
 import type { ServerConfig } from './config.ts';
 import { requireCertificates } from './extra-ca.ts';
 import { createAddressReader } from './gateway/address.ts';
@@ -195,6 +196,14 @@ async function openParts(
   opened.defer(() => images.closeAll());
   signal.throwIfAborted();
   await images.importCatalog(config.cacheDir);
+  const checkpoints = await openCheckpointStore({
+    db,
+    dataDir: dataDir.path,
+    serverKey: dataDir.serverKey,
+    log,
+    onRemoved: (id) => images.dropReferences({ kind: 'checkpoint', id }),
+  });
+  opened.defer(() => checkpoints.settled());
   const pool = createSlotPool({
     ...host,
     log,
@@ -220,6 +229,8 @@ async function openParts(
     openings,
     pools: createPoolStore(db),
     transaction: db.transaction,
+    flush: () => void db.flush(),
+    checkpoints,
     images,
     snapshots,
     secrets,

@@ -56,7 +56,7 @@ describe.runIf(isRoot)('checkpoints of the driver gvisor', () => {
   };
   const restore = async (dir: string, changes: Partial<SandboxSpec> = {}): Promise<Sandbox> => {
     const slot = await stand.newSlot();
-    await stand.driver.prepare(slot, never, 'restore');
+    await stand.driver.prepare({ ...slot, purpose: 'restore' }, never);
     return stand.restore(slot, dir, changes);
   };
 
@@ -133,7 +133,7 @@ describe.runIf(isRoot)('checkpoints of the driver gvisor', () => {
     await stand.driver.checkpoint(source.slot.id, dir, { leaveRunning: true }, never);
     await rm(join(dir, 'pages.img'));
     const slot = await stand.newSlot();
-    await stand.driver.prepare(slot, never, 'restore');
+    await stand.driver.prepare({ ...slot, purpose: 'restore' }, never);
     await expect(stand.restore(slot, dir)).rejects.toThrow('not restored');
     await stand.driver.remove(slot.id);
     await stand.driver.remove(source.slot.id);
@@ -151,7 +151,7 @@ describe.runIf(isRoot)('checkpoints of the driver gvisor', () => {
     await stand.driver.checkpoint(other.slot.id, whole, { leaveRunning: true }, never);
     await stand.driver.remove(other.slot.id);
     const slot = await stand.newSlot();
-    await stand.driver.prepare(slot, never, 'restore');
+    await stand.driver.prepare({ ...slot, purpose: 'restore' }, never);
     const restored = stand.restore(slot, whole);
     await Promise.allSettled([restored, stand.driver.remove(slot.id)]);
     await stand.driver.remove(slot.id);

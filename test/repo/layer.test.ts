@@ -11,6 +11,7 @@ const ranks: Record<string, number> = {
   runtime: 1,
   network: 1,
   agent: 1,
+  checkpoint: 2,
   image: 2,
   secret: 2,
   tenancy: 2,

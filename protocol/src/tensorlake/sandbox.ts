@@ -251,7 +251,40 @@ export const resumeSandbox = defineRoute({
   access: 'member',
   params: sandboxParams,
   status: 202,
-  errors: ['sandbox_not_found', 'invalid_state', 'conflict'],
+  errors: ['sandbox_not_found', 'invalid_state', 'conflict', 'checkpoint_unusable'],
+});
+
+export const copySandboxAnswer = z.object({
+  source_sandbox_id: z.string(),
+  sandboxes: z.array(createSandboxAnswer),
+});
+export type CopySandboxAnswer = z.output<typeof copySandboxAnswer>;
+
+/** Older clients say `sandbox`, later ones `sandboxes`. */
+export const copySandbox = defineRoute({
+  id: 'copySandbox',
+  method: 'POST',
+  paths: [...lifecyclePaths('/sandboxes/{id}/copy'), ...lifecyclePaths('/sandbox/{id}/copy')],
+  summary:
+    'Make live copies with memory and processes; 422 when one failed and 504 when one took too long, with the same body',
+  tag,
+  access: 'member',
+  params: sandboxParams,
+  query: z.object({ times: count(1000).default(1) }),
+  response: copySandboxAnswer,
+  status: 200,
+  errors: [
+    'sandbox_not_found',
+    'invalid_state',
+    'conflict',
+    'unsupported',
+    'limit_exceeded',
+    'quota_exceeded',
+    'checkpoint_failed',
+    'checkpoint_unusable',
+    'host_out_of_memory',
+    'host_out_of_disk',
+  ],
 });
 
 export const listArchivedSandboxes = defineRoute({

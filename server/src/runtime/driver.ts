@@ -31,6 +31,8 @@ export interface SlotKind {
   limits: ResourceLimits;
   /** Absent: the usual one, cgroup v2 and packet sockets that only receive. */
   flavour?: GuestFlavour;
+  /** Absent: `start`. */
+  purpose?: SlotPurpose;
 }
 
 /** What an image needs at run time beside its files, as its labels say (`image/runtime-needs.ts`). */
@@ -141,8 +143,10 @@ export interface RuntimeCapabilities {
 export interface RuntimeDriver {
   readonly name: 'gvisor' | 'native' | 'fake';
   readonly capabilities: RuntimeCapabilities;
+  /** Tells runtimes apart that cannot restore each other's checkpoints. */
+  version(): Promise<string>;
   /** Makes ready what is slow and independent of the image. A driver that restores nothing prepares for `start`. */
-  prepare(slot: Slot, signal: AbortSignal, purpose?: SlotPurpose): Promise<void>;
+  prepare(slot: Slot, signal: AbortSignal): Promise<void>;
   /**
    * Starts the agent in the slot; resolves once it has reported ready on its standard output, with where it
    * answers: the slot's endpoint, of which the driver `fake` learns the port only now.

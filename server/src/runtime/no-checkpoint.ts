@@ -1,7 +1,7 @@
 import { ApiError } from '@atoll/protocol/errors';
 import type { RuntimeDriver } from './driver.ts';
 
-type CheckpointCalls = Pick<RuntimeDriver, 'checkpoint' | 'restore'>;
+type CheckpointCalls = Pick<RuntimeDriver, 'version' | 'checkpoint' | 'restore'>;
 
 /** The calls of a driver that keeps sandboxes in memory only. */
 export function refuseCheckpoints(driver: RuntimeDriver['name']): CheckpointCalls {
@@ -12,6 +12,7 @@ export function refuseCheckpoints(driver: RuntimeDriver['name']): CheckpointCall
       }),
     );
   return {
+    version: () => Promise.resolve(driver),
     checkpoint: () => refuse('write a sandbox to disk'),
     restore: () => refuse('restore a sandbox from disk'),
   };

@@ -86,8 +86,20 @@ export function checkHost(dataDir: string, settings: AdmissionSettings): void {
   }
 }
 
+/** Copies begin with memory that is in use, so there has to be room for it. */
+export function checkMemoryFor(bytes: number, { reservedMemoryMb }: AdmissionSettings): void {
+  const neededMb = Math.ceil(bytes / 2 ** 20);
+  const memoryMb = availableMemoryMb();
+  if (memoryMb - neededMb >= reservedMemoryMb) return;
+  throw new ApiError(
+    'host_out_of_memory',
+    `the copies would begin with ${neededMb} MB of memory; the host has ${memoryMb} MB left and keeps ${reservedMemoryMb} MB`,
+    { hint: 'Ask for fewer copies, or terminate sandboxes.' },
+  );
+}
+
 /** Two small synchronous reads of the kernel's memory: microseconds, unlike a turn through the thread pool. */
-function availableMemoryMb(): number {
+export function availableMemoryMb(): number {
   const found = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
   return found === undefined ? Number.POSITIVE_INFINITY : Math.floor(Number(found) / 1024);
 }

@@ -1,6 +1,7 @@
 import type { BuilderCall } from '../agent/build-session.ts';
 import type { AgentBinaries } from '../agent/binary.ts';
 import type { IdentityFolders } from '../agent/identity.ts';
+import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import type { ImageStore, Rootfs } from '../image/image-store.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
@@ -29,8 +30,11 @@ export interface Live {
 export interface SandboxContext {
   store: SandboxStore;
   transaction: <T>(work: () => T) => T;
+  /** Brings what is written to the disk, through a loss of power too. */
+  flush: () => void;
   images: ImageStore;
   snapshots: Snapshots;
+  checkpoints: CheckpointStore;
   secrets: Pick<SecretStore, 'requireAll' | 'environment' | 'changedAt'>;
   pool: SlotPool;
   driver: RuntimeDriver;

@@ -1,4 +1,5 @@
 import type { SandboxOperation, SandboxRecord } from '../store/sandbox-store.ts';
+import { sleepHolder } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 
 /** Why a sandbox ends, in the words of the wire's `outcome` and `termination_reason`. */
@@ -29,9 +30,11 @@ export function writeEnd(
       ...(ending.error !== undefined && { error: ending.error }),
     });
     if (written) context.images.dropReferences(imageHolder(record));
+    if (written) context.checkpoints.release(sleepHolder(record));
     return written;
   });
   if (wasWritten) context.onGone(record);
+  if (wasWritten) void context.checkpoints.sweep();
   if (wasWritten && !askedFor.has(ending.reason)) context.onEnded?.(record, ending.reason);
 }
 

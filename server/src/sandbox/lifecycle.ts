@@ -14,6 +14,10 @@ interface Transition {
 export const operations = {
   create: { from: ['pending'], to: 'running', onError: 'failed', preempts: false },
   suspend: { from: ['running'], to: 'suspended', onError: 'running', preempts: false },
+  /** From memory to disk, of a sandbox that sleeps. */
+  hibernate: { from: ['suspended'], to: 'suspended', onError: 'suspended', preempts: false },
+  /** Written to disk while it goes on. */
+  checkpoint: { from: ['running'], to: 'running', onError: 'running', preempts: false },
   resume: { from: ['suspended'], to: 'running', onError: 'suspended', preempts: false },
   snapshot: { from: ['running', 'suspended'], preempts: false },
   rollback: { from: ['running', 'suspended'], to: 'running', preempts: false },

@@ -48,4 +48,4 @@ export function createReaper(context: SandboxContext) {
 const expire = (context: SandboxContext, record: SandboxRecord): Promise<void> =>
   record.name === undefined
     ? terminateSandbox(context, record, { reason: 'timeout', outcome: 'Success(Timeout)' })
-    : suspendSandbox(context, record);
+    : suspendSandbox(context, record, 'memory');

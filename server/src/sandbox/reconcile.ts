@@ -1,5 +1,6 @@
 import { ApiError } from '@atoll/protocol';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
+import { isOnDisk } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { writeEnd } from './ending.ts';
 import type { Ending } from './ending.ts';
@@ -26,6 +27,7 @@ export interface Reconciled {
  */
 export async function reconcile(context: SandboxContext): Promise<Reconciled> {
   context.snapshots.reconcile();
+  await context.checkpoints.reconcile();
   const records = context.store.unsettled();
   requireOwnRuntime(context, records);
   const results = await Promise.all(records.map((record) => settleOrKeep(context, record)));
@@ -81,6 +83,10 @@ export async function settle(
     return 'ended';
   }
   const settled = await settleStandstill(context, await settleSnapshot(context, record));
+  if (isOnDisk(settled)) {
+    await freeSlotOf(context, settled);
+    return 'adopted';
+  }
   if (await adopt(context, settled)) return 'adopted';
   if (isEnded(settled.state)) await freeSlotOf(context, settled);
   else await end(context, settled, cut);
@@ -94,20 +100,30 @@ async function settleSnapshot(context: SandboxContext, record: SandboxRecord): P
     endRollback(context, record);
     return settled;
   }
-  if (operation !== 'snapshot' || record.slotId === undefined) return record;
-  if (record.state === 'running') await context.driver.thaw(record.slotId);
-  else await context.driver.freeze(record.slotId);
+  if (operation !== 'snapshot') return record;
+  if (record.slotId !== undefined && !isOnDisk(record)) {
+    if (record.state === 'running') await context.driver.thaw(record.slotId);
+    else await context.driver.freeze(record.slotId);
+  }
   context.store.change(record, operation, { operation: null });
   return settled;
 }
 
-/** A suspend that was cut is undone, a resume is finished: either way the sandbox goes on. */
+/**
+ * A suspend that was cut is undone, a resume in memory is finished: either way the sandbox goes on. Whatever else was cut
+ * in the middle is undone: what sleeps goes on sleeping where it did, what runs goes on running.
+ */
 async function settleStandstill(context: SandboxContext, record: SandboxRecord): Promise<SandboxRecord> {
   const { operation, ...settled } = record;
-  if ((operation !== 'suspend' && operation !== 'resume') || record.slotId === undefined) return record;
-  await context.driver.thaw(record.slotId);
-  context.store.change(record, operation, { state: 'running', operation: null });
-  return { ...settled, state: 'running' };
+  if (operation === undefined || operation === 'create' || operation === 'terminate') return record;
+  const goesOn = operation !== 'hibernate' && !isOnDisk(record);
+  if (record.slotId !== undefined && !isOnDisk(record)) {
+    await context.driver.thaw(record.slotId);
+    if (!goesOn) await context.driver.freeze(record.slotId);
+  }
+  const state = goesOn ? 'running' : 'suspended';
+  context.store.change(record, operation, { state, operation: null });
+  return { ...settled, state };
 }
 
 /** Takes over a sandbox that runs or is frozen and that nobody watches: an earlier process left it, or its suspend failed. */

@@ -1,4 +1,5 @@
 import type { SandboxRecord } from '../store/sandbox-store.ts';
+import { isOnDisk } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { isEnded } from './lifecycle.ts';
 import { settle } from './reconcile.ts';
@@ -16,7 +17,11 @@ export function createRecovery(context: SandboxContext, lookEveryMs = LOOK_EVERY
 
   const isStuck = (record: SandboxRecord): boolean =>
     !context.flights.isUnderWay(record.id) &&
-    (record.operation !== undefined || isEnded(record.state) || !context.live.has(record.id));
+    (record.operation !== undefined || isEnded(record.state) || isMisplaced(record));
+
+  /** One that sleeps on disk has nothing in memory, any other living one has. */
+  const isMisplaced = (record: SandboxRecord): boolean =>
+    isOnDisk(record) ? record.slotId !== undefined : !context.live.has(record.id);
 
   const isDue = ({ id }: SandboxRecord): boolean => (attempts.get(id)?.nextAt ?? 0) <= Date.now();
 

@@ -3,6 +3,7 @@ import type { NamedManifest, Rootfs } from '../image/image-store.ts';
 import type { Slot, SlotEndpoint } from '../runtime/driver.ts';
 import type { ReadySnapshot } from '../snapshot/snapshots.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
+import { sleepHolder } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { imageHolder } from './ending.ts';
 import { guard } from './guard.ts';
@@ -87,6 +88,7 @@ async function freeOld(
     await context.identities.remove(slotId);
   }
   await releaseRootfs(context, rootfs);
+  void context.checkpoints.sweep();
 }
 
 async function startSuccessor(
@@ -122,7 +124,7 @@ async function startSuccessor(
 }
 
 function successorOf(record: SandboxRecord, snapshot: ReadySnapshot): SandboxRecord {
-  const { operation: _, slotId: _slot, endpoint: _endpoint, ...kept } = record;
+  const { operation: _, slotId: _slot, endpoint: _endpoint, checkpointId: _checkpoint, ...kept } = record;
   return {
     ...kept,
     state: 'running',
@@ -158,6 +160,7 @@ function swap(
       throw signal.reason ?? new Error(`the rollback of sandbox ${record.id} is no longer under way`);
     context.images.dropReferences(imageHolder(record));
     context.images.dropReferences(rollbackHolder(record));
+    context.checkpoints.release(sleepHolder(record));
     context.images.addReference(successor.manifestDigest, imageHolder(record));
     return context.store.byId(record.workspaceId, record.id) ?? successor;
   });

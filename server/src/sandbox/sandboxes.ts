@@ -3,6 +3,7 @@ import { newSandboxId } from '../lib/id.ts';
 import { createKeyedQueue } from '../image/keyed-queue.ts';
 import { withoutUndefined } from '../lib/without-undefined.ts';
 import { waitAtMost } from '../lib/deadline.ts';
+import type { NamedManifest } from '../image/image-store.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import type { EgressReport } from '../network/egress-report.ts';
 import type { ResourceLimits } from '../runtime/driver.ts';
@@ -13,10 +14,15 @@ import { createActivity } from './activity.ts';
 import { checkHost, checkLimits, checkQuota } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
 import type { SandboxContext } from './context.ts';
-import { carryOutCreate, explainFailure } from './create.ts';
-import { imageHolder, lostEnding } from './ending.ts';
+import { explainFailure } from './create.ts';
+import { createCheckpointCalls } from './checkpoint-calls.ts';
+import { createDescent } from './descent.ts';
+import { createEnroll } from './enroll.ts';
+import type { Start } from './enroll.ts';
+import { changeOf } from './update.ts';
+import type { SandboxUpdate } from './update.ts';
+import { lostEnding } from './ending.ts';
 import { checkPorts } from './exposure.ts';
-import type { Exposure } from './exposure.ts';
 import { createFlights } from './flight.ts';
 import { isEnded } from './lifecycle.ts';
 import { checkName } from './name.ts';
@@ -40,7 +46,7 @@ import { startSandbox } from './start.ts';
 import { rollbackSandbox } from './rollback.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import { resolveOrigin } from './origin.ts';
-import { resumeSandbox, suspendSandbox } from './suspend.ts';
+import { resumeSandbox } from './suspend.ts';
 import { terminateSandbox } from './terminate.ts';
 import { wake } from './wake.ts';
 import type { Awake } from './wake.ts';
@@ -63,16 +69,13 @@ export interface SandboxRequest {
   allowUnauthenticated?: boolean;
 }
 
-/** What of a sandbox may change while it lives; absent fields stay. */
-export interface SandboxUpdate extends Partial<Exposure> {
-  name?: string;
-}
-
 /** How far a create came within its caller's patience; `pending` is not waited for, because its image is built first. */
 export interface Created {
   kind: 'running' | 'timeout' | 'pending';
   record: SandboxRecord;
 }
+
+export type { SandboxUpdate };
 
 /** Where requests for a sandbox go. */
 export interface Reach extends Awake {
@@ -95,6 +98,8 @@ export interface SandboxesOptions extends Omit<
   listEndedForMs: number;
   /** How often unfinished operations are looked for. */
   recoverEveryMs?: number;
+  /** How long a sandbox whose timeout has passed sleeps in memory before it goes to the disk. */
+  hibernateAfterMs?: number;
   /** How long a warm sandbox with an entrypoint runs before it stands still. */
   poolSettleMs?: number;
   /** How often warm sandboxes are looked at. */
@@ -103,6 +108,7 @@ export interface SandboxesOptions extends Omit<
 
 /** A start takes a second or two when the host is not short of anything. */
 const CLOSE_GRACE_MS = 10_000;
+const HIBERNATE_AFTER_MS = 60_000;
 const ABORT_GRACE_MS = 5_000;
 
 export type Sandboxes = ReturnType<typeof createSandboxes>;
@@ -139,8 +145,13 @@ export function createSandboxes(options: SandboxesOptions) {
   const reaper = createReaper(context);
   const recovery = createRecovery(context, options.recoverEveryMs);
   const retention = createRetention(context);
+  const descent = createDescent(context, {
+    hibernateAfterMs: options.hibernateAfterMs ?? HIBERNATE_AFTER_MS,
+    scarceMemoryMb: 2 * options.admission.reservedMemoryMb,
+  });
   /** Ends the wait of creates for their turn. */
   const closing = new AbortController();
+  const enroll = createEnroll(context, starts, closing.signal);
   const unwatchAll = (): void => context.live.forEach(({ unwatch }) => unwatch());
 
   const endedSince = (): number => clock.now() - options.listEndedForMs;
@@ -200,27 +211,23 @@ export function createSandboxes(options: SandboxesOptions) {
       throw new ApiError('name_taken', `a sandbox is called ${name} already`);
   };
 
+  const { admission, dataDir } = options;
+  const checkpointCalls = createCheckpointCalls({ context, admission, dataDir, enroll, requireFreeName });
+
   const launch: Launch = (workspaceId, request) => {
     closing.signal.throwIfAborted();
     const { record, image } = admit(workspaceId, request);
     if (record.name !== undefined) requireFreeName(workspaceId, record.name);
-    // Everything up to the wait for a turn happens at once, so a place that is free now is there for this record.
-    starts.requirePlace();
-    options.transaction(() => {
-      store.insert(record);
-      if (image) options.images.addReference(record.manifestDigest, imageHolder(record));
+    const startFrom =
+      (ready: { record: SandboxRecord; image: NamedManifest }): Start =>
+      (signal) =>
+        startSandbox(context, ready.record, ready.image, signal);
+    const start = enroll(record, {
+      provide: (patience) =>
+        image
+          ? startFrom({ record, image })
+          : provideImage(context, record, patience).then((ready) => startFrom(ready)),
     });
-    const start = context.flights.begin(record.id, 'create', (signal) =>
-      carryOutCreate(context, record, async () => {
-        const patience = AbortSignal.any([signal, closing.signal]);
-        const ready = image ? { record, image } : await provideImage(context, record, patience);
-        return starts.run(
-          patience,
-          () => options.pool.rush(() => startSandbox(context, ready.record, ready.image, signal)),
-          workspaceId,
-        );
-      }),
-    );
     const announce = (started: SandboxRecord): void => exposureListeners.forEach((listen) => listen(started));
     if (record.exposedPorts.length > 0) void start.then(announce, () => {});
     return { record, start, isUnbuilt: image === undefined };
@@ -239,7 +246,7 @@ export function createSandboxes(options: SandboxesOptions) {
     return result.timedOut ? { kind: 'timeout', record } : { kind: 'running', record: result.value };
   };
 
-  const { admission, poolSettleMs: settleMs, poolReviewEveryMs: reviewEveryMs } = options;
+  const { poolSettleMs: settleMs, poolReviewEveryMs: reviewEveryMs } = options;
   const times = withoutUndefined({ settleMs, reviewEveryMs });
   const pools = createPools({
     context,
@@ -334,7 +341,7 @@ export function createSandboxes(options: SandboxesOptions) {
       rollbackSandbox(context, record, snapshotId, (workspaceId, signal, start) =>
         starts.run(AbortSignal.any([signal, closing.signal]), () => options.pool.rush(start), workspaceId),
       ),
-    suspend: (record: SandboxRecord): Promise<void> => suspendSandbox(context, record),
+    ...checkpointCalls,
     resume: (record: SandboxRecord): Promise<void> => resumeSandbox(context, record),
     /**
      * The agent of a sandbox, for one request: a suspended one is woken first, once for all who ask. The idle clock
@@ -362,6 +369,7 @@ export function createSandboxes(options: SandboxesOptions) {
       reaper.start();
       recovery.start();
       retention.start();
+      descent.start();
       pools.open();
       return reconciled;
     },
@@ -377,6 +385,7 @@ export function createSandboxes(options: SandboxesOptions) {
       reaper.stop();
       recovery.stop();
       retention.stop();
+      descent.stop();
       unwatchAll();
       const { timedOut } = await waitAtMost(context.flights.idle(), graceMs);
       if (timedOut) context.flights.abortAll(reason);
@@ -384,18 +393,5 @@ export function createSandboxes(options: SandboxesOptions) {
       unwatchAll();
       await waitAtMost(context.pool.close(), ABORT_GRACE_MS);
     },
-  };
-}
-
-/** What of an update is new. */
-function changeOf(record: SandboxRecord, update: SandboxUpdate): SandboxUpdate {
-  const { name, allowUnauthenticated } = update;
-  if (name !== undefined) checkName(name);
-  const exposedPorts = update.exposedPorts && checkPorts(update.exposedPorts);
-  return {
-    ...(name !== undefined && name !== record.name && { name }),
-    ...(exposedPorts && exposedPorts.join() !== record.exposedPorts.join() && { exposedPorts }),
-    ...(allowUnauthenticated !== undefined &&
-      allowUnauthenticated !== record.allowUnauthenticated && { allowUnauthenticated }),
   };
 }

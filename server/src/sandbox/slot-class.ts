@@ -23,8 +23,8 @@ const MISSES_BEFORE_READY = 2;
 /** A size that nobody has asked for in this time is not kept ready any longer. */
 const FORGET_AFTER_MS = 5 * 60_000;
 
-const classKey = ({ limits: { cpus, memoryMb, diskMb }, flavour }: SlotKind): string =>
-  `${cpus}/${memoryMb}/${diskMb}/${flavour?.cgroup ?? 'v2'}/${flavour?.packetSockets ?? false}`;
+const classKey = ({ limits: { cpus, memoryMb, diskMb }, flavour, purpose = 'start' }: SlotKind): string =>
+  `${purpose}/${cpus}/${memoryMb}/${diskMb}/${flavour?.cgroup ?? 'v2'}/${flavour?.packetSockets ?? false}`;
 
 /**
  * Which kinds of slots are kept ready, and which slots are. A kind is a size, and a flavour where an image asks for

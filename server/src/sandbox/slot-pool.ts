@@ -44,11 +44,11 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
     );
   };
 
-  const make = async ({ limits, flavour }: SlotKind, signal: AbortSignal): Promise<Slot> => {
+  const make = async ({ limits, flavour, purpose }: SlotKind, signal: AbortSignal): Promise<Slot> => {
     const id = newSlotId();
     try {
       const endpoint = await network.attach(id, signal);
-      const slot = { id, limits, endpoint, ...(flavour && { flavour }) };
+      const slot = { id, limits, endpoint, ...(flavour && { flavour }), ...(purpose && { purpose }) };
       await driver.prepare(slot, signal);
       return slot;
     } catch (error) {

@@ -4,7 +4,7 @@ import { AGENT_PORT } from '../agent/port.ts';
 import { BUILDER_IMAGE } from '../agent/builder-image.ts';
 import { agentToken } from '../agent/token.ts';
 import type { NamedManifest, Rootfs } from '../image/image-store.ts';
-import type { RuntimeCapabilities, RuntimeNeeds, SandboxSpec, Slot } from '../runtime/driver.ts';
+import type { RuntimeCapabilities, RuntimeNeeds, SandboxSpec, Slot, SlotPurpose } from '../runtime/driver.ts';
 import { missingSecrets } from '../secret/secret-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
@@ -37,7 +37,7 @@ export async function startSandbox(
     guard(context, running, rootfs);
     return running;
   } catch (error) {
-    await freeAfterFailure(context, record);
+    await freeAfterFailure(context, record, 'create');
     await releaseRootfs(context, rootfs);
     throw error;
   }
@@ -68,7 +68,8 @@ async function startOnce(
   signal: AbortSignal,
 ): Promise<SandboxRecord> {
   const needs = requireNeeds(context.driver, image);
-  const slot = await claimSlot(context, record, needs, take, signal);
+  const claim = { operation: 'create', needs, purpose: 'start' } as const;
+  const slot = await claimSlot(context, record, claim, take, signal);
   await applyRules(context, record, slot.id);
   const identityDir = await fillIdentity(context, record, image, slot);
   const spec = specOf(context, record, { rootfs, identityDir, needs });
@@ -102,18 +103,26 @@ export const fillIdentity = (
   slot: Slot,
 ): Promise<string> => context.identities.write(slot.id, agentConfig(context, record, image, slot));
 
+/** What a slot is taken for. */
+export interface SlotClaim {
+  operation: 'create' | 'resume';
+  needs: RuntimeNeeds | undefined;
+  purpose: SlotPurpose;
+}
+
 /** The record names the slot before anything runs in it, so that reconcile finds it. */
-async function claimSlot(
+export async function claimSlot(
   context: SandboxContext,
   record: SandboxRecord,
-  needs: RuntimeNeeds | undefined,
+  { operation, needs, purpose }: SlotClaim,
   take: SlotPool['take'],
   signal: AbortSignal,
 ): Promise<Slot> {
-  const slot = await take({ limits: record.limits, ...(needs && { flavour: needs.flavour }) }, signal);
+  const kind = { limits: record.limits, purpose, ...(needs && { flavour: needs.flavour }) };
+  const slot = await take(kind, signal);
   try {
-    if (context.store.change(record, 'create', { slotId: slot.id })) return slot;
-    throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being created`);
+    if (context.store.change(record, operation, { slotId: slot.id })) return slot;
+    throw signal.reason ?? new Error(`the ${operation} of sandbox ${record.id} is no longer under way`);
   } catch (error) {
     await context.pool.freeSurely(slot.id);
     throw error;
@@ -176,10 +185,14 @@ function environmentOf(
  * Unless a terminate has taken over, which frees everything itself. A slot that cannot be freed stays in the record,
  * where the recovery finds it.
  */
-async function freeAfterFailure(context: SandboxContext, record: SandboxRecord): Promise<void> {
+export async function freeAfterFailure(
+  context: SandboxContext,
+  record: SandboxRecord,
+  operation: SlotClaim['operation'],
+): Promise<void> {
   try {
     const current = context.store.byId(record.workspaceId, record.id);
-    if (current?.operation === 'create') await freeSlotOf(context, record);
+    if (current?.operation === operation) await freeSlotOf(context, record);
   } catch (err) {
     context.log.error({ sandboxId: record.id, err }, 'cannot free the slot of a sandbox that did not start');
   }

@@ -1,95 +1,164 @@
 import { ApiError } from '@atoll/protocol';
 import type { SandboxOperation, SandboxRecord, SandboxState } from '../store/sandbox-store.ts';
-import type { Live, SandboxContext } from './context.ts';
+import { canCheckpoint, settleOnDisk, sleepHolder, writeCheckpoint } from './checkpoint.ts';
+import type { SandboxContext } from './context.ts';
 import { guard } from './guard.ts';
 import { operations } from './lifecycle.ts';
+import { beginOperation, placeOf } from './operation.ts';
+import { restoreSandbox } from './restore.ts';
+import { releaseRootfs } from './rootfs.ts';
+import { freeSlotOf } from './start.ts';
 
-/** Stops a named, running sandbox where it is: memory, processes and open files stay. Idempotent. */
-export async function suspendSandbox(context: SandboxContext, record: SandboxRecord): Promise<void> {
-  if (record.state === 'suspended' && record.operation === undefined) return;
+/** How deep a suspend goes: in memory it is quick and so is its wake; on disk it costs no memory. */
+export type SuspendDepth = 'memory' | 'disk';
+
+/**
+ * Stops a named, running sandbox where it is: memory, processes and open files stay. Idempotent. Answers once the suspend
+ * has begun, with what it comes to. A runtime that writes no checkpoints keeps it in memory.
+ */
+export function beginSuspend(
+  context: SandboxContext,
+  record: SandboxRecord,
+  depth: SuspendDepth,
+): { done: Promise<void> } {
+  if (record.state === 'suspended' && record.operation === undefined) return { done: Promise.resolve() };
   if (record.name === undefined) {
     throw new ApiError('invalid_state', `sandbox ${record.id} has no name, so it cannot be suspended`, {
       hint: 'Name it first: `atoll sbx name ID NAME`.',
     });
   }
-  await standStill(context, record);
+  return { done: standStillAt(context, record, depth) };
 }
 
 /** Stops a running sandbox in memory, whether it has a name or not: what waits in a pool costs no CPU. */
-export const standStill = (context: SandboxContext, record: SandboxRecord): Promise<void> =>
-  carryOut(context, record, 'suspend', freeze, unfreeze);
+export const standStill = async (context: SandboxContext, record: SandboxRecord): Promise<void> =>
+  standStillAt(context, record, 'memory');
+
+/** Throws at once where it may not be begun. */
+function standStillAt(context: SandboxContext, record: SandboxRecord, depth: SuspendDepth): Promise<void> {
+  const underWay = context.flights.join(record.id, 'suspend');
+  if (underWay) return underWay.then(() => {});
+  const work = depth === 'disk' && canCheckpoint(context) ? sleep : freeze;
+  return beginOperation(context, record, 'suspend', {
+    work: (current, signal) => work(context, current, signal),
+    undo: (current, error) => unfreeze(context, current, error),
+  });
+}
+
+export const suspendSandbox = async (
+  context: SandboxContext,
+  record: SandboxRecord,
+  depth: SuspendDepth,
+): Promise<void> => beginSuspend(context, record, depth).done;
 
 /** Lets a suspended sandbox go on where it was. Idempotent; many callers at once are one resume. */
 export async function resumeSandbox(context: SandboxContext, record: SandboxRecord): Promise<void> {
   if (record.state === 'running' && record.operation === undefined) return;
-  await carryOut(context, record, 'resume', thaw, stayFrozen);
-}
-
-type Step = (context: SandboxContext, record: SandboxRecord) => void | Promise<void>;
-
-/**
- * Who finds the same operation under way waits for its result; any other one is told which it is. What cannot be
- * undone keeps its intent, and the recovery tries again.
- */
-async function carryOut(
-  context: SandboxContext,
-  record: SandboxRecord,
-  operation: Extract<SandboxOperation, 'suspend' | 'resume'>,
-  work: Step,
-  undo: Step,
-): Promise<void> {
-  const underWay = context.flights.join(record.id, operation);
+  // What is being written to disk is written first: to wait costs less than to undo it.
+  await context.flights.join(record.id, 'hibernate')?.catch(() => {});
+  const underWay = context.flights.join(record.id, 'resume');
   if (underWay) return void (await underWay);
-  const { from, preempts } = operations[operation];
-  if (!context.store.beginOperation(record, operation, from, preempts))
-    throw refusal(context, record, operation);
-  await context.flights.begin(record.id, operation, async () => {
-    try {
-      await work(context, record);
-    } catch (error) {
-      await attempt(context, record, undo);
-      throw error;
-    }
+  const now = context.store.byId(record.workspaceId, record.id) ?? record;
+  await beginOperation(context, now, 'resume', {
+    work: (current, signal) =>
+      current.checkpointId === undefined
+        ? run(context, current, 'resume', operations.resume.to)
+        : wakeFromDisk(context, current, current.checkpointId, signal),
+    undo: (current, error) => stayAsleep(context, current, error),
   });
 }
 
-async function attempt(context: SandboxContext, record: SandboxRecord, undo: Step): Promise<void> {
-  try {
-    await undo(context, record);
-  } catch (err) {
-    context.log.error({ sandboxId: record.id, err }, 'a sandbox is neither suspended nor running');
-  }
-}
-
-function refusal(context: SandboxContext, record: SandboxRecord, operation: SandboxOperation): ApiError {
-  const current = context.store.byId(record.workspaceId, record.id);
-  if (current?.operation !== undefined) {
-    return new ApiError(
-      'conflict',
-      `cannot ${operation} sandbox ${record.id} during its ${current.operation}`,
-    );
-  }
-  return new ApiError(
-    'invalid_state',
-    `cannot ${operation} sandbox ${record.id}: it is ${current?.state ?? 'gone'}`,
-  );
+/**
+ * Takes a sandbox that sleeps in memory to the disk. What cannot be written stays in memory. Many callers at once are one
+ * hibernation; one that sleeps on disk by now is as it should be.
+ */
+export async function hibernateSandbox(context: SandboxContext, record: SandboxRecord): Promise<void> {
+  const underWay = context.flights.join(record.id, 'hibernate');
+  if (underWay) return void (await underWay);
+  if (record.checkpointId !== undefined) return;
+  await beginOperation(context, record, 'hibernate', {
+    work: (current, signal) => moveToDisk(context, current, 'hibernate', signal),
+    undo: (current, error) =>
+      void context.store.change(current, 'hibernate', { operation: null, error: messageOf(error) }),
+  });
 }
 
 /** Requests that are under way end: their connections would stand still with the sandbox. */
-async function freeze(context: SandboxContext, record: SandboxRecord): Promise<void> {
+function cutOff(context: SandboxContext, record: SandboxRecord): string {
   const { live, slotId } = placeOf(context, record);
   live.unwatch();
   context.onCut(record);
-  await context.driver.freeze(slotId);
-  context.store.change(record, 'suspend', { state: 'suspended', operation: null });
+  return slotId;
 }
 
-const thaw: Step = (context, record) => run(context, record, 'resume', operations.resume.to);
+async function freeze(context: SandboxContext, record: SandboxRecord): Promise<void> {
+  await context.driver.freeze(cutOff(context, record));
+  const suspendedAt = context.clock.now();
+  context.store.change(record, 'suspend', {
+    state: 'suspended',
+    operation: null,
+    suspendedAt,
+    error: null,
+  });
+}
 
-const unfreeze: Step = (context, record) => run(context, record, 'suspend', operations.suspend.onError);
+async function sleep(context: SandboxContext, record: SandboxRecord, signal: AbortSignal): Promise<void> {
+  cutOff(context, record);
+  await moveToDisk(context, record, 'suspend', signal);
+}
 
-const stayFrozen: Step = (context, record) =>
-  void context.store.change(record, 'resume', { state: operations.resume.onError, operation: null });
+/** The record says that the sandbox is on disk before its memory goes, so that a crash loses neither. */
+async function moveToDisk(
+  context: SandboxContext,
+  record: SandboxRecord,
+  during: 'suspend' | 'hibernate',
+  signal: AbortSignal,
+): Promise<void> {
+  const written = await writeCheckpoint(context, record, { leaveRunning: false }, signal);
+  if (!settleOnDisk(context, record, during, written)) {
+    await context.checkpoints.discard(written);
+    throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being suspended`);
+  }
+  await leaveMemory(context, record).catch((err: unknown) =>
+    context.log.warn({ sandboxId: record.id, err }, 'a sandbox on disk still has a slot; it is freed later'),
+  );
+}
+
+async function leaveMemory(context: SandboxContext, record: SandboxRecord): Promise<void> {
+  const live = context.live.get(record.id);
+  context.live.delete(record.id);
+  context.activity.forget(record.id);
+  await freeSlotOf(context, record);
+  await releaseRootfs(context, live?.rootfs);
+}
+
+/** Its processes go on in a new incarnation; the files on disk go once it runs. */
+async function wakeFromDisk(
+  context: SandboxContext,
+  record: SandboxRecord,
+  checkpointId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const next = context.store.nextIncarnation(record, 'resume');
+  if (next === undefined) throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being resumed`);
+  await restoreSandbox(context, next, { checkpointId, isCopy: false, operation: 'resume' }, signal);
+  context.checkpoints.release(sleepHolder(record));
+  void context.checkpoints.sweep();
+}
+
+/** A sandbox in memory goes on; one whose checkpoint was not written says why. */
+async function unfreeze(context: SandboxContext, record: SandboxRecord, error: unknown): Promise<void> {
+  context.store.change(record, 'suspend', { error: messageOf(error) });
+  await run(context, record, 'suspend', operations.suspend.onError);
+}
+
+function stayAsleep(context: SandboxContext, record: SandboxRecord, error: unknown): void {
+  const state = operations.resume.onError;
+  context.store.change(record, 'resume', { state, operation: null, error: messageOf(error) });
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof ApiError ? error.message : 'the last suspend or resume failed for a reason of the server';
 
 /** Lets the sandbox go on and watches over it again. */
 async function run(
@@ -101,10 +170,4 @@ async function run(
   const { live, slotId } = placeOf(context, record);
   await context.driver.thaw(slotId);
   if (context.store.change(record, during, { state, operation: null })) guard(context, record, live.rootfs);
-}
-
-function placeOf(context: SandboxContext, record: SandboxRecord): { live: Live; slotId: string } {
-  const live = context.live.get(record.id);
-  if (live === undefined || record.slotId === undefined) throw new Error(`sandbox ${record.id} runs nowhere`);
-  return { live, slotId: record.slotId };
 }

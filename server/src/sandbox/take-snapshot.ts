@@ -1,10 +1,12 @@
 import { ApiError } from '@atoll/protocol';
 import { waitAtMost } from '../lib/deadline.ts';
+import type { UpperExport } from '../runtime/driver.ts';
 import type { SnapshotKind, SnapshotRecord } from '../snapshot/snapshot-records.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
+import { isOnDisk } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
+import { readAsleep } from './read-asleep.ts';
 import { operations } from './lifecycle.ts';
-import { resumeSandbox, suspendSandbox } from './suspend.ts';
 
 /** Clients look once at first and then every second; most snapshots are ready by that first look. */
 const PATIENCE_MS = 900;
@@ -19,29 +21,7 @@ export async function takeSnapshot(
   kind: SnapshotKind,
 ): Promise<SnapshotRecord> {
   requireAble(context, kind);
-  if (record.state === 'suspended' && record.slotId === undefined) return takeAwake(context, record, kind);
   const { snapshot, taken } = begin(context, record, kind);
-  await waitAtMost(taken, PATIENCE_MS);
-  return snapshot;
-}
-
-/** One whose memory is not there is woken for it, and then sleeps on. */
-async function takeAwake(
-  context: SandboxContext,
-  { workspaceId, id }: SandboxRecord,
-  kind: SnapshotKind,
-): Promise<SnapshotRecord> {
-  const current = (): SandboxRecord => {
-    const record = context.store.byId(workspaceId, id);
-    if (record === undefined) throw new ApiError('sandbox_not_found', `no sandbox ${id}`);
-    return record;
-  };
-  await resumeSandbox(context, current());
-  const { snapshot, taken } = begin(context, current(), kind);
-  const asleep = taken.then(() => suspendSandbox(context, current()));
-  asleep.catch((err: unknown) =>
-    context.log.warn({ sandboxId: id, err }, 'a sandbox that was woken for its snapshot stays awake'),
-  );
   await waitAtMost(taken, PATIENCE_MS);
   return snapshot;
 }
@@ -92,13 +72,18 @@ function attempt(log: SandboxContext['log'], write: () => void): void {
 }
 
 function read(
-  { driver, snapshots }: SandboxContext,
-  { id, slotId }: SandboxRecord,
+  context: SandboxContext,
+  stale: SandboxRecord,
   snapshot: SnapshotRecord,
   signal: AbortSignal,
 ): Promise<void> {
+  const record = context.store.byId(stale.workspaceId, stale.id) ?? stale;
+  const { id, slotId, checkpointId } = record;
+  const store = (upper: UpperExport): Promise<void> => context.snapshots.store(snapshot, upper, signal);
+  if (isOnDisk(record) && checkpointId !== undefined)
+    return readAsleep(context, record, checkpointId, store, signal);
   if (slotId === undefined) throw new Error(`sandbox ${id} runs nowhere`);
-  return driver.exportUpper(slotId, (upper) => snapshots.store(snapshot, upper, signal), signal);
+  return context.driver.exportUpper(slotId, store, signal);
 }
 
 function requireAble({ driver }: SandboxContext, kind: SnapshotKind): void {

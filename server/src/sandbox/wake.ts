@@ -32,12 +32,9 @@ export async function wake(context: SandboxContext, record: SandboxRecord): Prom
 function requireRunning(context: SandboxContext, record: SandboxRecord): Awake {
   if (isEnded(record.state)) throw new ApiError('sandbox_ended', `sandbox ${record.id} has ended`);
   const { endpoint } = record;
-  const isBeingRead = record.operation === 'snapshot';
-  if (
-    record.state !== 'running' ||
-    (record.operation !== undefined && !isBeingRead) ||
-    endpoint === undefined
-  ) {
+  // What is being read or written to disk while it goes on answers as before, but for the moment in which it stands still.
+  const isBusy = !['snapshot', 'checkpoint', undefined].includes(record.operation);
+  if (record.state !== 'running' || isBusy || endpoint === undefined) {
     throw new ApiError('sandbox_not_running', `sandbox ${record.id} is ${record.operation ?? record.state}`);
   }
   return {

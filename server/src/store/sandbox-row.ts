@@ -31,6 +31,9 @@ export interface SandboxRow {
   allow_out: string;
   deny_out: string;
   network_generation: number;
+  checkpoint_id: string | null;
+  suspended_at: number | null;
+  origin_sandbox_id: string | null;
   origin_snapshot_id: string | null;
   created_at: number;
   terminated_at: number | null;
@@ -45,8 +48,8 @@ export function insertSandbox(db: Db, record: SandboxRecord): void {
     `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, runtime, image, manifest_digest, agent_digest,
        cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, pool_id, pool_generation, warm,
        internet, allow_out, deny_out, network_generation, origin_snapshot_id, created_at, exposed_ports,
-       allow_unauthenticated)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       allow_unauthenticated, origin_sandbox_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     record.id,
     record.workspaceId,
     record.name ?? null,
@@ -74,6 +77,7 @@ export function insertSandbox(db: Db, record: SandboxRecord): void {
     record.createdAt,
     JSON.stringify(record.exposedPorts),
     record.allowUnauthenticated ? 1 : 0,
+    record.originSandboxId ?? null,
   );
 }
 
@@ -103,6 +107,9 @@ export function toRecord(row: SandboxRow): SandboxRecord {
     ...present('operation', row.operation),
     ...present('pool', poolOf(row)),
     ...present('slotId', row.slot_id),
+    ...present('checkpointId', row.checkpoint_id),
+    ...present('suspendedAt', row.suspended_at),
+    ...present('originSandboxId', row.origin_sandbox_id),
     ...present('timeoutSecs', row.timeout_secs),
     ...present('originSnapshotId', row.origin_snapshot_id),
     ...present('terminatedAt', row.terminated_at),

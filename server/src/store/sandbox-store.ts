@@ -5,7 +5,15 @@ import type { SandboxRow } from './sandbox-row.ts';
 
 export const states = ['pending', 'running', 'suspended', 'terminated', 'failed'] as const;
 export type SandboxState = (typeof states)[number];
-export type SandboxOperation = 'create' | 'suspend' | 'resume' | 'snapshot' | 'rollback' | 'terminate';
+export type SandboxOperation =
+  | 'create'
+  | 'suspend'
+  | 'hibernate'
+  | 'checkpoint'
+  | 'resume'
+  | 'snapshot'
+  | 'rollback'
+  | 'terminate';
 
 /** Which destinations a sandbox may reach, as they were given (tensorlake wire 1.4.3). */
 export interface NetworkRules {
@@ -53,6 +61,11 @@ export interface SandboxRecord {
   exposedPorts: readonly number[];
   /** Whether they need no key, as long as the sandbox is named by its id. */
   allowUnauthenticated: boolean;
+  /** Where a suspended sandbox is on disk; absent while it is in memory. */
+  checkpointId?: string;
+  suspendedAt?: number;
+  /** Which sandbox it goes on from, with its memory. */
+  originSandboxId?: string;
   /** The snapshot that it was started from or rolled back to last. */
   originSnapshotId?: string;
   createdAt: number;
@@ -91,11 +104,16 @@ export type SandboxChange = Partial<
     | 'terminatedAt'
     | 'outcome'
     | 'terminationReason'
-    | 'error'
+    | 'suspendedAt'
     | 'exposedPorts'
     | 'allowUnauthenticated'
   >
-> & { operation?: SandboxOperation | null; slotId?: string | null };
+> & {
+  operation?: SandboxOperation | null;
+  slotId?: string | null;
+  checkpointId?: string | null;
+  error?: string | null;
+};
 
 export type SandboxStore = ReturnType<typeof createSandboxStore>;
 
@@ -227,7 +245,8 @@ export function createSandboxStore(db: Db) {
     ): boolean =>
       db.run(
         `UPDATE sandboxes SET incarnation = ?, state = ?, operation = NULL, slot_id = ?, endpoint = ?, image = ?,
-           manifest_digest = ?, origin_snapshot_id = ? WHERE id = ? AND incarnation = ? AND operation = ?`,
+           manifest_digest = ?, origin_snapshot_id = ?, checkpoint_id = NULL
+         WHERE id = ? AND incarnation = ? AND operation = ?`,
         successor.incarnation,
         successor.state,
         successor.slotId ?? null,
@@ -239,6 +258,25 @@ export function createSandboxStore(db: Db) {
         record.incarnation,
         during,
       ) === 1,
+    /**
+     * Begins a new incarnation within an operation: what was decided for the one before changes nothing any more. Answers
+     * the record as it is then, or nothing when it is another's by now.
+     */
+    nextIncarnation: (record: SandboxRecord, during: SandboxOperation): SandboxRecord | undefined => {
+      const { id, incarnation, workspaceId } = record;
+      const changed = db.run(
+        'UPDATE sandboxes SET incarnation = incarnation + 1 WHERE id = ? AND incarnation = ? AND operation = ?',
+        id,
+        incarnation,
+        during,
+      );
+      return changed === 1 ? one('WHERE workspace_id = ? AND id = ?', workspaceId, id) : undefined;
+    },
+    /** Suspended sandboxes that are in memory only, but for those that wait to be claimed. */
+    frozen: () =>
+      many(
+        `WHERE state = 'suspended' AND checkpoint_id IS NULL AND operation IS NULL AND slot_id IS NOT NULL AND warm = 0`,
+      ),
     /** Writes what an operation found, unless the incarnation or the operation has changed meanwhile. */
     change: (
       record: Pick<SandboxRecord, 'id' | 'incarnation'>,
@@ -303,6 +341,8 @@ const columnOf = {
   manifestDigest: 'manifest_digest',
   operation: 'operation',
   slotId: 'slot_id',
+  checkpointId: 'checkpoint_id',
+  suspendedAt: 'suspended_at',
   endpoint: 'endpoint',
   terminatedAt: 'terminated_at',
   outcome: 'outcome',

@@ -1,6 +1,7 @@
 import { group } from '../../command.ts';
 import { image } from '../image/image.ts';
 import { checkpoint } from './checkpoint/checkpoint.ts';
+import { clone, copy } from './copy.ts';
 import { cp } from './cp.ts';
 import { create } from './create.ts';
 import { describe } from './describe.ts';
@@ -44,6 +45,8 @@ export const sbx = group({
     network,
     suspend,
     resume,
+    copy,
+    clone,
     checkpoint,
     rollback,
     tree,

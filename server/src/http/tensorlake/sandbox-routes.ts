@@ -1,6 +1,7 @@
 import * as routes from '@atoll/protocol';
 import { ApiError } from '@atoll/protocol';
 import type { PortUrl } from '@atoll/protocol';
+import type { Copied } from '../../sandbox/copy.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
 import type { SandboxRecord } from '../../store/sandbox-store.ts';
 import { bind } from '../bind.ts';
@@ -8,7 +9,7 @@ import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
 import { toNetworkRules, toSandboxRequest, toSandboxUpdate } from './sandbox-request.ts';
-import { filterOf, toArchivedInfo, toCreateAnswer, toSandboxInfo } from './sandbox-view.ts';
+import { filterOf, toArchivedInfo, toCopyAnswer, toCreateAnswer, toSandboxInfo } from './sandbox-view.ts';
 
 export interface SandboxRoutesOptions {
   sandboxes: Sandboxes;
@@ -82,10 +83,10 @@ export function sandboxRoutes({ sandboxes, portUrls }: SandboxRoutesOptions): Bi
       context.target(record.id);
       return sandboxes.terminate(record);
     }),
-    bind(routes.suspendSandbox, async ({ params }, context) => {
+    bind(routes.suspendSandbox, ({ params }, context) => {
       const record = named(params.id, context);
       if (record.state === 'suspended') context.status(200);
-      await sandboxes.suspend(record);
+      sandboxes.beginSuspend(record);
     }),
     bind(routes.resumeSandbox, async ({ params }, context) => {
       const record = named(params.id, context);
@@ -95,6 +96,17 @@ export function sandboxRoutes({ sandboxes, portUrls }: SandboxRoutesOptions): Bi
     bind(routes.rollbackSandbox, async ({ params, body }, context) =>
       show(await sandboxes.rollback(named(params.id, context), body.snapshot_id), context),
     ),
+    bind(routes.copySandbox, async ({ params, query }, context) => {
+      const source = named(params.id, context);
+      const copies = await sandboxes.copy(source, { times: query.times, timeoutMs: context.timeoutMs });
+      const isOf = (kind: Copied['kind']): boolean => copies.some((copy) => copy.kind === kind);
+      if (isOf('failed')) context.status(422);
+      else if (isOf('timeout')) context.status(504);
+      return {
+        source_sandbox_id: source.id,
+        sandboxes: copies.map((copy) => toCopyAnswer(copy, context.baseUrl)),
+      };
+    }),
     bind(routes.listArchivedSandboxes, ({ query }, context) => {
       const { limit, direction } = query;
       const found = sandboxes.listEnded(context.caller.workspace.id, {

@@ -1,4 +1,5 @@
 import type { CreateSandboxAnswer, PortUrl, SandboxInfo, SandboxStatus } from '@atoll/protocol';
+import type { Copied } from '../../sandbox/copy.ts';
 import type { Created } from '../../sandbox/sandboxes.ts';
 import type { ResourceLimits } from '../../runtime/driver.ts';
 import { states } from '../../store/sandbox-store.ts';
@@ -87,5 +88,19 @@ export function toCreateAnswer(created: Created, baseUrl: string): CreateSandbox
     ...(record.name !== undefined && { name: record.name }),
     status: created.kind,
     ...createReasons[created.kind],
+  };
+}
+
+/** A copy as a create shows what it made. */
+export function toCopyAnswer(copy: Copied, baseUrl: string): CreateSandboxAnswer {
+  if (copy.kind !== 'failed') return toCreateAnswer(copy, baseUrl);
+  return {
+    sandbox_id: copy.record.id,
+    status: 'failed',
+    reason: copy.reason,
+    error_details: { message: copy.reason },
+    ...(copy.record.terminationReason !== undefined && {
+      termination_reason: copy.record.terminationReason,
+    }),
   };
 }

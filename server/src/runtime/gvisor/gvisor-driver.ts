@@ -5,16 +5,10 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import { run } from '../../lib/run.ts';
+import { digestOf } from '../../lib/file-digest.ts';
 import { awaitAgentReady, awaitSuccess } from '../agent-ready.ts';
 import type { CgroupLimits, Cgroups } from '../cgroup.ts';
-import type {
-  ResourceLimits,
-  RuntimeDriver,
-  SandboxSpec,
-  Slot,
-  SlotEndpoint,
-  SlotPurpose,
-} from '../driver.ts';
+import type { ResourceLimits, RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
 import { isMountPoint } from '../mount-point.ts';
 import { mountOverlay } from '../overlay-mount.ts';
 import { createSlotOperations } from '../slot-operation.ts';
@@ -85,6 +79,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
     held: new Map(),
   };
   const operations = createSlotOperations();
+  let version: Promise<string> | undefined;
   const { cgroups } = options;
   const { runsc } = context;
   const standstill = createStandstill({ cgroups, runsc, paths });
@@ -99,8 +94,8 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       runtimeNeeds: true,
       diskLimit: 'exact',
     },
-    prepare: (slot, signal, purpose = 'start') =>
-      operations.run(slot.id, signal, (either) => prepare(context, slot, either, purpose)),
+    version: () => (version ??= digestOf(options.runscPath)),
+    prepare: (slot, signal) => operations.run(slot.id, signal, (either) => prepare(context, slot, either)),
     start: (slot, spec, signal) =>
       operations.run(slot.id, signal, (either) => start(context, slot, spec, either)),
     idsOnDisk: () => undefined,
@@ -149,12 +144,7 @@ async function makeFolders(paths: DriverPaths): Promise<void> {
   for (const file of pauseRootEntries.files) await writeFile(join(paths.pauseRoot, file), '', { flag: 'a' });
 }
 
-async function prepare(
-  context: Context,
-  slot: Slot,
-  signal: AbortSignal,
-  purpose: SlotPurpose,
-): Promise<void> {
+async function prepare(context: Context, slot: Slot, signal: AbortSignal): Promise<void> {
   const { cgroups } = context.options;
   const paths = slotPaths(context.paths, slot.id);
   // The folder first: whatever is made after it is found by its name.
@@ -162,12 +152,13 @@ async function prepare(
   await mkdir(paths.mainBundle, { recursive: true });
   await cgroups.create(slot.id, guestLimits(slot.limits));
   signal.throwIfAborted();
-  const command = purpose === 'start' ? context.runsc.bootPod : context.runsc.createPod;
+  const isForRestore = slot.purpose === 'restore';
+  const command = isForRestore ? context.runsc.createPod : context.runsc.bootPod;
   await bringUpPod(context, slot, paths, command(slot, paths), signal);
   await cgroups.limit(slot.id, { memoryBytes: hostMemoryBytes(slot.limits), cpus: availableParallelism() });
   await forgetCgroupV1(paths.podState);
   signal.throwIfAborted();
-  if (purpose === 'restore') return;
+  if (isForRestore) return;
   // What such a slot writes goes where its spec says, and that is an argument of runsc.
   if (slot.limits.diskMb === 0) return;
   const held = await holdMain(context, slot, paths, signal);

@@ -1,0 +1,101 @@
+import { ApiError } from '@atoll/protocol';
+import type { CheckpointHolder, WrittenCheckpoint } from '../checkpoint/checkpoint-store.ts';
+import { readCpuFeatures } from '../checkpoint/cpu-features.ts';
+import type { SandboxOperation, SandboxRecord } from '../store/sandbox-store.ts';
+import type { SandboxContext } from './context.ts';
+
+/** What keeps the checkpoint of a suspended sandbox. */
+export const sleepHolder = ({ id }: Pick<SandboxRecord, 'id'>): CheckpointHolder => ({ kind: 'sandbox', id });
+
+/** Whether the memory of a suspended sandbox is on disk rather than in memory. */
+export const isOnDisk = ({ state, checkpointId }: SandboxRecord): boolean =>
+  state === 'suspended' && checkpointId !== undefined;
+
+export const canCheckpoint = ({ driver }: SandboxContext): boolean => driver.capabilities.memorySnapshot;
+
+/** Refused before anything is done, in the words of the driver. */
+export function requireCheckpoints({ driver }: SandboxContext): void {
+  if (driver.capabilities.memorySnapshot) return;
+  throw new ApiError(
+    'unsupported',
+    `the runtime ${driver.name} cannot write the memory of a sandbox to disk`,
+    {
+      hint: 'The runtime gvisor can: start the server with `--runtime gvisor`.',
+    },
+  );
+}
+
+/** Files that nobody owns yet. Unless it is to go on, the sandbox stands still afterwards. */
+export async function writeCheckpoint(
+  context: SandboxContext,
+  record: SandboxRecord,
+  { leaveRunning }: { leaveRunning: boolean },
+  signal: AbortSignal,
+): Promise<WrittenCheckpoint> {
+  const { driver, checkpoints } = context;
+  const { slotId } = record;
+  if (slotId === undefined) throw new Error(`sandbox ${record.id} runs nowhere`);
+  const facts = {
+    sandboxId: record.id,
+    workspaceId: record.workspaceId,
+    incarnation: record.incarnation,
+    runtime: driver.name,
+    runtimeVersion: await driver.version(),
+    cpuFeatures: await readCpuFeatures(),
+    agentDigest: record.agentDigest,
+    manifestDigest: record.manifestDigest,
+    limits: record.limits,
+  };
+  try {
+    return await checkpoints.write(facts, (dir) => driver.checkpoint(slotId, dir, { leaveRunning }, signal));
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new ApiError(
+      'checkpoint_failed',
+      `sandbox ${record.id} was not written to disk: ${reasonOf(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** What a client may know of it: paths and programs of the host stay in the log. */
+const reasonOf = (cause: unknown): string =>
+  /no space left|ENOSPC/i.test(String(cause)) ? 'the disk is full' : 'the runtime could not write it';
+
+/** Gives what was written to its first holder and keeps the image with it. Within the transaction of that holder. */
+export function keepCheckpoint(
+  context: SandboxContext,
+  record: SandboxRecord,
+  written: WrittenCheckpoint,
+  holder: CheckpointHolder,
+): void {
+  context.checkpoints.commit(written, holder);
+  context.images.addReference(record.manifestDigest, { kind: 'checkpoint', id: written.id });
+}
+
+/**
+ * Writes that a sandbox sleeps on disk. After a loss of power too: its memory is given up next. Answers false when
+ * somebody else has taken the sandbox over meanwhile.
+ */
+export function settleOnDisk(
+  context: SandboxContext,
+  record: SandboxRecord,
+  during: Extract<SandboxOperation, 'suspend' | 'hibernate'>,
+  written: WrittenCheckpoint,
+): boolean {
+  const settled = context.transaction(() => {
+    const changed = context.store.change(record, during, {
+      state: 'suspended',
+      operation: null,
+      checkpointId: written.id,
+      error: null,
+      ...(during === 'suspend' && { suspendedAt: context.clock.now() }),
+    });
+    if (changed) keepCheckpoint(context, record, written, sleepHolder(record));
+    return changed;
+  });
+  if (settled) context.flush();
+  return settled;
+}

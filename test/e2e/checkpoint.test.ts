@@ -1,0 +1,123 @@
+import { appendFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { sandboxCalls } from '../fixtures/counting-sandbox.ts';
+import { findDriversUnderTest } from '../fixtures/driver-under-test.ts';
+import { useServer } from '../fixtures/server.ts';
+
+const gvisor = (await findDriversUnderTest()).find(({ name }) => name === 'gvisor');
+const TIMEOUT_MS = 120_000;
+
+describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoints on disk', () => {
+  const server = useServer({ runtime: 'gvisor', args: ['--slots', '1'] });
+  let calls: ReturnType<typeof sandboxCalls>;
+  beforeAll(() => {
+    calls = sandboxCalls(server());
+  });
+  const checkpoints = () => readdir(join(server().dataDir, 'checkpoints'));
+  /** The one that is kept ready included. */
+  const countPods = async () =>
+    (await server().census()).filter((line) => / runsc-sandbox /.test(line)).length;
+
+  test(
+    'a sandbox sleeps on disk over a server that is killed, and counts on from its number',
+    async () => {
+      const id = await calls.create('sleeper');
+      await calls.run(id, 'head -c 200000000 /dev/zero | tr "\\\\0" x > /big; echo kept > /root/file');
+      await calls.beginCounting(id);
+      const before = await calls.count(id);
+      await calls.suspend(id);
+      const [checkpoint = ''] = await checkpoints();
+      expect(await checkpoints()).toHaveLength(1);
+      const dir = join(server().dataDir, 'checkpoints', checkpoint);
+      expect((await stat(dir)).mode & 0o777).toBe(0o700);
+      for (const file of await readdir(dir)) expect((await stat(join(dir, file))).mode & 0o777).toBe(0o600);
+      await expect.poll(countPods, { timeout: 30_000 }).toBeLessThanOrEqual(1);
+      await server().kill9();
+      await server().restart();
+      calls = sandboxCalls(server());
+      expect((await calls.get(id))['status']).toBe('suspended');
+      // Any request wakes it.
+      const after = await calls.count(id);
+      expect(after).toBeGreaterThan(before);
+      expect(await calls.run(id, 'stat -c %s /big; cat /root/file')).toBe('200000000\nkept');
+      expect((await calls.get(id))['status']).toBe('running');
+      expect(await checkpoints()).toEqual([]);
+      await calls.suspend(id);
+      expect(await calls.resume(id)).toMatchObject({ status: 202 });
+      expect(await calls.count(id)).toBeGreaterThan(after);
+      await calls.terminate(id);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'five copies count on from the number of their source, each by itself',
+    async () => {
+      const id = await calls.create('source');
+      await calls.beginCounting(id);
+      const before = await calls.count(id);
+      const answer = await calls.copy(id, 5);
+      expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+      const copies = (answer.body['sandboxes'] as { sandbox_id: string; status: string }[]).map((copy) => {
+        expect(copy.status).toBe('running');
+        return copy.sandbox_id;
+      });
+      expect(new Set(copies).size).toBe(5);
+      for (const copy of copies) expect(await calls.count(copy)).toBeGreaterThan(before);
+      const ids = await Promise.all([id, ...copies].map((copy) => calls.run(copy, 'cat /etc/machine-id')));
+      expect(new Set(ids).size).toBe(6);
+      await calls.run(copies[0] ?? '', 'echo mine > /mine');
+      expect(await calls.run(id, 'ls /mine 2>/dev/null; true')).toBe('');
+      await Promise.all([id, ...copies].map(calls.terminate));
+      await expect.poll(checkpoints, { timeout: 30_000 }).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'a suspended sandbox is copied from its files and goes on sleeping',
+    async () => {
+      const id = await calls.create('asleep');
+      await calls.beginCounting(id);
+      const before = await calls.count(id);
+      await calls.suspend(id);
+      const answer = await calls.copy(id, 1);
+      expect(answer.status).toBe(200);
+      const [copy] = answer.body['sandboxes'] as { sandbox_id: string }[];
+      expect(await calls.count(copy?.sandbox_id ?? '')).toBeGreaterThan(before);
+      expect((await calls.get(id))['status']).toBe('suspended');
+      await calls.terminate(copy?.sandbox_id ?? '');
+      expect(await checkpoints()).toHaveLength(1);
+      await calls.terminate(id);
+      await expect.poll(checkpoints, { timeout: 30_000 }).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'files that have changed are not restored, and the sandbox says why',
+    async () => {
+      const id = await calls.create('changed');
+      await calls.suspend(id);
+      const [checkpoint = ''] = await checkpoints();
+      await appendFile(join(server().dataDir, 'checkpoints', checkpoint, 'pages.img'), 'x');
+      const answer = await calls.resume(id);
+      expect(answer).toMatchObject({ status: 409, body: { code: 'checkpoint_unusable' } });
+      expect(await calls.get(id)).toMatchObject({
+        status: 'suspended',
+        error_details: { message: expect.stringContaining('pages.img') as string },
+      });
+      await calls.terminate(id);
+    },
+    TIMEOUT_MS,
+  );
+
+  test('more copies than there may be are refused before anything starts', async () => {
+    const id = await calls.create();
+    expect(await calls.copy(id, 101)).toMatchObject({ status: 400, body: { code: 'limit_exceeded' } });
+    expect(await calls.copy(id, 0)).toMatchObject({ status: 400 });
+    await calls.terminate(id);
+    expect(await calls.copy(id, 1)).toMatchObject({ status: 400, body: { code: 'invalid_state' } });
+  });
+});
