@@ -46,7 +46,7 @@ import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { openHost } from './host.ts';
 import { usualLimits } from './sandbox/admission.ts';
-import { policyOf } from './sandbox/network-rules.ts';
+import { openRangesOf, policyOf } from './sandbox/network-rules.ts';
 import { createSandboxes } from './sandbox/sandboxes.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
 import { createSlotPool } from './sandbox/slot-pool.ts';
@@ -264,6 +264,7 @@ async function openParts(
   const definitions = createImageDefinitions(db);
   const builds = createBuilds({
     ...host,
+    openRangesOf: (workspaceId) => openRangesOf(openings, workspaceId),
     definitions,
     db,
     images,

@@ -7,6 +7,7 @@ import { AdminClient, SandboxClient } from '@atoll/sdk';
 import type { NetworkConfig, Sandbox } from '@atoll/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../server/src/lib/run.ts';
+import { build } from '../fixtures/build.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import { PORT, startHosts, startResolver } from './egress-stand.ts';
 import type { StandInHosts } from './egress-stand.ts';
@@ -303,6 +304,23 @@ describeOnEachDriver(
         statusCode: 403,
       });
       await expect(other.networkOpenings('default')).rejects.toMatchObject({ statusCode: 403 });
+    }, 60_000);
+
+    test('steps of a build reach what is opened for their workspace, and nothing else that is closed', async () => {
+      const { url, apiKey } = getServer();
+      const admin = new AdminClient({ apiUrl: url, apiKey });
+      const reach = (host: string, tail: string): string =>
+        `RUN python3 -c "import socket; socket.create_connection(('${host}', ${PORT}), 2)" ${tail}`;
+      await admin.setNetworkOpenings('default', [hosts.private]);
+      const dockerfile = [
+        'FROM tensorlake/debian-minimal',
+        reach(hosts.private, ''),
+        reach(hosts.linkLocal, '&& exit 1 || true'),
+      ].join('\n');
+      const ended = await build(getServer(), { dockerfile, name: 'reaching' });
+      await admin.setNetworkOpenings('default', []);
+      expect(ended.build.failure).toBeUndefined();
+      expect((await hosts.arrived())[hosts.linkLocal]).toBe(0);
     }, 60_000);
 
     test('what was sent is counted, and what was refused is on record', async () => {

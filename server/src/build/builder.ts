@@ -9,7 +9,9 @@ import { followAgent } from '../agent/watch.ts';
 import { pause } from '../lib/deadline.ts';
 import { newSlotId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
-import { shutPolicy } from '../network/egress-policy.ts';
+import type { Ipv4Range } from '../lib/ipv4.ts';
+import { openPolicy, shutPolicy } from '../network/egress-policy.ts';
+import type { EgressPolicy } from '../network/egress-policy.ts';
 import type { SandboxNetwork } from '../network/network.ts';
 import type {
   IdRange,
@@ -24,6 +26,8 @@ import type {
 export interface BuilderOptions {
   driver: RuntimeDriver;
   network: SandboxNetwork;
+  /** The closed ranges that a workspace may reach. */
+  openRangesOf: (workspaceId: string) => Ipv4Range[];
   agents: AgentBinaries;
   identities: ReturnType<typeof createIdentityFolders>;
   serverKey: Buffer;
@@ -41,6 +45,8 @@ export interface BuilderTask {
   hasNetwork: boolean;
   /** Shows the host's certificate authorities, to files that have none of their own. */
   bringsAuthorities?: true;
+  /** Whose openings hold. */
+  workspaceId: string;
   process: ProcessRequest;
   signal: AbortSignal;
   onLine: (line: OutputLine) => void;
@@ -90,9 +96,17 @@ export function createBuilder(options: BuilderOptions) {
   };
 }
 
+/** A step reaches what is open to all and what its workspace has opened, or nothing. */
+function policyOf({ openRangesOf }: BuilderOptions, task: BuilderTask): EgressPolicy {
+  if (!task.hasNetwork) return shutPolicy;
+  const openRanges = openRangesOf(task.workspaceId);
+  return openRanges.length === 0 ? openPolicy : { ...openPolicy, openRanges };
+}
+
 async function runIn(options: BuilderOptions, slot: Slot, task: BuilderTask): Promise<BuilderResult> {
   const { driver, network, identities } = options;
-  if (!task.hasNetwork) await network.setPolicy(slot.id, shutPolicy);
+  const policy = policyOf(options, task);
+  if (policy !== openPolicy) await network.setPolicy(slot.id, policy);
   const token = agentToken(options.serverKey, `build-${slot.id}`, 1);
   const identityDir = await identities.write(slot.id, {
     sandboxId: `build-${slot.id}`,

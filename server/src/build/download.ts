@@ -11,6 +11,7 @@ interface Options {
   builder: Builder;
   cpus: number;
   memoryMb: number;
+  workspaceId: string;
   signal: AbortSignal;
 }
 
@@ -50,6 +51,7 @@ async function download(options: Options, { url, fileName, checksum }: UrlSource
     memoryMb: options.memoryMb,
     mounts: [],
     hasNetwork: true,
+    workspaceId: options.workspaceId,
     bringsAuthorities: true,
     process: {
       argv: [AGENT_PATH, 'fetch', url, path, ...(checksum === undefined ? [] : [checksum])],

@@ -41,6 +41,7 @@ export async function carryOutRun(context: StepContext, step: RunStep, place: St
       memoryMb: context.memoryMb,
       mounts: prepared.mounts,
       hasNetwork: step.network !== 'none',
+      workspaceId: context.workspaceId,
       process: {
         argv: step.argv,
         env: { ...Object.fromEntries(step.env.map(({ name, value }) => [name, value])), ...prepared.env },

@@ -1,5 +1,6 @@
 import { ApiError } from '@atoll/protocol';
 import { formatIpv4Range, parseIpv4Range } from '../lib/ipv4.ts';
+import type { Ipv4Range } from '../lib/ipv4.ts';
 import { isClosed, isNever } from '../network/denied-range.ts';
 import { parseDestination } from '../network/destination.ts';
 import type { Destination } from '../network/destination.ts';
@@ -16,6 +17,10 @@ export const noRules: NetworkRules = { internet: true, allowOut: [], denyOut: []
 /** Of a list; each entry is an element of a set in the kernel that all sandboxes share. */
 const MAX_ENTRIES = 256;
 
+/** The closed ranges that a workspace may reach. */
+export const openRangesOf = (openings: NetworkOpenings, workspaceId: string): Ipv4Range[] =>
+  openings.of(workspaceId).flatMap((range) => parseIpv4Range(range) ?? []);
+
 /** The rules of a record as the network takes them. */
 export function policyOf(openings: NetworkOpenings, record: Ruled): EgressPolicy {
   const { internet, allowOut, denyOut } = record.network;
@@ -24,7 +29,7 @@ export function policyOf(openings: NetworkOpenings, record: Ruled): EgressPolicy
     internet,
     allow: allowOut.map(parseDestination),
     deny: denyOut.map(parseDestination),
-    openRanges: openings.of(record.workspaceId).flatMap((range) => parseIpv4Range(range) ?? []),
+    openRanges: openRangesOf(openings, record.workspaceId),
   };
 }
 
