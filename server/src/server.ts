@@ -343,7 +343,7 @@ async function openHttp({ config, log, opened }: Start, parts: HttpParts) {
       ...sshKeyRoutes({ sshKeys: tenancy.sshKeys }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...networkRoutes({ sandboxes, tenancy }),
-      ...imageRoutes({ images, definitions: parts.definitions, log }),
+      ...imageRoutes({ images, definitions: parts.definitions, pruneBuildCaches: builds.pruneCaches, log }),
       ...buildRoutes({ builds, sandboxes }),
       ...templateRoutes({ ...parts, transaction: db.transaction }),
     ],

@@ -11,11 +11,13 @@ import { importLines } from './import-lines.ts';
 interface Options {
   images: ImageStore;
   definitions: ImageDefinitions;
+  /** Removes what the builds of a workspace keep for each other and have not used since. */
+  pruneBuildCaches: (usedBefore: number, workspaceId: string) => Promise<void>;
   log: Log;
 }
 
 /** The images of a workspace and the public ones. */
-export function imageRoutes({ images, definitions, log }: Options): Binding[] {
+export function imageRoutes({ images, definitions, pruneBuildCaches, log }: Options): Binding[] {
   return [
     bind(routes.listImages, (_input, { caller }) => ({
       images: images.list(caller.workspace.id).map(toInfo),
@@ -34,6 +36,9 @@ export function imageRoutes({ images, definitions, log }: Options): Binding[] {
     bind(routes.pruneImages, async ({ body }, { caller }) => {
       const scope = { workspaceId: caller.workspace.id, ...withoutUndefined(body) };
       const { images: removed, ...freed } = await images.prune(scope);
+      if (body.olderThanMs !== undefined && body.dryRun !== true) {
+        await pruneBuildCaches(Date.now() - body.olderThanMs, caller.workspace.id);
+      }
       const own = removed.filter(({ workspaceId }) => workspaceId === caller.workspace.id);
       return {
         ...freed,
