@@ -75,7 +75,7 @@ export function testSnapshotting(server: () => TestServer, driver: DriverName): 
     const id = await createSandbox(server(), { ...small, name: 'sleeper' });
     await sandboxCalls(server(), id).run('echo asleep > /workspace/file');
     await post('/sandboxes/sleeper/suspend');
-    await expect.poll(() => get(id)).toMatchObject({ status: 'suspended' });
+    await expect.poll(() => get(id), { timeout: 20_000 }).toMatchObject({ status: 'suspended' });
     const snapshot = await snapshots.take('sleeper');
     expect(await get(id)).toMatchObject({ status: 'suspended' });
     const copy = await createSandbox(server(), { snapshot_id: snapshot.id, ...small });

@@ -15,7 +15,7 @@ export function testRollback(server: () => TestServer): void {
     post(`/sandboxes/${id}/rollback`, { snapshot_id: snapshot });
   const suspend = async (id: string) => {
     await post(`/sandboxes/${id}/suspend`);
-    await expect.poll(() => get(id)).toMatchObject({ status: 'suspended' });
+    await expect.poll(() => get(id), { timeout: 20_000 }).toMatchObject({ status: 'suspended' });
   };
 
   test('a sandbox is what it was, with its id and name, also after a restart of the server', async () => {
