@@ -105,10 +105,17 @@ export function askAgent(
     });
     call.once('response', (answer) => {
       // In the agent's own words, as far as they fit into one piece.
-      answer.once('data', (said: Buffer) => call.destroy(refusal(said.toString())));
-      answer.once('end', () => call.destroy(refusal('')));
+      answer.once('data', (said: Buffer) => {
+        reject(refusal(said.toString()));
+        answer.destroy();
+      });
+      answer.on('error', () => {});
+      answer.once('close', () => {
+        settle();
+        reject(refusal(''));
+      });
     });
-    call.once('error', (cause) => {
+    call.on('error', (cause) => {
       settle();
       const refused = 'the sandbox does not accept connections';
       reject(cause instanceof ApiError ? cause : new ApiError('connection_refused', refused, { cause }));
