@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { tempDir } from '../../../test/fixtures/temp-dir.ts';
 import { openDataDir } from './data-dir.ts';
 import { openDb } from './db.ts';
+import type { Db } from './db.ts';
 
 test('a transaction that throws leaves nothing', () => {
   const db = openDb(':memory:');
@@ -49,6 +50,21 @@ test('opening a database again repeats no migration', async () => {
   const db = openDb(path);
   expect(db.all('SELECT name FROM sqlite_master').length).toBeGreaterThan(5);
   db.close();
+});
+
+test('a migration that was not applied yet is, whatever its number', async () => {
+  const path = join(await tempDir(), 'a.db');
+  const names = (db: Db): unknown[] => db.all('SELECT name FROM migration ORDER BY name');
+  const first = openDb(path);
+  const applied = names(first);
+  first.run('DROP TABLE secrets');
+  first.run('ALTER TABLE sandboxes DROP COLUMN secret_names');
+  expect(first.run("DELETE FROM migration WHERE name = '0010-secret.sql'")).toBe(1);
+  first.close();
+  const again = openDb(path);
+  expect(names(again)).toEqual(applied);
+  expect(again.all('SELECT * FROM secrets')).toEqual([]);
+  again.close();
 });
 
 test('one server at a time uses a data directory', async () => {

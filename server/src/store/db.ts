@@ -99,15 +99,18 @@ const isDiskFailure = (error: unknown): error is Error =>
 
 const migrationDir = join(import.meta.dirname, 'migration');
 
-/** Applies `migration/NNNN-*.sql` above the schema's version, each in a transaction of its own. */
+/**
+ * Applies each `migration/NNNN-*.sql` once, in the order of their names, in a transaction of its own. What was applied
+ * is known by name: work on several branches gives numbers in another order than it lands.
+ */
 function migrate(sqlite: DatabaseSync, db: Db): void {
-  const current = Number(db.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0);
-  for (const file of readdirSync(migrationDir).toSorted()) {
-    const version = Number.parseInt(file, 10);
-    if (!file.endsWith('.sql') || version <= current) continue;
+  sqlite.exec('CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY) STRICT');
+  const applied = new Set(db.all<{ name: string }>('SELECT name FROM migration').map(({ name }) => name));
+  for (const name of readdirSync(migrationDir).toSorted()) {
+    if (!name.endsWith('.sql') || applied.has(name)) continue;
     transaction(sqlite, () => {
-      sqlite.exec(readFileSync(join(migrationDir, file), 'utf8'));
-      sqlite.exec(`PRAGMA user_version = ${version}`);
+      sqlite.exec(readFileSync(join(migrationDir, name), 'utf8'));
+      db.run('INSERT INTO migration VALUES (?)', name);
     });
   }
 }
