@@ -44,10 +44,12 @@ describe.each(kinds)('what a sandbox of driver %s has changed', (kind) => {
 
   test('is a layer with every file, link, whiteout and owner', async () => {
     const entries = new Map((await exported()).map((entry) => [entry.path, entry]));
-    expect(entries.get('snap/file')).toMatchObject({ kind: 'file', sizeBytes: 3, uid: 0, gid: 0 });
-    expect(String(entries.get('snap/file')?.xattrs.get('user.mime') ?? '')).toBe('text/plain');
+    // Which of the two names comes first is as it happens.
     const links = ['snap/file', 'snap/hard'].map((path) => entries.get(path));
     expect(links.map((entry) => entry?.kind).toSorted()).toEqual(['file', 'hardlink']);
+    const file = links.find((entry) => entry?.kind === 'file');
+    expect(file).toMatchObject({ sizeBytes: 3, uid: 0, gid: 0 });
+    expect(String(file?.xattrs.get('user.mime') ?? '')).toBe('text/plain');
     expect(entries.get('snap/soft')).toMatchObject({ kind: 'symlink', linkPath: 'file' });
     expect(entries.get('snap/pipe')).toMatchObject({ kind: 'fifo' });
     expect(entries.get('snap/owned')).toMatchObject({ uid: 1000, gid: 1001, mode: 0o4750 });

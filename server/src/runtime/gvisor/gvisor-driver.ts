@@ -80,9 +80,8 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
   };
   const operations = createSlotOperations();
   let version: Promise<string> | undefined;
-  const { cgroups } = options;
   const { runsc } = context;
-  const standstill = createStandstill({ cgroups, runsc, paths });
+  const standstill = createStandstill({ runsc, paths });
   const still = { runsc, standstill };
   await makeFolders(paths);
   return {
@@ -103,13 +102,8 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       await operations.cancel(slotId);
       await remove(context, slotId);
     },
-    freeze: async (slotId) => {
-      if (!(await standstill.hold(slotId))) await options.cgroups.freeze(slotId);
-    },
-    thaw: async (slotId) => {
-      await options.cgroups.thaw(slotId);
-      await standstill.resume(slotId);
-    },
+    freeze: standstill.pause,
+    thaw: standstill.resume,
     exportUpper: (slotId, consume, signal) =>
       operations.run(slotId, signal, (either) => exportUpperOf(still, slotId, consume, either)),
     checkpoint: (slotId, dir, { leaveRunning }, signal) =>
