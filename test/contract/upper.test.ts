@@ -38,7 +38,7 @@ describe.each(kinds)('what a sandbox of driver %s has changed', (kind) => {
   const exported = () => stand.driver.exportUpper(sandbox.slot.id, read, never);
   const countUp = () =>
     sandbox.agent.sh(
-      '(i=0; while :; do i=$((i+1)); echo $i > /count; sleep 0.02; done) </dev/null >/dev/null 2>&1 &',
+      '(i=0; while :; do i=$((i+1)); echo $i > /new; mv /new /count; sleep 0.02; done) </dev/null >/dev/null 2>&1 &',
     );
   const count = async () => Number((await sandbox.agent.sh('cat /count 2>/dev/null')).output);
 
