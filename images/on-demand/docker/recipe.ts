@@ -6,7 +6,7 @@ export const docker: OnDemandRecipe = {
   name: 'tensorlake/docker',
   base: debianMinimal.base,
   sources: [{ base: debianMinimal.base, source: debianMinimal.source }],
-  packages: [...debianMinimal.packages, 'docker-cli', 'docker.io', 'iproute2', 'iptables'],
+  packages: [...debianMinimal.packages, 'docker-buildx', 'docker-cli', 'docker.io', 'iproute2', 'iptables'],
   labels: {
     'dev.atoll.runtime.startup': '/usr/local/sbin/start-docker',
     'dev.atoll.runtime.capabilities': 'ALL',
