@@ -28,5 +28,6 @@ test-long: setup ## long chaos, soak and density runs
 	ATOLL_TEST_LONG=1 vitest run --project chaos --project security --project contract
 	ATOLL_TEST_LONG=1 vitest run --project e2e --project compat test/e2e/services.test.ts test/e2e/registry-docker.test.ts test/compat/desktop.test.ts test/e2e/port.test.ts
 
-bench: setup ## compares with bare runtimes on this machine
+bench: setup ## compares with bare runtimes and Docker on this machine
+	@scripts/setup.sh bench-tools
 	$(TS) bench/run.ts

@@ -4,13 +4,23 @@ import { runBurst } from './burst.ts';
 import { describeMachine, writeReport } from './report.ts';
 import { runScenario } from './scenario.ts';
 import type { Outcome } from './scenario.ts';
+import { buildCached, buildLastStep, buildUncached } from './scenario/build.ts';
 import { claimGvisor } from './scenario/claim-gvisor.ts';
 import { createGvisor } from './scenario/create-gvisor.ts';
 import { createNative } from './scenario/create-native.ts';
 import { execGvisor } from './scenario/exec-gvisor.ts';
 import { unpackLayerScenario } from './scenario/unpack-layer.ts';
 
-const scenarios = [createGvisor, createNative, execGvisor, claimGvisor, unpackLayerScenario];
+const scenarios = [
+  createGvisor,
+  createNative,
+  execGvisor,
+  claimGvisor,
+  unpackLayerScenario,
+  buildUncached,
+  buildCached,
+  buildLastStep,
+];
 const BURST = 50;
 
 const { values, positionals } = parseArgs({

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SandboxClient } from '@atoll/sdk';
+import type { ClientOptions } from '@atoll/sdk';
 import { readConfig } from '@atoll/server/config';
 import type { RuntimeName } from '@atoll/server/config';
 import { createLog } from '@atoll/server/lib/log';
@@ -13,6 +14,8 @@ export const projectRoot = join(import.meta.dirname, '..');
 /** A server of the benchmark's own, with a client for it. */
 export interface Stand {
   client: SandboxClient;
+  /** For other clients. */
+  connection: ClientOptions;
   dataDir: string;
   /** Resolves once that many slots wait to be used. */
   slotsReady: (count: number) => Promise<void>;
@@ -34,13 +37,15 @@ export async function openStand(runtime: RuntimeName, readySlots: number): Promi
   ];
   const server = await startServer(readConfig(flags, process.env, projectRoot), createLog('error'));
   const apiKey = readFileSync(join(dataDir, 'admin-key'), 'utf8').trim();
-  const client = new SandboxClient({ apiUrl: server.url, apiKey });
+  const connection = { apiUrl: server.url, apiKey };
+  const client = new SandboxClient(connection);
   const readyCount = async (): Promise<number> => {
     const answer = await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${apiKey}` } });
     return Number(/^atoll_slots_ready (\d+)$/m.exec(await answer.text())?.[1] ?? 0);
   };
   return {
     client,
+    connection,
     dataDir,
     slotsReady: async (count) => {
       while ((await readyCount()) < count) await sleep(20);

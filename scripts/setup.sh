@@ -17,6 +17,7 @@ Without a STEP all of them run, in this order:
 
 Only when named:
   test-tools  brings skopeo and crane, which tests push and pull with
+  bench-tools builds the image with Docker and BuildKit, which builds are compared with
 
 --refresh-images  builds the base images again, with the current packages of the distribution
 
@@ -40,7 +41,7 @@ for argument in "$@"; do
   case $argument in
     --help | -h) usage && exit 0 ;;
     --refresh-images) refresh_images=yes ;;
-    machine | packages | npm | agent | runsc | images | test-tools) steps+=("$argument") ;;
+    machine | packages | npm | agent | runsc | images | test-tools | bench-tools) steps+=("$argument") ;;
     *)
       echo "unknown argument: $argument" >&2
       usage >&2
@@ -50,7 +51,7 @@ for argument in "$@"; do
 done
 if [ ${#steps[@]} -eq 0 ]; then steps=(machine packages npm agent runsc images); fi
 
-for part in progress lock machine packages npm agent runsc images test-tools; do
+for part in progress lock machine packages npm agent runsc images test-tools bench-tools; do
   # shellcheck source=/dev/null
   source "$repo/scripts/setup/$part.sh"
 done

@@ -1,15 +1,15 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { defaultLayerLimits } from '@atoll/server/image/layer-limits';
 import { unpackLayer } from '@atoll/server/image/unpack';
+import { debianLayer } from '../debian-layer.ts';
 import { timed } from '../scenario.ts';
 import type { Scenario } from '../scenario.ts';
 
 const execute = promisify(execFile);
-const images = join(process.env['ATOLL_CACHE_DIR'] ?? join(homedir(), '.cache/atoll'), 'images');
 const TIMEOUT_MS = 600_000;
 
 /**
@@ -22,7 +22,7 @@ export const unpackLayerScenario: Scenario = {
   rounds: { short: 2, full: 5 },
   open: async () => {
     const dir = await mkdtemp(join(tmpdir(), 'atoll-bench-unpack-'));
-    const { blob, diffId } = await layerOfDebian();
+    const { blob, diffId } = await debianLayer();
     /** Into a folder of its own, which goes before the next one. */
     const into = async (work: (target: string) => Promise<unknown>): Promise<number> => {
       const target = join(dir, 'target');
@@ -45,21 +45,3 @@ export const unpackLayerScenario: Scenario = {
     };
   },
 };
-
-interface Descriptor {
-  digest: string;
-}
-
-async function layerOfDebian(): Promise<{ blob: string; diffId: string }> {
-  const layout = join(images, 'debian-minimal');
-  const read = async <T>(path: string): Promise<T> => JSON.parse(await readFile(path, 'utf8')) as T; // an OCI layout
-  const path = ({ digest }: Descriptor): string => join(layout, 'blobs', digest.replace(':', '/'));
-  const [entry] = (await read<{ manifests: Descriptor[] }>(join(layout, 'index.json'))).manifests;
-  if (entry === undefined) throw new Error(`no image in ${layout}: run make setup`);
-  const manifest = await read<{ config: Descriptor; layers: Descriptor[] }>(path(entry));
-  const config = await read<{ rootfs: { diff_ids: string[] } }>(path(manifest.config));
-  const [layer] = manifest.layers;
-  const [diffId] = config.rootfs.diff_ids;
-  if (layer === undefined || diffId === undefined) throw new Error(`the image in ${layout} has no layer`);
-  return { blob: path(layer), diffId };
-}
