@@ -4,6 +4,7 @@ interface Suite {
   name: string;
   include: string[];
   testTimeout: number;
+  globalSetup?: string;
 }
 
 const unit: Suite = {
@@ -20,7 +21,12 @@ const unit: Suite = {
 const withServers: Suite[] = [
   { name: 'contract', include: ['test/contract/**/*.test.ts'], testTimeout: 60_000 },
   { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 60_000 },
-  { name: 'compat', include: ['test/compat/**/*.test.ts'], testTimeout: 120_000 },
+  {
+    name: 'compat',
+    include: ['test/compat/**/*.test.ts'],
+    testTimeout: 120_000,
+    globalSetup: 'test/compat/install.ts',
+  },
   { name: 'security', include: ['test/security/**/*.test.ts'], testTimeout: 120_000 },
 ];
 
