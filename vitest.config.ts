@@ -17,7 +17,7 @@ const unit: Suite = {
   testTimeout: 10_000,
 };
 
-/** They start real servers, so the files share the machine's cores with the sandboxes that they start. */
+/** They start real servers: much of their time is waiting, more of them at once would wait for the cores. */
 const withServers: Suite[] = [
   { name: 'contract', include: ['test/contract/**/*.test.ts'], testTimeout: 60_000 },
   { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 60_000 },
@@ -35,7 +35,7 @@ const chaos: Suite = { name: 'chaos', include: ['test/chaos/**/*.test.ts'], test
 /** Groups run one after the other, the files of a group as many at a time as it has workers. */
 const groups = [
   { suites: [unit] },
-  { suites: withServers, maxWorkers: 2 },
+  { suites: withServers, maxWorkers: 3 },
   // Full disks and killed servers need the machine for themselves.
   { suites: [chaos], maxWorkers: 1 },
 ];
