@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { ApiError } from '@atoll/protocol';
 import { z } from 'zod';
 import type { ImageStore } from '../image/image-store.ts';
 import type { DockerConfig } from '../image/remote/registry-credentials.ts';
@@ -57,17 +56,15 @@ async function buildOnDemand(
 }
 
 function findKnown(
-  { images, workspaceId, buildId }: BaseImageOptions,
+  { images, workspaceId, buildId, onMessage }: BaseImageOptions,
   reference: string,
 ): string | undefined {
-  try {
-    const { manifestDigest } = images.resolve(workspaceId, reference);
-    images.addReference(manifestDigest, buildHolder(buildId));
-    return manifestDigest;
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 'image_not_found') return undefined;
-    throw error;
-  }
+  const base = images.findBase(workspaceId, reference);
+  if (base === undefined) return undefined;
+  images.addReference(base.manifestDigest, buildHolder(buildId));
+  if (base.publicOf !== undefined)
+    onMessage(`${reference} is a public image of another workspace (${base.publicOf})`);
+  return base.manifestDigest;
 }
 
 async function pull(options: BaseImageOptions, reference: string): Promise<string> {

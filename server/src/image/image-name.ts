@@ -27,7 +27,14 @@ export function tryParseReference(text: string): ImageReference | undefined {
   return { workspace, repository: name.slice(slash + 1), tag };
 }
 
-/** Refuses a repository or tag that no reference could address. */
+/** Whether the first of several parts is a registry, as docker reads references. */
+export function namesHost(reference: string): boolean {
+  const slash = reference.indexOf('/');
+  const first = reference.slice(0, Math.max(0, slash)).toLowerCase();
+  return /[.:]/.test(first) || first === 'localhost';
+}
+
+/** Refuses a repository or tag that no reference could address, or that means another registry. */
 export function verifyNewName(workspaceId: string, repository: string, tag: string): void {
   const reference = tryParseReference(`${repository}:${tag}`);
   if (reference === undefined) {
@@ -38,6 +45,11 @@ export function verifyNewName(workspaceId: string, repository: string, tag: stri
         hint: 'Use a–z, 0–9, ".", "_", "-" and "/" between parts, and a tag of at most 128 characters.',
       },
     );
+  }
+  if (namesHost(repository)) {
+    throw new ApiError('invalid_request', `image names do not begin with a registry: ${repository}`, {
+      hint: `Leave out ${repository.slice(0, repository.indexOf('/'))}/: with it the name means that registry.`,
+    });
   }
   if (reference.workspace === undefined) return;
   throw new ApiError(

@@ -33,8 +33,21 @@ import { createPuller } from './remote/pull-image.ts';
 import { createRemoteHttp, defaultRemoteLimits } from './remote/remote-http.ts';
 import type { RemoteLimits } from './remote/remote-http.ts';
 import { createPlainHosts } from './remote/plain-hosts.ts';
-import { describeByName, describeImage, isOwnOrBase, resolveImage, resolveManifest } from './resolve.ts';
-import type { ImageDescription, NamedManifest, ResolvedImage, RunnableManifest } from './resolve.ts';
+import {
+  describeByName,
+  describeImage,
+  findBase,
+  findOwnOrBase,
+  resolveImage,
+  resolveManifest,
+} from './resolve.ts';
+import type {
+  ImageDescription,
+  LocalBase,
+  NamedManifest,
+  ResolvedImage,
+  RunnableManifest,
+} from './resolve.ts';
 import { createRecipeImages } from './recipe-images.ts';
 import { createRootfsSource } from './rootfs.ts';
 import type { Rootfs } from './rootfs.ts';
@@ -89,6 +102,8 @@ export interface ImageStore {
   /** Imports the base images that set-up left in `<cacheDir>/images`. */
   importCatalog(cacheDir: string, signal?: AbortSignal): Promise<ImageDescription[]>;
   resolve(workspaceId: string, ref: string): ResolvedImage;
+  /** What a build means by a reference; absent: an image of a registry. */
+  findBase(workspaceId: string, ref: string): LocalBase | undefined;
   /** Name of the image that a reference means and that is built when it is first asked for, while it is not. */
   findUnbuilt(workspaceId: string, ref: string): string | undefined;
   /** Builds such an image and takes it in; one build serves all who wait. */
@@ -221,7 +236,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   const recipeImages = createRecipeImages({
     recipesDir: options.recipes?.recipesDir,
     cacheDir: options.recipes?.cacheDir,
-    isTaken: (workspaceId, ref) => isOwnOrBase(records, workspaceId, ref),
+    isTaken: (workspaceId, ref) => findOwnOrBase(records, workspaceId, ref) !== undefined,
     importLayout,
     closing: closing.signal,
     log,
@@ -239,6 +254,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       return imported;
     },
     resolve: (workspaceId, ref) => resolveImage(records, workspaceId, ref),
+    findBase: (workspaceId, ref) => findBase(records, workspaceId, ref),
     resolveManifest: (manifestDigest) => resolveManifest(records, manifestDigest),
     registerManifest(registration, manifestDigest) {
       const { workspaceId, repository, tag } = registration;

@@ -1,4 +1,5 @@
 import { ApiError } from '@atoll/protocol';
+import { isDockerOfficial } from './docker-official.ts';
 import {
   aliasWorkspace,
   canonicalName,
@@ -110,6 +111,14 @@ function readRunnable(manifestDigest: string, configJson: string): RunnableManif
 
 /** As `resolveImage`, for the row alone. */
 export function findImage(records: ImageRecords, workspaceId: string, ref: string): ImageRow | undefined {
+  const found = findOwnOrBase(records, workspaceId, ref);
+  const reference = tryParseReference(ref);
+  if (found !== undefined || reference === undefined || reference.workspace !== undefined) return found;
+  return records.findPublic(reference.repository, reference.tag);
+}
+
+/** What a name means before other workspaces' public names count: of the workspace's own, an id, a base image. */
+export function findOwnOrBase(records: ImageRecords, workspaceId: string, ref: string): ImageRow | undefined {
   const reference = tryParseReference(ref);
   if (reference === undefined) return undefined;
   const { workspace, repository, tag } = reference;
@@ -117,18 +126,29 @@ export function findImage(records: ImageRecords, workspaceId: string, ref: strin
   return (
     records.findByTag(workspaceId, repository, tag) ??
     findById(records, workspaceId, ref) ??
-    records.findByTag(aliasWorkspace, repository, tag) ??
-    records.findPublic(repository, tag)
+    records.findByTag(aliasWorkspace, repository, tag)
   );
 }
 
-/** Whether a name means something of the workspace's own, an id, or a base image, before other public names count. */
-export function isOwnOrBase(records: ImageRecords, workspaceId: string, ref: string): boolean {
-  const reference = tryParseReference(ref);
-  if (reference === undefined) return false;
-  const { workspace = aliasWorkspace, repository, tag } = reference;
-  const own = reference.workspace === undefined && records.findByTag(workspaceId, repository, tag);
-  return Boolean(own || findById(records, workspaceId, ref) || records.findByTag(workspace, repository, tag));
+/** What a build starts from, and whose it is. */
+export interface LocalBase {
+  manifestDigest: string;
+  /** Where another workspace made it public. */
+  publicOf?: string;
+}
+
+/**
+ * What FROM and `--from` mean on this server; absent: they mean a registry. There a public name would stand in for an
+ * image that people know: it counts only where it cannot be taken for one, so never with a host, a path, a tag or a
+ * digest, nor as the name of one of Docker Hub's own.
+ */
+export function findBase(records: ImageRecords, workspaceId: string, ref: string): LocalBase | undefined {
+  const known = findOwnOrBase(records, workspaceId, ref);
+  const isOrdinary = !looksLikeOciReference(ref) && !isDockerOfficial(ref);
+  const row = known ?? (isOrdinary ? findImage(records, workspaceId, ref) : undefined);
+  if (row === undefined) return undefined;
+  const isOthers = row.workspace_id !== workspaceId && !isReservedWorkspace(row.workspace_id);
+  return { manifestDigest: row.manifest_digest, ...(isOthers && { publicOf: row.workspace_id }) };
 }
 
 function findById(records: ImageRecords, workspaceId: string, id: string): ImageRow | undefined {

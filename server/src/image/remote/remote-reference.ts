@@ -1,6 +1,6 @@
 import { ApiError } from '@atoll/protocol';
 import { tryParseDigest } from '../digest.ts';
-import { tryParseReference } from '../image-name.ts';
+import { namesHost, tryParseReference } from '../image-name.ts';
 
 /** An image of another registry. */
 export interface RemoteReference {
@@ -35,8 +35,7 @@ export function parseRemoteReference(text: string): RemoteReference {
 function splitRegistry(name: string): { registry: string; path: string } {
   const slash = name.indexOf('/');
   const first = name.slice(0, Math.max(0, slash)).toLowerCase();
-  if (slash < 0 || !(/[.:]/.test(first) || first === 'localhost'))
-    return { registry: 'docker.io', path: name };
+  if (!namesHost(name)) return { registry: 'docker.io', path: name };
   return { registry: canonicalRegistry(first), path: name.slice(slash + 1) };
 }
 
