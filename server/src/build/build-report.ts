@@ -1,7 +1,7 @@
 import type { Warning } from './dockerfile/warning.ts';
 import type { LayerStepHead } from './step-title.ts';
 import { titleOf } from './step-title.ts';
-import type { EventWriter } from './event-log.ts';
+import type { EventWriter } from './event-writer.ts';
 import type { OutputLine } from '../agent/run-process.ts';
 
 export type StepOutcome = 'done' | 'cached' | 'failed' | 'cancelled';

@@ -59,7 +59,10 @@ export function createBuilds(options: BuildsOptions) {
   const limits = { ...usualLimits, ...options.limits };
   const store = createBuildStore(db);
   const cache = createStepCache(db, now);
-  const logs = createEventLogs(join(options.dataDir, 'build-log'), now);
+  const logs = createEventLogs(join(options.dataDir, 'build-log'), {
+    now,
+    onError: (err, path) => log.error({ err, path }, 'the log of a build cannot be written'),
+  });
   const workDir = join(options.dataDir, 'build');
   const mountDir = join(options.runDir, 'build');
   const tool = createLayerTool(options.agents.current.path);
@@ -230,6 +233,19 @@ export function createBuilds(options: BuildsOptions) {
     return require(workspaceId, id);
   };
 
+  const settleLost = async (id: string): Promise<void> => {
+    const failure = failureOf(
+      new ApiError('shutting_down', 'the server ended while the image was being built', {
+        hint: 'Build it again: what was done is cached.',
+      }),
+      undefined,
+      false,
+    );
+    store.end(id, { status: 'failed', failure }, now());
+    images.dropReferences(buildHolder(id));
+    await logs.closeLost(id, { type: 'failed', durationMs: 0, failure });
+  };
+
   const tidy = (): void => {
     for (const id of store.forgetBefore(now() - limits.keepEndedMs)) {
       logs.remove(id);
@@ -274,19 +290,16 @@ export function createBuilds(options: BuildsOptions) {
     open: async (): Promise<void> => {
       await mkdir(workDir, { recursive: true, mode: 0o700 });
       for (const { id } of store.unsettled()) {
-        const failure = failureOf(
-          new ApiError('shutting_down', 'the server ended while the image was being built', {
-            hint: 'Build it again: what was done is cached.',
-          }),
-          undefined,
-          false,
+        // One build whose log cannot be ended must not keep all the others, and the server, from starting.
+        await settleLost(id).catch((err: unknown) =>
+          log.error({ err, buildId: id }, 'what is left of a build is not settled'),
         );
-        store.end(id, { status: 'failed', failure }, now());
-        await logs.closeLost(id, { type: 'failed', durationMs: 0, failure });
-        images.dropReferences(buildHolder(id));
       }
-      for (const id of await listWorkplaces(workDir, mountDir))
-        await removeWorkplace(join(mountDir, id), join(workDir, id));
+      for (const id of await listWorkplaces(workDir, mountDir)) {
+        await removeWorkplace(join(mountDir, id), join(workDir, id)).catch((err: unknown) =>
+          log.error({ err, buildId: id }, 'a build left something behind'),
+        );
+      }
       await cacheMounts.reconcile();
       tidy();
     },

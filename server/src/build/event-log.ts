@@ -1,17 +1,13 @@
-import { EventEmitter, once } from 'node:events';
-import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildEvent } from '@atoll/protocol';
+import { EventWriter, lineOf } from './event-writer.ts';
+import type { EventLogOptions, NewBuildEvent } from './event-writer.ts';
 
-type Unnumbered<E> = E extends BuildEvent ? Omit<E, 'id' | 'at'> : never;
-/** An event before it has its number and time. */
-export type NewBuildEvent = Unnumbered<BuildEvent>;
-
-/** What the log of one build takes at most; the rest of the output is dropped, and said to be. */
-const MAX_OUTPUT_BYTES = 64 * 1024 ** 2;
 const READ_BYTES = 64 * 1024;
+const LINE_END = 0x0a;
 
 export type EventLogs = ReturnType<typeof createEventLogs>;
 
@@ -19,14 +15,14 @@ export type EventLogs = ReturnType<typeof createEventLogs>;
  * The events of each build as lines of a file: whoever reads them, how late and how slowly, holds nothing in memory, and
  * what a build told outlives the server.
  */
-export function createEventLogs(dir: string, now: () => number) {
+export function createEventLogs(dir: string, options: EventLogOptions) {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const writers = new Map<string, EventWriter>();
   const pathOf = (buildId: string): string => join(dir, `${buildId}.ndjson`);
   return {
     /** Begins the log of a build. */
     open: (buildId: string): EventWriter => {
-      const writer = new EventWriter(pathOf(buildId), now, () => writers.delete(buildId));
+      const writer = new EventWriter(pathOf(buildId), options, () => writers.delete(buildId));
       writers.set(buildId, writer);
       return writer;
     },
@@ -34,7 +30,8 @@ export function createEventLogs(dir: string, now: () => number) {
     closeLost: async (buildId: string, event: NewBuildEvent): Promise<void> => {
       let last = 0;
       for await (const { id } of readEvents(pathOf(buildId))) last = id;
-      appendFileSync(pathOf(buildId), lineOf({ ...event, id: last + 1, at: now() }), { mode: 0o600 });
+      const line = lineOf({ ...event, id: last + 1, at: options.now() });
+      await appendWhole(pathOf(buildId), line);
     },
     /** The events after a number; with `follow` also those to come, to the end of the build. */
     read: async function* (
@@ -42,67 +39,13 @@ export function createEventLogs(dir: string, now: () => number) {
       { after, follow, signal }: { after: number; follow: boolean; signal: AbortSignal },
     ): AsyncGenerator<BuildEvent> {
       const writer = writers.get(buildId);
+      writer?.flush();
       for await (const event of readEvents(pathOf(buildId), follow ? writer : undefined, signal)) {
         if (event.id > after) yield event;
       }
     },
     remove: (buildId: string): void => rmSync(pathOf(buildId), { force: true }),
   };
-}
-
-/** JSON of an event never holds a line end, so a line is an event. */
-const lineOf = (event: object): string => `${JSON.stringify(event)}\n`;
-
-export class EventWriter {
-  readonly #path: string;
-  readonly #now: () => number;
-  readonly #onEnd: () => void;
-  readonly #changed = new EventEmitter().setMaxListeners(0);
-  #lastId = 0;
-  #outputBytes = 0;
-  isEnded = false;
-
-  constructor(path: string, now: () => number, onEnd: () => void) {
-    this.#path = path;
-    this.#now = now;
-    this.#onEnd = onEnd;
-  }
-
-  write(event: NewBuildEvent): void {
-    if (this.isEnded) return;
-    if (event.type === 'step_output' && this.#isFull(event)) return;
-    this.#append(event);
-    if (event.type === 'succeeded' || event.type === 'failed' || event.type === 'cancelled') {
-      this.isEnded = true;
-      this.#onEnd();
-    }
-    this.#changed.emit('change');
-  }
-
-  /** Resolves when something was written since, or the build has ended. */
-  async changed(signal: AbortSignal): Promise<void> {
-    if (!this.isEnded) await once(this.#changed, 'change', { signal });
-  }
-
-  get lastId(): number {
-    return this.#lastId;
-  }
-
-  #append(event: NewBuildEvent): void {
-    this.#lastId += 1;
-    appendFileSync(this.#path, lineOf({ ...event, id: this.#lastId, at: this.#now() }), { mode: 0o600 });
-  }
-
-  #isFull({ text, step }: Extract<NewBuildEvent, { type: 'step_output' }>): boolean {
-    const before = this.#outputBytes;
-    this.#outputBytes += text.length;
-    if (this.#outputBytes <= MAX_OUTPUT_BYTES) return false;
-    if (before <= MAX_OUTPUT_BYTES) {
-      const note = `… more than ${MAX_OUTPUT_BYTES / 1024 ** 2} MiB of output; the rest is not kept`;
-      this.#append({ type: 'step_output', step, stream: 'stderr', text: note });
-    }
-    return true;
-  }
 }
 
 /** Reads a log; with a writer it goes on until the writer has ended. */
@@ -112,29 +55,59 @@ async function* readEvents(
   signal: AbortSignal = new AbortController().signal,
 ): AsyncGenerator<BuildEvent> {
   const file = await open(path, 'a+', 0o600);
+  let last = 0;
   try {
     let rest = '';
     let position = 0;
     const decoder = new TextDecoder();
     for (;;) {
       // Before the read: what is written during it would otherwise not be waited for.
-      const seen = writer?.lastId;
+      const seen = writer?.writtenId;
       const isLast = writer === undefined || writer.isEnded;
       const chunk = await readChunk(file, position);
       position += chunk.length;
       const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) yield JSON.parse(line) as BuildEvent; // this module's own lines
+      for (const event of lines.flatMap(parseLine)) {
+        last = event.id;
+        yield event;
+      }
       if (chunk.length > 0) continue;
-      if (isLast) return;
-      if (writer.lastId === seen) await writer.changed(signal);
+      if (isLast) break;
+      if (writer.writtenId === seen) await writer.changed(signal);
     }
   } finally {
     await file.close();
+  }
+  // The file has no end when the disk had no room for it; who waited for it gets it all the same.
+  if (writer?.end && writer.end.id > last) yield writer.end;
+}
+
+/** A full disk or a loss of power cuts lines; what is no event is left out, so that the rest can be read. */
+function parseLine(line: string): BuildEvent[] {
+  try {
+    const value: unknown = JSON.parse(line);
+    const isEvent = typeof value === 'object' && value !== null && 'id' in value && 'type' in value;
+    return isEvent ? [value as BuildEvent] : []; // this module's own lines
+  } catch {
+    return [];
   }
 }
 
 async function readChunk(file: FileHandle, position: number): Promise<Buffer> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, position);
   return buffer.subarray(0, bytesRead);
+}
+
+/** A line that is glued to half a one would be lost with it, so a half one is ended first. */
+async function appendWhole(path: string, line: string): Promise<void> {
+  const file = await open(path, 'a+', 0o600);
+  try {
+    const { size } = await file.stat();
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
+    const isCut = bytesRead === 1 && buffer[0] !== LINE_END;
+    await file.appendFile(isCut ? `\n${line}` : line);
+  } finally {
+    await file.close();
+  }
 }

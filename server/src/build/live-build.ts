@@ -2,7 +2,7 @@ import type { BuildFailure } from '@atoll/protocol';
 import type { BuildReport } from './build-report.ts';
 import type { BuildRequest } from './build-request.ts';
 import type { BuildEnd, BuildRecord, DebugState } from './build-store.ts';
-import type { EventWriter, NewBuildEvent } from './event-log.ts';
+import type { EventWriter, NewBuildEvent } from './event-writer.ts';
 import { failureOf } from './failure.ts';
 import type { Naming } from './finish-image.ts';
 import type { Workplace } from './workplace.ts';
