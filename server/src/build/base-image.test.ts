@@ -28,7 +28,8 @@ test('a base that is built on demand is built first, and the log says so', async
 test('a public name of another workspace never stands in for an image of a registry', async () => {
   const dir = await tempDir();
   const images = await openStore(join(dir, 'data'), { canUnpack: false });
-  const layout = await writeLayout(join(dir, 'layout'), { layers: [{ tar: tarball([]) }] });
+  const layout = join(dir, 'layout');
+  await writeLayout(layout, { layers: [{ tar: tarball([]) }] });
   const publish = (repository: string, tag = 'latest') =>
     images.importLayout({ ...named(repository, layout), tag, workspaceId: 'w2', isPublic: true });
   const { id } = await publish('shared');
@@ -58,7 +59,8 @@ test('a public name of another workspace never stands in for an image of a regis
 test('the log says that a base is the public image of another workspace', async () => {
   const dir = await tempDir();
   const images = await openStore(join(dir, 'data'), { canUnpack: false });
-  const layout = await writeLayout(join(dir, 'layout'), { layers: [{ tar: tarball([]) }] });
+  const layout = join(dir, 'layout');
+  await writeLayout(layout, { layers: [{ tar: tarball([]) }] });
   await images.importLayout({ ...named('shared', layout), workspaceId: 'w2', isPublic: true });
   const messages: string[] = [];
   const base = await findBaseImage(
