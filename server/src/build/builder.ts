@@ -75,11 +75,21 @@ export type Builder = ReturnType<typeof createBuilder>;
 /** Runs processes of builds, each in a sandbox of its own that is gone afterwards. */
 export function createBuilder(options: BuilderOptions) {
   const { driver, network, identities, log } = options;
-  /** What a crash leaves of a slot is found by its name and removed at the next start, as for any sandbox. */
+  const leaving = new Set<Promise<void>>();
+  const complain = (slotId: string) => (err: unknown) =>
+    log.error({ slotId, err }, 'a builder is left behind');
+  /**
+   * Once the sandbox is gone nothing writes to its disk any more, and what reads that need not wait for the network. What a
+   * crash leaves of a slot is found by its name and removed at the next start, as for any sandbox.
+   */
   const free = async (slotId: string): Promise<void> => {
     await driver.remove(slotId);
-    await network.release(slotId);
-    await identities.remove(slotId);
+    const rest = network
+      .release(slotId)
+      .then(() => identities.remove(slotId))
+      .catch(complain(slotId))
+      .finally(() => leaving.delete(rest));
+    leaving.add(rest);
   };
   return {
     run: async (task: BuilderTask): Promise<BuilderResult> => {
@@ -90,9 +100,11 @@ export function createBuilder(options: BuilderOptions) {
         await driver.prepare(slot, task.signal);
         return await runIn(options, slot, task);
       } finally {
-        await free(id).catch((err: unknown) => log.error({ slotId: id, err }, 'a builder is left behind'));
+        await free(id).catch(complain(id));
       }
     },
+    /** Resolves once nothing is left of the sandboxes whose process has ended by now. */
+    settled: async (): Promise<void> => void (await Promise.all(leaving)),
   };
 }
 

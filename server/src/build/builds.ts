@@ -189,9 +189,10 @@ export function createBuilds(options: BuildsOptions) {
   const settle = async (build: LiveBuild, end: BuildEnd): Promise<void> => {
     const { record, writer } = build;
     clearTimeout(build.abandoned);
-    await build.workplace
+    const removed = build.workplace
       ?.remove()
       .catch((err: unknown) => log.error({ err, buildId: record.id }, 'a build left something behind'));
+    await Promise.all([removed, builder.settled()]);
     store.end(record.id, end, now());
     writer.write(lastEvent(end, now() - record.createdAt));
     cache.trim();
