@@ -182,6 +182,23 @@ describeOnEachDriver('a build', (getServer) => {
     expect(refused.status).toBe(409);
   });
 
+  test('says what it makes public, and a rebuild that says nothing leaves it so', async () => {
+    const server = getServer();
+    const options = { dockerfile: 'FROM scratch\nLABEL a=1\n', name: 'shown' };
+    const isPublic = async (): Promise<boolean | undefined> => {
+      const { images } = await answerOf<{ images: { name: string; public: boolean }[] }>(
+        server.fetch('/v1/images'),
+      );
+      return images.find(({ name }) => name === 'shown')?.public;
+    };
+    const { events } = await build(server, { ...options, isPublic: true });
+    expect(JSON.stringify(events)).toContain('all tags of shown are public');
+    await build(server, { ...options, dockerfile: 'FROM scratch\nLABEL a=2\n' });
+    expect(await isPublic()).toBe(true);
+    await build(server, { ...options, isPublic: false });
+    expect(await isPublic()).toBe(false);
+  });
+
   test('tells its events from the start or after one, also when it has ended', async () => {
     const server = getServer();
     const { id, events } = await build(server, {

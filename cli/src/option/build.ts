@@ -69,7 +69,8 @@ export async function toBuildOptions(
     memoryMb: flags.memory,
     diskMb: flags.disk,
     builderDiskMb: flags.builderDisk,
-    isPublic: flags.public,
+    // A rebuild without the flag leaves the name as it is.
+    isPublic: flags.public || undefined,
     noReplace: flags.noReplace,
     target: flags.target,
     buildArgs: Object.fromEntries(flags.buildArgs),

@@ -53,7 +53,8 @@ export const buildOptions = z.object({
   diskMb: z.number().int().positive().optional(),
   /** The disk of the build itself, where the layers of all its steps come to lie. */
   builderDiskMb: z.number().int().positive().optional(),
-  isPublic: z.boolean().default(false),
+  /** Absent: as the name is already, private where it is new. */
+  isPublic: z.boolean().optional(),
   /** Refuses when the name is taken, instead of moving it. */
   noReplace: z.boolean().default(false),
   /** How long the build may run. */

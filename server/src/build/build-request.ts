@@ -20,7 +20,8 @@ export interface BuildRequest {
   diskMb?: number;
   /** Key of the caller. */
   createdBy?: string;
-  isPublic: boolean;
+  /** Absent: as the name is already. */
+  isPublic?: boolean | undefined;
   noReplace: boolean;
   timeoutMs?: number;
 }

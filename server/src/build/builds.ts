@@ -317,7 +317,7 @@ export function createBuilds(options: BuildsOptions) {
 }
 
 function namingOf(workspaceId: string, { name, isPublic, noReplace }: BuildRequest): Naming {
-  if (name === undefined) return { workspaceId, isPublic: false, noReplace };
+  if (name === undefined) return { workspaceId, noReplace };
   return { workspaceId, name: { ...parseName(workspaceId, name), shown: name }, isPublic, noReplace };
 }
 

@@ -90,6 +90,9 @@ export async function execute(options: ExecuteOptions, execution: Execution): Pr
     const config = imageConfigOf(target.resolved.config, target.end, plan);
     const digest = await workshop.addImage(input.buildId, { layers: target.end.files.layers, config });
     signal.throwIfAborted();
+    const { name, isPublic } = input.naming;
+    if (name && isPublic)
+      execution.report.message(`${name.shown} and all tags of ${name.repository} are public from now on`);
     return registerResult(workshop, input.naming, digest, stages.baseName(plan));
   } catch (error) {
     failed.abort(error);

@@ -12,7 +12,8 @@ export interface Naming {
   workspaceId: string;
   /** Absent: it is known by its id alone. */
   name?: { repository: string; tag: string; shown: string };
-  isPublic: boolean;
+  /** Absent: as the name is already. */
+  isPublic?: boolean | undefined;
   noReplace: boolean;
 }
 

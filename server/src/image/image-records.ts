@@ -17,7 +17,8 @@ export interface Registration extends Provenance {
   workspaceId: string;
   repository: string;
   tag: string;
-  isPublic: boolean;
+  /** Of the whole repository. Absent: as it is already, private where it is new. */
+  isPublic?: boolean | undefined;
   /** What the tag names, where that is an index and the image one of its entries. */
   namedDigest?: string;
 }
@@ -217,11 +218,11 @@ function register(db: Db, registration: Registration, manifestDigest: string, no
   const { workspaceId, repository } = registration;
   verifyOwner(db, registration);
   db.run(
-    `INSERT INTO image_repositories VALUES (?, ?, ?, ?)
-       ON CONFLICT (workspace_id, name) DO UPDATE SET is_public = excluded.is_public`,
+    `INSERT INTO image_repositories VALUES (?1, ?2, coalesce(?3, 0), ?4)
+       ON CONFLICT (workspace_id, name) DO UPDATE SET is_public = coalesce(?3, is_public)`,
     workspaceId,
     repository,
-    registration.isPublic ? 1 : 0,
+    registration.isPublic === undefined ? null : Number(registration.isPublic),
     now,
   );
   const namedDigest = registration.namedDigest ?? manifestDigest;
@@ -346,8 +347,10 @@ export function noteUntagged(db: Db, workspaceId: string, repository: string, no
 }
 
 /** A public name has one owner, the reserved workspaces included: their images go by short names. */
-function verifyOwner(db: Db, { workspaceId, repository, isPublic }: Registration): void {
+function verifyOwner(db: Db, registration: Registration): void {
+  const { workspaceId, repository, isPublic } = registration;
   if (isReservedWorkspace(workspaceId)) return;
+  if (isPublic) verifyNothingPrivate(db, registration);
   const other = db.get(
     'SELECT 1 FROM image_repositories WHERE name = ? AND is_public = 1 AND workspace_id <> ?',
     repository,
@@ -356,6 +359,22 @@ function verifyOwner(db: Db, { workspaceId, repository, isPublic }: Registration
   if (other === undefined || !isPublic) return;
   throw new ApiError('conflict', `the public image name ${repository} belongs to another workspace`, {
     hint: 'Choose another name, or register the image without making it public.',
+  });
+}
+
+/** Tags of one name are public together: publishing one never shows others that are private until then. */
+function verifyNothingPrivate(db: Db, { workspaceId, repository, tag }: Registration): void {
+  const hidden = db.all<{ tag: string }>(
+    `SELECT t.tag FROM image_tags t JOIN image_repositories r ON r.workspace_id = t.workspace_id AND r.name = t.repository
+       WHERE r.workspace_id = ? AND r.name = ? AND r.is_public = 0 AND t.tag <> ? ORDER BY t.tag LIMIT 5`,
+    workspaceId,
+    repository,
+    tag,
+  );
+  if (hidden.length === 0) return;
+  const shown = hidden.map((one) => `${repository}:${one.tag}`).join(', ');
+  throw new ApiError('conflict', `making ${repository} public would show its private tags too: ${shown}`, {
+    hint: 'Publish under a name of its own, or remove those tags first.',
   });
 }
 

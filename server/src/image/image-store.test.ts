@@ -96,6 +96,26 @@ describe('registering', () => {
     expect(await register('same', {})).toEqual(first);
   });
 
+  test('without saying so keeps a name public or private', async () => {
+    const { register } = await storeWithImages();
+    expect(await register('new', { isPublic: undefined })).toMatchObject({ isPublic: false });
+    expect(await register('shown', { isPublic: true })).toMatchObject({ isPublic: true });
+    expect(await register('again', { isPublic: undefined })).toMatchObject({ isPublic: true });
+    expect(await register('hidden', { isPublic: false })).toMatchObject({ isPublic: false });
+    expect(await register('still', { isPublic: undefined })).toMatchObject({ isPublic: false });
+  });
+
+  test('never makes private tags public along with another one', async () => {
+    const { register, store } = await storeWithImages();
+    const { id } = await register('internal', { tag: 'internal' });
+    await expect(register('demo', { tag: 'demo', isPublic: true })).rejects.toThrow('tags too: app:internal');
+    expect(() => store.verifyRegistration('w1', 'app:demo', true)).toThrow('tags too: app:internal');
+    expect(() => store.resolve('w2', id)).toThrow('image not found');
+    store.remove('w1', 'app:internal');
+    expect(await register('demo', { tag: 'demo', isPublic: true })).toMatchObject({ isPublic: true });
+    expect(await register('more', { tag: 'more', isPublic: true })).toMatchObject({ isPublic: true });
+  });
+
   test('refuses a public name of another workspace', async () => {
     const { register } = await storeWithImages();
     await register('first', { workspaceId: 'w2', isPublic: true });

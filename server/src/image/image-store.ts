@@ -118,7 +118,7 @@ export interface ImageStore {
   verifyRegistration(
     workspaceId: string,
     name: string,
-    isPublic: boolean,
+    isPublic: boolean | undefined,
   ): { repository: string; tag: string };
   /** Names an image once more. */
   tag(workspaceId: string, ref: string, name: string): ImageDescription;

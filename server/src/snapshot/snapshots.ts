@@ -25,7 +25,7 @@ export interface SnapshotRegistration {
   /** `repository[:tag]` of the workspace. */
   repository: string;
   tag: string;
-  isPublic: boolean;
+  isPublic: boolean | undefined;
 }
 
 export type Snapshots = ReturnType<typeof createSnapshots>;

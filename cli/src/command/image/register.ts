@@ -19,7 +19,7 @@ export const register = command({
   run: async ({ args, options, context }) => {
     const dockerfile = options.dockerfile === undefined ? undefined : await read(options.dockerfile);
     const image = await context.admin.registerImage(args.name, args.snapshot, {
-      public: options.public,
+      ...(options.public && { public: true }),
       signal: context.signal,
       ...(dockerfile !== undefined && { dockerfile }),
     });

@@ -14,7 +14,7 @@ export interface RelayedRequest {
   cpus: number;
   memoryMb: number;
   builderDiskMb: number;
-  isPublic: boolean;
+  isPublic?: boolean | undefined;
   noReplace: boolean;
 }
 

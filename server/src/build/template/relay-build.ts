@@ -54,7 +54,6 @@ function requestOf(
     cpus: limits.cpus,
     memoryMb: limits.memoryMb,
     builderDiskMb: limits.diskMb,
-    isPublic: false,
     noReplace: false,
     ...(spec.dockerConfig && { dockerConfig: spec.dockerConfig }),
   };

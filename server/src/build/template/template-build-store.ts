@@ -5,7 +5,8 @@ export interface TemplateBuildRequest {
   name: string;
   dockerfile: string;
   baseImage?: string;
-  isPublic: boolean;
+  /** Absent: as the name is already. */
+  isPublic?: boolean;
 }
 
 export type TemplateBuildStatus = 'prepared' | 'running' | 'built' | 'completed' | 'failed';

@@ -56,7 +56,7 @@ export function templateRoutes(options: Options): Binding[] {
       const { build, token } = templateBuilds.prepare(workspace.id, keyId, {
         name: body.name,
         dockerfile: body.dockerfile,
-        isPublic: body.public ?? false,
+        ...(body.public != null && { isPublic: body.public }),
         ...(body.baseImage != null && { baseImage: body.baseImage }),
       });
       context.target(build.id);
@@ -98,10 +98,10 @@ function register(
   { workspace, keyId }: Caller,
   { name, snapshotId, dockerfile, public: isPublic, rootfsDiskBytes }: Registration,
 ): ImageDescription {
-  const at = images.verifyRegistration(workspace.id, name, isPublic ?? false);
+  const at = images.verifyRegistration(workspace.id, name, isPublic ?? undefined);
   const { baseImage } = snapshots.findReady(workspace.id, snapshotId);
   return transaction(() => {
-    const image = snapshots.register(workspace.id, snapshotId, { ...at, isPublic: isPublic ?? false });
+    const image = snapshots.register(workspace.id, snapshotId, { ...at, isPublic: isPublic ?? undefined });
     definitions.put(image.id, {
       snapshotId,
       baseImage,
