@@ -9,7 +9,7 @@ const END_TIMEOUT_MS = 30_000;
 
 /** The parts of a sandbox on the host, by what their command lines say. */
 const parts = {
-  gvisor: { sentry: / boot .*--bundle/, 'file proxy': / gofer .*-main/ },
+  gvisor: { sentry: / boot .*--bundle/, 'file proxy': / gofer .*main-/ },
   native: { agent: /\/\.atoll\/agent/ },
 };
 
