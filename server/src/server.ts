@@ -45,7 +45,7 @@ import { removeEmptyFolders } from './lib/empty-folder.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { openHost } from './host.ts';
-import { usualLimits } from './sandbox/admission.ts';
+import { checkHost, usualLimits } from './sandbox/admission.ts';
 import { openRangesOf, policyOf } from './sandbox/network-rules.ts';
 import { createSandboxes } from './sandbox/sandboxes.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
@@ -265,6 +265,7 @@ async function openParts(
   const builds = createBuilds({
     ...host,
     openRangesOf: (workspaceId) => openRangesOf(openings, workspaceId),
+    checkHost: () => checkHost(path, config.admission),
     definitions,
     db,
     images,

@@ -245,4 +245,12 @@ describeOnEachDriver('a build', (getServer) => {
       Array.from({ length: 5 }, () => 'succeeded'),
     );
   });
+
+  test('with more stages than sandboxes may run at once ends well', async () => {
+    const stages = [0, 1, 2, 3, 4, 5].map((n) => `FROM debian-minimal AS s${n}\nRUN echo ${n} > /n\n`);
+    const copies = stages.map((_, n) => `COPY --from=s${n} /n /n${n}\n`);
+    const dockerfile = `${stages.join('')}FROM debian-minimal\n${copies.join('')}RUN cat /n?\n`;
+    const { output } = await build(getServer(), { dockerfile });
+    expect(output).toEqual(['0', '1', '2', '3', '4', '5']);
+  });
 });

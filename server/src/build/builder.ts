@@ -21,6 +21,8 @@ import type {
   Slot,
   SlotEndpoint,
 } from '../runtime/driver.ts';
+import { createBuilderTurns, usualTurnLimits } from './builder-turns.ts';
+import type { TurnLimits } from './builder-turns.ts';
 
 /** What runs the processes of a build: a sandbox for each, whose writes are kept. */
 export interface BuilderOptions {
@@ -31,6 +33,9 @@ export interface BuilderOptions {
   agents: AgentBinaries;
   identities: ReturnType<typeof createIdentityFolders>;
   serverKey: Buffer;
+  /** Throws when the host is too short of something for another sandbox. */
+  checkHost: () => void;
+  turns?: Partial<TurnLimits>;
   log: Log;
 }
 
@@ -70,11 +75,16 @@ const oomGuards = { gvisor: 'meminfo', namespaces: 'cgroup', none: 'none' } as c
   string
 >;
 
-export type Builder = ReturnType<typeof createBuilder>;
+export interface Builder {
+  run(task: BuilderTask): Promise<BuilderResult>;
+}
+
+export type Builders = ReturnType<typeof createBuilders>;
 
 /** Runs processes of builds, each in a sandbox of its own that is gone afterwards. */
-export function createBuilder(options: BuilderOptions) {
+export function createBuilders(options: BuilderOptions) {
   const { driver, network, identities, log } = options;
+  const turns = createBuilderTurns({ ...usualTurnLimits, ...options.turns }, options.checkHost);
   const leaving = new Set<Promise<void>>();
   const complain = (slotId: string) => (err: unknown) =>
     log.error({ slotId, err }, 'a builder is left behind');
@@ -91,17 +101,22 @@ export function createBuilder(options: BuilderOptions) {
       .finally(() => leaving.delete(rest));
     leaving.add(rest);
   };
+  const run = async (task: BuilderTask): Promise<BuilderResult> => {
+    const id = newSlotId();
+    try {
+      const limits = { cpus: task.cpus, memoryMb: task.memoryMb, diskMb: 0 };
+      const slot = { id, limits, endpoint: await network.attach(id, task.signal) };
+      await driver.prepare(slot, task.signal);
+      return await runIn(options, slot, task);
+    } finally {
+      await free(id).catch(complain(id));
+    }
+  };
   return {
-    run: async (task: BuilderTask): Promise<BuilderResult> => {
-      const id = newSlotId();
-      try {
-        const limits = { cpus: task.cpus, memoryMb: task.memoryMb, diskMb: 0 };
-        const slot = { id, limits, endpoint: await network.attach(id, task.signal) };
-        await driver.prepare(slot, task.signal);
-        return await runIn(options, slot, task);
-      } finally {
-        await free(id).catch(complain(id));
-      }
+    /** For one build, whose processes wait for their turns. */
+    ofBuild: (): Builder => {
+      const turn = turns.ofBuild();
+      return { run: (task) => turn(task, () => run(task)) };
     },
     /** Resolves once nothing is left of the sandboxes whose process has ended by now. */
     settled: async (): Promise<void> => void (await Promise.all(leaving)),

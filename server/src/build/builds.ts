@@ -14,7 +14,7 @@ import { createSemaphore } from '../lib/semaphore.ts';
 import { withoutUndefined } from '../lib/without-undefined.ts';
 import type { Db } from '../store/db.ts';
 import { buildHolder } from './base-image.ts';
-import { createBuilder } from './builder.ts';
+import { createBuilders } from './builder.ts';
 import type { BuilderOptions } from './builder.ts';
 import { createBuildReport } from './build-report.ts';
 import { readDockerfile, unpackContext } from './build-context.ts';
@@ -66,7 +66,7 @@ export function createBuilds(options: BuildsOptions) {
   const workDir = join(options.dataDir, 'build');
   const mountDir = join(options.runDir, 'build');
   const tool = createLayerTool(options.agents.current.path);
-  const builder = createBuilder(options);
+  const builders = createBuilders(options);
   const cacheMounts = createCacheMounts({
     runDir: join(options.runDir, 'build-cache'),
     dataDir: join(options.dataDir, 'build-cache'),
@@ -179,7 +179,10 @@ export function createBuilds(options: BuildsOptions) {
       signal: stopping.signal,
       onFailure,
     };
-    const result = await execute({ images, builder, tool, cache, cacheMounts, now }, execution);
+    const result = await execute(
+      { images, builder: builders.ofBuild(), tool, cache, cacheMounts, now },
+      execution,
+    );
     const { diskMb, createdBy } = build.request;
     const definition = withoutUndefined({ dockerfile, buildId: record.id, diskMb, createdBy });
     options.definitions.put(result.imageId, definition);
@@ -192,7 +195,7 @@ export function createBuilds(options: BuildsOptions) {
     const removed = build.workplace
       ?.remove()
       .catch((err: unknown) => log.error({ err, buildId: record.id }, 'a build left something behind'));
-    await Promise.all([removed, builder.settled()]);
+    await Promise.all([removed, builders.settled()]);
     store.end(record.id, end, now());
     writer.write(lastEvent(end, now() - record.createdAt));
     cache.trim();
