@@ -253,4 +253,26 @@ describeOnEachDriver('a build', (getServer) => {
     const { output } = await build(getServer(), { dockerfile });
     expect(output).toEqual(['0', '1', '2', '3', '4', '5']);
   });
+
+  test('locks caches in whatever order stages name them, also one that is shown twice', async () => {
+    const lock = (id: string, target: string) =>
+      `--mount=type=cache,sharing=locked,id=lock-${id},target=${target}`;
+    const said = 'echo x >> /x/said; test -s /x2/said; cp /x/said /n';
+    const one = `RUN ${lock('x', '/x')} ${lock('y', '/y')} ${lock('x', '/x2')} ${said}`;
+    const other = `RUN ${lock('y', '/y')} ${lock('x', '/x')} ${lock('x', '/x2')} ${said}`;
+    const stages = `FROM debian-minimal AS a\n${one}\nFROM debian-minimal AS b\n${other}\n`;
+    const dockerfile = `${stages}FROM debian-minimal\nCOPY --from=a /n /a\nCOPY --from=b /n /b\nRUN cat /a /b\n`;
+    expect((await build(getServer(), { dockerfile })).output).toEqual(['x', 'x', 'x']);
+  });
+
+  test('whose cache cannot be filled leaves it free and empty for the next one', async () => {
+    const server = getServer();
+    const run = (source: string): string =>
+      'FROM debian-minimal AS a\nRUN mkdir /there && echo filled > /there/f\nFROM debian-minimal\n' +
+      `RUN --mount=type=cache,sharing=locked,id=filled,from=a,source=${source},target=/c cat /c/f\n`;
+    const failed = await build(server, { dockerfile: run('/missing') });
+    expect(failed.build.failure).toMatchObject({ code: 'build_failed' });
+    expect(failed.build.failure?.message).toContain('not found');
+    expect((await build(server, { dockerfile: run('/there') })).output).toEqual(['filled']);
+  });
 });

@@ -313,6 +313,10 @@ export function createBuilds(options: BuildsOptions) {
       const ending = [...live.values()];
       for (const build of ending) stop(build, new ApiError('shutting_down', 'the server is stopping'));
       await Promise.allSettled(ending.map(({ work }) => work));
+      // Nothing is removed through a mount: what is still mounted holds what the next builds need.
+      await cacheMounts.reconcile();
+      for (const id of await listWorkplaces(mountDir))
+        await removeWorkplace(join(mountDir, id), join(workDir, id));
       for (const dir of ['build', 'build-cache'])
         await rm(join(options.runDir, dir), { recursive: true, force: true });
     },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, chown, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createKeyedQueue } from '../image/keyed-queue.ts';
@@ -11,10 +11,11 @@ import type { CacheMount } from './dockerfile/mount.ts';
 /** A cache that a step may write to until it releases it. */
 export interface HeldCache {
   path: string;
-  /** Nothing was ever put into it. */
-  isNew: boolean;
   release: () => Promise<void>;
 }
+
+/** Puts into a new cache what it begins with. */
+export type FillCache = (dir: string) => Promise<void>;
 
 interface Options {
   /** On a tmpfs, for mounts. */
@@ -52,18 +53,36 @@ export function createCacheMounts({ runDir, dataDir, sizeMb, maxTotalBytes = MAX
     return lock;
   };
 
-  const mount = (name: string, owner: CacheMount, signal: AbortSignal): Promise<Omit<HeldCache, 'release'>> =>
+  const mount = (
+    name: string,
+    owner: CacheMount,
+    fill: FillCache,
+    signal: AbortSignal,
+  ): Promise<Omit<HeldCache, 'release'>> =>
     oneAtATime(name, async () => {
       const disk = diskOf(name);
       const path = join(disk.mountPoint, 'content');
-      if ((holders.get(name) ?? 0) === 0) await mountAny(disk, signal);
-      holders.set(name, (holders.get(name) ?? 0) + 1);
-      if (existsSync(path)) return { path, isNew: false };
-      await mkdir(path);
-      await chown(path, owner.uid, owner.gid);
-      await chmod(path, owner.mode);
-      return { path, isNew: true };
+      const others = holders.get(name) ?? 0;
+      if (others === 0) await mountAny(disk, signal);
+      try {
+        if (!existsSync(path)) await begin(disk.mountPoint, path, owner, fill);
+      } catch (error) {
+        if (others === 0) await unmountDisk(disk.mountPoint);
+        throw error;
+      }
+      holders.set(name, others + 1);
+      return { path };
     });
+  /** A cache is there when all that it begins with is: filling it may fail, be cancelled, or end with the server. */
+  const begin = async (mountPoint: string, path: string, owner: CacheMount, fill: FillCache) => {
+    const filling = join(mountPoint, 'filling');
+    await rm(filling, { recursive: true, force: true });
+    await mkdir(filling);
+    await chown(filling, owner.uid, owner.gid);
+    await chmod(filling, owner.mode);
+    await fill(filling);
+    await rename(filling, path);
+  };
   /** A disk that cannot be mounted was cut by a power loss; a cache may start anew. */
   const mountAny = async (disk: ReturnType<typeof diskOf>, signal: AbortSignal): Promise<void> => {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -88,6 +107,7 @@ export function createCacheMounts({ runDir, dataDir, sizeMb, maxTotalBytes = MAX
   const acquire = async (
     workspaceId: string,
     mountOf: CacheMount,
+    fill: FillCache,
     signal: AbortSignal,
   ): Promise<HeldCache> => {
     const shared = nameOf(workspaceId, mountOf.id);
@@ -96,7 +116,7 @@ export function createCacheMounts({ runDir, dataDir, sizeMb, maxTotalBytes = MAX
     const name = isTaken ? `${PRIVATE}${randomId(16)}` : shared;
     const unlock = mountOf.sharing === 'locked' ? await lock(name, signal) : () => {};
     try {
-      const held = await mount(name, mountOf, signal);
+      const held = await mount(name, mountOf, fill, signal);
       return {
         ...held,
         release: async () => {

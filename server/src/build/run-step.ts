@@ -1,12 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { ProcessEnd } from '../agent/run-process.ts';
-import { LayerToolError, pipeLayers } from '../image/layer-tool.ts';
+import { pipeLayers } from '../image/layer-tool.ts';
 import type { SandboxMount } from '../runtime/driver.ts';
 import { writeMountFile } from './builder.ts';
 import type { BuilderResult } from './builder.ts';
-import type { BindMount, CacheMount, Mount, SecretMount } from './dockerfile/mount.ts';
+import { holdCaches } from './hold-caches.ts';
+import type { BindMount, Mount, SecretMount } from './dockerfile/mount.ts';
 import type { RunStep } from './dockerfile/step.ts';
+import { failMount } from './mount-failure.ts';
 import { StepFailure } from './step-failure.ts';
 import type { StepContext, StepPlace } from './step-context.ts';
 
@@ -55,7 +57,8 @@ export async function carryOutRun(context: StepContext, step: RunStep, place: St
     place.onMountPoints(mountPoints, result.ids);
     await requireSuccess(context, step, result);
   } finally {
-    for (const release of released) await release();
+    // All of them, also when one fails.
+    await Promise.all(released.map((release) => release()));
   }
 }
 
@@ -124,7 +127,8 @@ async function prepareMounts(
   released: (() => Promise<void>)[],
 ): Promise<PreparedMounts> {
   const prepared: PreparedMounts = { mounts: [], env: {} };
-  for (const mount of step.mounts) await prepareMount(context, mount, prepared, released);
+  const caches = await holdCaches(context, step.mounts, released);
+  for (const mount of step.mounts) await prepareMount(context, mount, prepared, caches);
   if (step.script) prepared.mounts.push(await scriptMount(context, step.script));
   return prepared;
 }
@@ -133,20 +137,16 @@ async function prepareMount(
   context: StepContext,
   mount: Mount,
   { mounts, env }: PreparedMounts,
-  released: (() => Promise<void>)[],
+  caches: ReadonlyMap<string, string>,
 ): Promise<void> {
   switch (mount.type) {
     case 'bind':
       return void mounts.push(await bindMount(context, mount));
     case 'cache': {
-      const { source, release } = await cacheMount(context, mount);
-      released.push(release);
-      return void mounts.push({
-        kind: 'bind',
-        destination: mount.target,
-        source,
-        isReadonly: mount.isReadonly,
-      });
+      const { target: destination, isReadonly } = mount;
+      const source = caches.get(mount.id);
+      if (source === undefined) throw new Error(`the cache ${mount.id} is not held`);
+      return void mounts.push({ kind: 'bind', destination, source, isReadonly });
     }
     case 'tmpfs': {
       const { target: destination, sizeBytes } = mount;
@@ -185,21 +185,6 @@ async function bindMount(context: StepContext, mount: BindMount): Promise<Sandbo
   return { kind: 'bind', destination, source: join(copy, 'content'), isReadonly: false };
 }
 
-async function cacheMount(
-  context: StepContext,
-  mount: CacheMount,
-): Promise<{ source: string; release: () => Promise<void> }> {
-  const { tool, signal } = context;
-  const held = await context.cacheMounts.acquire(context.workspaceId, mount, signal);
-  if (held.isNew && mount.from) {
-    const origin = await context.origins.find(mount.from);
-    const request = { sources: [{ path: mount.source, text: mount.source }] };
-    const to = { verb: 'place', root: held.path, request: { destination: '/' }, signal } as const;
-    await pipeLayers(tool, { verb: 'pack', root: origin.path, request, signal }, to).catch(failMount);
-  }
-  return { source: held.path, release: held.release };
-}
-
 async function secretMount(
   { secrets, workplace }: StepContext,
   mount: SecretMount,
@@ -228,9 +213,4 @@ async function scriptMount(
   const owner = { mode: 0o755, uid: 0, gid: 0 };
   await writeMountFile(join(dir, 'files', posix.basename(path)), content, owner);
   return { kind: 'bind', destination: posix.dirname(path), source: join(dir, 'files'), isReadonly: true };
-}
-
-function failMount(error: unknown): never {
-  if (!(error instanceof LayerToolError)) throw error;
-  throw new StepFailure(`RUN --mount: ${error.message}`, { cause: error });
 }
