@@ -203,7 +203,10 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   });
   const addLayer = createLayerAdder({ blobs, records, transaction: db.transaction });
   const mayBePlain = createPlainHosts(options.insecureRegistries ?? []);
-  const http = createRemoteHttp(options.remoteLimits ?? defaultRemoteLimits, mayBePlain);
+  const configured = new Set(options.insecureRegistries?.map((host) => host.toLowerCase()));
+  const http = createRemoteHttp(options.remoteLimits ?? defaultRemoteLimits, mayBePlain, (host) =>
+    configured.has(host),
+  );
   const puller = createPuller({ http, blobs, records, mayBePlain, closing: closing.signal });
   const remote = createRemoteImporter({
     pull: puller.pull,

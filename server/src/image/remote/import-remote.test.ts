@@ -19,9 +19,13 @@ const remoteLimits = {
 };
 const image = imageOf([{ path: 'file', content: 'x'.repeat(200_000) }]);
 
-async function importing(misbehave?: Misbehaviour, dockerConfig?: (host: string) => DockerConfig) {
+async function importing(
+  misbehave?: Misbehaviour,
+  dockerConfig?: (host: string) => DockerConfig,
+  insecureRegistries: string[] = [],
+) {
   const dataDir = join(await tempDir(), 'data');
-  const store = await openStore(dataDir, { canUnpack: false, remoteLimits });
+  const store = await openStore(dataDir, { canUnpack: false, remoteLimits, insecureRegistries });
   const registry = await standInRegistry(image, misbehave);
   const run = async (signal = AbortSignal.timeout(20_000), reference = `${registry.host}/team/app:v1`) => {
     const config = dockerConfig && { dockerConfig: dockerConfig(registry.host) };
@@ -265,8 +269,52 @@ describe('credentials', () => {
       response.writeHead(307, { location: `http://${storage.host}${request.url}` }).end();
       return true;
     };
-    const { run } = await importing(registry, auths({ registrytoken: 'mine' }));
+    const { run } = await importing(registry, auths({ registrytoken: 'mine' }), [storage.host]);
     expect(await run()).toMatchObject({ digest: image.digest });
     expect([storage.requests.length, new Set(storage.authorizations)]).toEqual([2, new Set([undefined])]);
   });
+});
+
+describe('a registry leads to no private address', () => {
+  const refused = { code: 'registry_failed', message: expect.stringMatching(/not a public address/) };
+
+  test('by a redirect, be it to another port of the host that the reference names', async () => {
+    const inner = await standInRegistry(image);
+    for (const host of [
+      inner.host,
+      inner.host.replace('127.0.0.1', 'localhost'),
+      '[::1]:1',
+      '[::ffff:7f00:1]:1',
+    ]) {
+      const { run } = await importing((_request, response) => {
+        const scheme = host.includes('ffff') ? 'https' : 'http';
+        response.writeHead(302, { location: `${scheme}://${host}/secret` }).end();
+        return true;
+      });
+      await expect(run(), host).rejects.toMatchObject(refused);
+    }
+    expect(inner.requests).toEqual([]);
+  });
+
+  test('by a token service', async () => {
+    const inner = await standInRegistry(image);
+    const { run } = await importing((_request, response) => {
+      const challenge = `Bearer realm="http://${inner.host}/any/path?any=query"`;
+      response.writeHead(401, { 'www-authenticate': challenge }).end();
+      return true;
+    });
+    await expect(run()).rejects.toMatchObject(refused);
+    expect(inner.requests).toEqual([]);
+  });
+
+  test.each(['10.0.0.5', '169.254.169.254', '192.168.1.1', '[fd00::1]', '[fe80::1]'])(
+    'such as %s',
+    async (host) => {
+      const { run } = await importing((_request, response) => {
+        response.writeHead(307, { location: `https://${host}/latest/meta-data` }).end();
+        return true;
+      });
+      await expect(run()).rejects.toMatchObject(refused);
+    },
+  );
 });

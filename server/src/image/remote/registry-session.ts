@@ -24,7 +24,9 @@ const tokenAnswer = z.object({ token: z.string().optional(), access_token: z.str
 export function createRegistrySession(options: Options) {
   const { http, reference, credentials, signal } = options;
   const host = apiHostOf(reference.registry);
-  const base = `${options.mayBePlain(host) ? 'http' : 'https'}://${host}/v2/${reference.repository}/`;
+  const base = new URL(
+    `${options.mayBePlain(host) ? 'http' : 'https'}://${host}/v2/${reference.repository}/`,
+  );
   let authorization = credentials?.kind === 'registry-token' ? `Bearer ${credentials.token}` : undefined;
   /** Requests run in parallel; one token is enough for all that were refused together. */
   let authenticating: Promise<void> | undefined;
@@ -34,7 +36,7 @@ export function createRegistrySession(options: Options) {
     challenge: Challenge | undefined,
   ): Promise<void> => {
     if (refused !== authorization) return;
-    authenticating ??= answer(options, challenge)
+    authenticating ??= answer(options, base.host, challenge)
       .then((value) => {
         authorization = value;
       })
@@ -46,12 +48,16 @@ export function createRegistrySession(options: Options) {
   const request = async (path: string, headers: Record<string, string>): Promise<RemoteResponse> => {
     const used = authorization;
     const auth = used === undefined ? {} : { authorization: used };
-    const response = await http.send(new URL(path, base), { headers: { ...headers, ...auth }, signal });
+    const response = await http.send(new URL(path, base), {
+      headers: { ...headers, ...auth },
+      namedHost: base.host,
+      signal,
+    });
     if (response.head.status !== 401) return response;
     await response.discard();
     await authenticate(used, parseChallenge(response.head.headers.get('www-authenticate')));
     const retried = { ...headers, ...(authorization !== undefined && { authorization }) };
-    return http.send(new URL(path, base), { headers: retried, signal });
+    return http.send(new URL(path, base), { headers: retried, namedHost: base.host, signal });
   };
   return {
     /** The answer when it is good. Throws what a person can act upon otherwise. */
@@ -64,10 +70,15 @@ export function createRegistrySession(options: Options) {
   };
 }
 
-async function answer(options: Options, challenge: Challenge | undefined): Promise<string> {
+async function answer(
+  options: Options,
+  namedHost: string,
+  challenge: Challenge | undefined,
+): Promise<string> {
   const { credentials } = options;
   if (challenge?.scheme === 'basic' && credentials?.kind === 'password') return basic(credentials);
-  if (challenge?.scheme === 'bearer') return `Bearer ${await fetchToken(options, challenge.parameters)}`;
+  if (challenge?.scheme === 'bearer')
+    return `Bearer ${await fetchToken(options, namedHost, challenge.parameters)}`;
   throw refusal(401, options);
 }
 
@@ -75,7 +86,11 @@ const basic = ({ username, password }: { username: string; password: string }): 
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 
 /** https://distribution.github.io/distribution/spec/auth/token/ and …/oauth/ */
-async function fetchToken(options: Options, parameters: Readonly<Record<string, string>>): Promise<string> {
+async function fetchToken(
+  options: Options,
+  namedHost: string,
+  parameters: Readonly<Record<string, string>>,
+): Promise<string> {
   const { http, credentials, signal, reference } = options;
   const realm = URL.canParse(parameters['realm'] ?? '') ? new URL(parameters['realm'] ?? '') : undefined;
   if (realm === undefined)
@@ -86,6 +101,7 @@ async function fetchToken(options: Options, parameters: Readonly<Record<string, 
     credentials?.kind === 'identity-token'
       ? await http.send(realm, {
           method: 'POST',
+          namedHost,
           headers: { 'content-type': 'application/x-www-form-urlencoded' },
           body: new URLSearchParams({
             grant_type: 'refresh_token',
@@ -96,6 +112,7 @@ async function fetchToken(options: Options, parameters: Readonly<Record<string, 
           signal,
         })
       : await http.send(withQuery(realm, query, credentials), {
+          namedHost,
           headers: credentials?.kind === 'password' ? { authorization: basic(credentials) } : {},
           signal,
         });

@@ -1,5 +1,7 @@
 import { ApiError } from '@atoll/protocol';
 import { pause } from '../../lib/deadline.ts';
+import { createRemoteConnections } from './remote-connection.ts';
+import type { RemoteConnections } from './remote-connection.ts';
 
 export interface RemoteLimits {
   /** Until the head of an answer is there. */
@@ -25,6 +27,8 @@ export const defaultRemoteLimits: RemoteLimits = {
 };
 
 export interface RemoteRequest {
+  /** Host and port that the reference names: the one that may be private. */
+  namedHost: string;
   headers?: Record<string, string>;
   method?: string;
   body?: string;
@@ -39,7 +43,12 @@ const MAX_REDIRECTS = 5;
 export class ConnectionFailure extends Error {}
 
 /** Requests with deadlines, redirects and retries, for registries that hang, stumble or send elsewhere. */
-export function createRemoteHttp(limits: RemoteLimits, mayBePlain: (host: string) => boolean) {
+export function createRemoteHttp(
+  limits: RemoteLimits,
+  mayBePlain: (host: string) => boolean,
+  isConfigured: (host: string) => boolean,
+) {
+  const connect = createRemoteConnections();
   const verifyUrl = (url: URL): void => {
     if (url.protocol === 'https:' || (url.protocol === 'http:' && mayBePlain(url.host))) return;
     throw new ApiError('registry_failed', `refusing to talk to ${url.origin}: it is not encrypted`, {
@@ -51,9 +60,10 @@ export function createRemoteHttp(limits: RemoteLimits, mayBePlain: (host: string
     let url = first;
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       verifyUrl(url);
+      const isNamed = url.host === request.namedHost || isConfigured(url.host);
       const { authorization: _, ...others } = request.headers ?? {};
       const headers = url.origin === first.origin ? (request.headers ?? {}) : others;
-      const response = await attempt(url, { ...request, headers }, limits);
+      const response = await attempt(connect, url, isNamed, { ...request, headers }, limits);
       const location = response.head.headers.get('location');
       if (![301, 302, 303, 307, 308].includes(response.head.status) || location === null) return response;
       await response.discard();
@@ -132,22 +142,28 @@ export interface RemoteResponse {
   discard(): Promise<void>;
 }
 
-async function attempt(url: URL, request: RemoteRequest, limits: RemoteLimits): Promise<RemoteResponse> {
+async function attempt(
+  connect: RemoteConnections,
+  url: URL,
+  isNamed: boolean,
+  request: RemoteRequest,
+  limits: RemoteLimits,
+): Promise<RemoteResponse> {
   const cut = new AbortController();
   const { signal } = request;
   const watch = (ms: number) => setTimeout(() => cut.abort(new Error(`no answer within ${ms} ms`)), ms);
   const timer = watch(limits.headTimeoutMs);
   try {
-    const head = await fetch(url, {
+    const head = await connect(url, isNamed, {
       method: request.method ?? 'GET',
       headers: { 'user-agent': 'atoll', 'accept-encoding': 'identity', ...request.headers },
       ...(request.body !== undefined && { body: request.body }),
-      redirect: 'manual',
       signal: AbortSignal.any([signal, cut.signal]),
     });
     return toResponse(head, url, cut, watch, limits, signal);
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof ApiError) throw error;
     throw new ConnectionFailure(`${url.host} does not answer`, { cause: cut.signal.reason ?? error });
   } finally {
     clearTimeout(timer);
