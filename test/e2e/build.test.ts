@@ -275,4 +275,18 @@ describeOnEachDriver('a build', (getServer) => {
     expect(failed.build.failure?.message).toContain('not found');
     expect((await build(server, { dockerfile: run('/there') })).output).toEqual(['filled']);
   });
+
+  test('leaves a lane to other workspaces, and has all its time when its turn comes', async () => {
+    const server = getServer();
+    const long = (n: number) => ({ dockerfile: `FROM debian-minimal\nRUN echo ${n}; sleep 600\n` });
+    const running = await Promise.all([1, 2, 3].map((n) => beginBuild(server, long(n))));
+    await Promise.all(running.map((id) => awaitEvent(server, id, 'step_output')));
+    const waiting = await beginBuild(server, { ...long(4), timeoutSeconds: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const { status } = await answerOf<Build>(server.fetch(`/v1/builds/${waiting}`));
+    expect(status).toBe('queued');
+    const cancelling = running.map((id) => server.fetch(`/v1/builds/${id}/cancel`, { method: 'POST' }));
+    await Promise.all(cancelling.map(answerOf));
+    expect((await endOfBuild(server, waiting)).build.failure?.code).toBe('build_timeout');
+  });
 });

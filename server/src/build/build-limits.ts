@@ -5,6 +5,11 @@ import type { BuildRequest } from './build-request.ts';
 export interface BuildLimits {
   /** How many run at once; the others wait, workspaces taking turns. */
   maxRunning: number;
+  /** Of one workspace, so that long builds of one never keep all others waiting. */
+  maxRunningPerWorkspace: number;
+  /** How many contexts are received and unpacked at once; each takes a disk, whatever its client's pace. */
+  maxUnpacking: number;
+  maxUnpackingPerWorkspace: number;
   /** Of one workspace, those that wait included. */
   maxPerWorkspace: number;
   maxCpus: number;
@@ -12,6 +17,9 @@ export interface BuildLimits {
   maxDiskMb: number;
   /** How long a build waits for its context. */
   contextTimeoutMs: number;
+  /** How long receiving a context may take. */
+  uploadTimeoutMs: number;
+  /** From when its turn has come; what a build waits for others is not its own. */
   timeoutMs: number;
   /** How long ended builds are remembered. */
   keepEndedMs: number;
@@ -19,11 +27,15 @@ export interface BuildLimits {
 
 export const usualLimits: BuildLimits = {
   maxRunning: 4,
+  maxRunningPerWorkspace: 3,
+  maxUnpacking: 8,
+  maxUnpackingPerWorkspace: 4,
   maxPerWorkspace: 100,
   maxCpus: 64,
   maxMemoryMb: 256 * 1024,
   maxDiskMb: 1024 * 1024,
   contextTimeoutMs: 10 * 60_000,
+  uploadTimeoutMs: 3_600_000,
   timeoutMs: 3_600_000,
   keepEndedMs: 30 * 24 * 3_600_000,
 };

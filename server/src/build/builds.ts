@@ -76,6 +76,13 @@ export function createBuilds(options: BuildsOptions) {
     limits.maxRunning,
     MAX_WAITING,
     () => new ApiError('too_busy', 'too many builds wait for their turn'),
+    limits.maxRunningPerWorkspace,
+  );
+  const unpacking = createSemaphore(
+    limits.maxUnpacking,
+    MAX_WAITING,
+    () => new ApiError('too_busy', 'too many contexts are being received'),
+    limits.maxUnpackingPerWorkspace,
   );
   const live = new Map<string, LiveBuild>();
   let isClosing = false;
@@ -113,11 +120,12 @@ export function createBuilds(options: BuildsOptions) {
     if (request.context) {
       const giveUp = (): void => stop(build, new OutOfTime('no context arrived in time'));
       build.abandoned = setTimeout(giveUp, limits.contextTimeoutMs).unref();
-    } else start(build, () => makeWorkplace(build).then(() => {}));
+    } else start(build, () => Promise.resolve());
     return record;
   };
 
   const makeWorkplace = async (build: LiveBuild): Promise<Workplace> => {
+    options.checkHost();
     const { id, builderDiskMb } = build.record;
     const folders = { runDir: join(mountDir, id), dataDir: join(workDir, id) };
     build.workplace = await createWorkplace({ ...folders, diskMb: builderDiskMb }, build.stop.signal);
@@ -134,10 +142,6 @@ export function createBuilds(options: BuildsOptions) {
 
   const run = async (build: LiveBuild, prepare: () => Promise<void>): Promise<void> => {
     const { record, stop: stopping } = build;
-    const limit = setTimeout(
-      () => stopping.abort(new OutOfTime('the build took too long')),
-      build.request.timeoutMs ?? limits.timeoutMs,
-    ).unref();
     let debug: DebugState | undefined;
     let end: BuildEnd;
     try {
@@ -146,25 +150,41 @@ export function createBuilds(options: BuildsOptions) {
       build.writer.write({ type: 'status', status: 'queued' });
       const result = await lanes.run(
         stopping.signal,
-        () => carryOut(build, (found) => (debug = found)),
+        () =>
+          within(build, 'the build took too long', build.request.timeoutMs ?? limits.timeoutMs, () =>
+            carryOut(build, (found) => (debug = found)),
+          ),
         record.workspaceId,
       );
       end = { status: 'succeeded', result };
     } catch (error) {
       end = endOf(build, error, debug);
       if (end.failure?.code === 'internal') log.error({ buildId: record.id, err: error }, 'a build failed');
+    }
+    await settle(build, end);
+  };
+
+  /** The time that a part of a build may take, from now on. */
+  const within = async <T>(
+    { stop: stopping }: LiveBuild,
+    message: string,
+    ms: number,
+    work: () => Promise<T>,
+  ): Promise<T> => {
+    const limit = setTimeout(() => stopping.abort(new OutOfTime(message)), ms).unref();
+    try {
+      return await work();
     } finally {
       clearTimeout(limit);
     }
-    await settle(build, end);
   };
 
   const carryOut = async (build: LiveBuild, onFailure: (debug: DebugState) => void) => {
     const { record, report, writer, stop: stopping } = build;
     if (!store.move(record.id, 'queued', 'running', now())) throw new Cancelled('the build has ended');
     writer.write({ type: 'status', status: 'running' });
-    const { workplace } = build;
-    if (workplace === undefined) throw new Error(`build ${record.id} has no place`);
+    // Without a context there is nothing to keep before the turn of the build.
+    const workplace = build.workplace ?? (await makeWorkplace(build));
     const dockerfile =
       build.request.dockerfile ??
       (await readDockerfile(
@@ -223,9 +243,13 @@ export function createBuilds(options: BuildsOptions) {
     const { promise: received, resolve, reject } = Promise.withResolvers<void>();
     start(build, async () => {
       try {
-        const { contextDir } = await makeWorkplace(build);
         const either = AbortSignal.any([build.stop.signal, signal]);
-        await unpackContext({ tool, contextDir, signal: either }, body);
+        const receive = async (): Promise<void> => {
+          const { contextDir } = await makeWorkplace(build);
+          await unpackContext({ tool, contextDir, signal: either }, body);
+        };
+        const inTime = () => within(build, 'the context took too long', limits.uploadTimeoutMs, receive);
+        await unpacking.run(either, inTime, workspaceId);
         resolve();
       } catch (error) {
         const shown = build.stop.signal.aborted ? build.stop.signal.reason : error;

@@ -75,3 +75,25 @@ test('work that fails gives its place back', async () => {
   await expect(semaphore.run(never, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
   await expect(semaphore.run(never, async () => 'yes')).resolves.toBe('yes');
 });
+
+test('an owner who has all that one may have waits, and the places that are left are for others', async () => {
+  const semaphore = createSemaphore(3, 10, full, 2);
+  const gate = Promise.withResolvers<void>();
+  const began: string[] = [];
+  const work = (owner: string) =>
+    semaphore.run(
+      never,
+      () => {
+        began.push(owner);
+        return gate.promise;
+      },
+      owner,
+    );
+  const all = ['a', 'a', 'a', 'a', 'b', 'b'].map(work);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(began).toEqual(['a', 'a', 'b']);
+  gate.resolve();
+  await Promise.all(all);
+  expect(began.toSorted()).toEqual(['a', 'a', 'a', 'a', 'b', 'b']);
+  expect(semaphore.waiting).toBe(0);
+});

@@ -1,11 +1,26 @@
 /**
  * Lets at most `limit` pieces of work run at once; the others wait, as many as `maxWaiting`. Owners take turns, so that
- * who asks for much waits behind who asks for little; the work of one owner runs in order.
+ * who asks for much waits behind who asks for little; the work of one owner runs in order, at most `perOwner` at once.
  */
-export function createSemaphore(limit: number, maxWaiting: number, onFull: () => Error) {
+export function createSemaphore(
+  limit: number,
+  maxWaiting: number,
+  onFull: () => Error,
+  perOwner: number = limit,
+) {
   /** The owners in the order of their turns; none without work that waits. */
   const queues = new Map<string, (() => void)[]>();
   let running = 0;
+  const runningOf = new Map<string, number>();
+
+  const mayRun = (owner: string): boolean => (runningOf.get(owner) ?? 0) < perOwner;
+
+  /** Counts the work of an owner, and forgets owners without any. */
+  const count = (owner: string, change: 1 | -1): void => {
+    const left = (runningOf.get(owner) ?? 0) + change;
+    if (left === 0) runningOf.delete(owner);
+    else runningOf.set(owner, left);
+  };
 
   const countWaiting = (): number => queues.values().reduce((sum, queue) => sum + queue.length, 0);
 
@@ -15,11 +30,13 @@ export function createSemaphore(limit: number, maxWaiting: number, onFull: () =>
 
   const enter = (signal: AbortSignal, owner: string): Promise<void> => {
     signal.throwIfAborted();
-    if (running < limit) {
+    // Who waits while there are places waits for one of its own.
+    if (running < limit && mayRun(owner)) {
       running += 1;
+      count(owner, 1);
       return Promise.resolve();
     }
-    requirePlace();
+    if (countWaiting() >= maxWaiting) throw onFull();
     return wait(signal, owner);
   };
 
@@ -47,17 +64,19 @@ export function createSemaphore(limit: number, maxWaiting: number, onFull: () =>
 
   /** The longest waiting of the owner whose turn it is, who then is the last to have one again. */
   const next = (): (() => void) | undefined => {
-    const [turn] = queues;
+    const turn = queues.entries().find(([owner]) => mayRun(owner));
     if (turn === undefined) return undefined;
     const [owner, queue] = turn;
     const admit = queue.shift();
     queues.delete(owner);
     if (queue.length > 0) queues.set(owner, queue);
+    count(owner, 1);
     return admit;
   };
 
   /** A place that becomes free goes to the next without a moment in which it is free for others. */
-  const leave = (): void => {
+  const leave = (owner: string): void => {
+    count(owner, -1);
     const admit = next();
     if (admit) admit();
     else running -= 1;
@@ -72,7 +91,7 @@ export function createSemaphore(limit: number, maxWaiting: number, onFull: () =>
       try {
         return await work();
       } finally {
-        leave();
+        leave(owner);
       }
     },
     get waiting(): number {
