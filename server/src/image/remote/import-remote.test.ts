@@ -192,6 +192,27 @@ test('a client that goes away ends its import', async () => {
   expect(leftovers()).toEqual([]);
 });
 
+test('the bases of builds wait for one another instead of failing', async () => {
+  const held: (() => void)[] = [];
+  let isOpen = false;
+  const { store, registry } = await importing((request, response) => {
+    if (isOpen || !request.url?.includes('/manifests/')) return false;
+    held.push(() => response.writeHead(503).end());
+    return true;
+  });
+  const pull = (signal: AbortSignal) =>
+    store.remote.pullImage('w1', `${registry.host}/x:v1`, { signal }, (digest) => digest);
+  const gone = new AbortController();
+  const pulls = Array.from({ length: 12 }, () => pull(AbortSignal.timeout(20_000)));
+  const given = expect(pull(gone.signal)).rejects.toThrow('gone');
+  await expect.poll(() => held.length).toBe(8);
+  gone.abort(new Error('gone'));
+  await given;
+  isOpen = true;
+  for (const release of held) release();
+  expect(await Promise.all(pulls)).toEqual(Array.from({ length: 12 }, () => image.digest));
+});
+
 test('a workspace has a limit of imports at a time, which others do not feel', async () => {
   const { run, store, registry } = await importing(() => true);
   const gone = new AbortController();

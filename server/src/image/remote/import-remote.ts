@@ -1,9 +1,9 @@
-import { ApiError } from '@atoll/protocol';
 import type { ImageRecords } from '../image-records.ts';
 import { parseName } from '../image-names.ts';
 import type { LayoutImage } from '../oci-layout.ts';
 import type { RepositoryRecords } from '../registry/repository-records.ts';
 import type { createPuller, PullEvent } from './pull-image.ts';
+import { createPullTurns } from './pull-turns.ts';
 import { findCredentials } from './registry-credentials.ts';
 import type { DockerConfig } from './registry-credentials.ts';
 import { parseRemoteReference, showReference } from './remote-reference.ts';
@@ -34,27 +34,11 @@ interface Options {
   unpack?: (manifestDigest: string, signal: AbortSignal) => Promise<void>;
 }
 
-/** One that fetches more at a time would take the line from the others. */
-const MAX_PULLS_PER_WORKSPACE = 8;
-
 export type RemoteImporter = ReturnType<typeof createRemoteImporter>;
 
 /** Brings in images of other registries. */
 export function createRemoteImporter({ pull: pullAny, records, repositories, unpack }: Options) {
-  const running = new Map<string, number>();
-  const inTurn = async <T>(workspaceId: string, work: () => Promise<T>): Promise<T> => {
-    const count = running.get(workspaceId) ?? 0;
-    if (count >= MAX_PULLS_PER_WORKSPACE)
-      throw new ApiError('too_busy', `${count} imports of this workspace are in flight`);
-    running.set(workspaceId, count + 1);
-    try {
-      return await work();
-    } finally {
-      const left = (running.get(workspaceId) ?? 1) - 1;
-      if (left > 0) running.set(workspaceId, left);
-      else running.delete(workspaceId);
-    }
-  };
+  const turns = createPullTurns();
   const sourceOf = (workspaceId: string, reference: RemoteReference, config: DockerConfig | undefined) => {
     const credentials = config && findCredentials(config, reference);
     return {
@@ -73,7 +57,7 @@ export function createRemoteImporter({ pull: pullAny, records, repositories, unp
     ): Promise<T> => {
       const source = sourceOf(workspaceId, parseRemoteReference(reference), hooks.dockerConfig);
       const { signal, onProgress = () => {} } = hooks;
-      return inTurn(workspaceId, () =>
+      return turns.queue(workspaceId, signal, () =>
         pullAny({ ...source, signal, onProgress }, async (image) => {
           records.addManifest(image);
           return use(image.descriptor.digest);
@@ -99,7 +83,7 @@ export function createRemoteImporter({ pull: pullAny, records, repositories, unp
           signal.throwIfAborted();
           return records.register(registration, digest);
         };
-        return inTurn(workspaceId, () => pullAny({ ...source, signal, onProgress }, name));
+        return turns.runNow(workspaceId, signal, () => pullAny({ ...source, signal, onProgress }, name));
       };
     },
   };
