@@ -252,7 +252,7 @@ function register(db: Db, registration: Registration, manifestDigest: string, no
 }
 
 /** No name of a user begins like this. */
-const UNNAMED_REPOSITORY = '_build';
+export const UNNAMED_REPOSITORY = '_build';
 
 function registerUnnamed(
   db: Db,

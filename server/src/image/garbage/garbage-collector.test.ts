@@ -112,6 +112,34 @@ test('an image whose name has moved on stays reachable by id until it is old eno
   expect(isHere(image.layerDigest)).toBe(false);
 });
 
+test('what a build left without a name goes by itself after a week, but for what is used or named', async () => {
+  const { store, isHere, wait } = await openAt();
+  const { workshop } = store;
+  const leave = async (mark: string) => {
+    const image = await push(store, mark, mark);
+    const id = workshop.registerUnnamed('w1', { base: 'a build' }, image.digest);
+    return { image, id };
+  };
+  const left = await leave('left');
+  const used = await leave('used');
+  const kept = await leave('kept');
+  store.addReference(used.image.digest, { kind: 'sandbox', id: 's1' });
+  store.remove('w1', 'app:left');
+  store.remove('w1', 'app:used');
+  wait(6 * 24 * HOUR_MS);
+  await store.prune({});
+  expect(isHere(left.image.layerDigest)).toBe(true);
+  wait(2 * 24 * HOUR_MS);
+  const { images } = await store.prune({});
+  expect(images.map(({ id }) => id)).toContain(left.id);
+  expect(images.map(({ id }) => id)).not.toContain(used.id);
+  expect([left, used, kept].map(({ image }) => isHere(image.layerDigest))).toEqual([false, true, true]);
+  expect(store.resolve('w1', 'app:kept').manifestDigest).toBe(kept.image.digest);
+  store.dropReferences({ kind: 'sandbox', id: 's1' });
+  await store.prune({});
+  expect(isHere(used.image.layerDigest)).toBe(false);
+});
+
 test('the names of another workspace stay', async () => {
   const { store, isHere, wait } = await openAt();
   const image = await push(store, 'first', 'v1');

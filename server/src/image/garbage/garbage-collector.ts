@@ -5,7 +5,7 @@ import type { UploadStore } from '../registry/upload-store.ts';
 import type { Dead, DeadImage, GarbageRecords, MarkOptions } from './garbage-records.ts';
 
 export interface PruneOptions {
-  /** Images and manifests that lost their last name longer ago than this go; absent: none of them does. */
+  /** Images and manifests that lost their last name longer ago than this go; absent: only a build's without a name do, after a week. */
   olderThanMs?: number;
   /** Whose names are pruned; absent: everybody's. Bytes that nobody needs go in any case. */
   workspaceId?: string;
@@ -33,6 +33,8 @@ interface Options {
 
 /** A push may pause this long between two of its requests. */
 const PUSH_IDLE_MS = 15 * 60_000;
+/** For trying what a failed build left, and for using an image by its id alone. */
+const KEEP_UNNAMED_MS = 7 * 24 * 3_600_000;
 
 export type GarbageCollector = ReturnType<typeof createGarbageCollector>;
 
@@ -46,6 +48,7 @@ export function createGarbageCollector(options: Options) {
 
   const markOptions = ({ olderThanMs, workspaceId }: PruneOptions): MarkOptions => ({
     cutoff: olderThanMs === undefined ? -1 : options.now() - olderThanMs,
+    unnamedCutoff: options.now() - KEEP_UNNAMED_MS,
     pushCutoff: options.now() - PUSH_IDLE_MS,
     activeLeases: uploads.owners().map((owner) => `push:${owner}`),
     pinned: options.pinned(),

@@ -1,8 +1,11 @@
 import type { Db } from '../../store/db.ts';
+import { UNNAMED_REPOSITORY } from '../image-records.ts';
 
 export interface MarkOptions {
   /** What lost its last name before this goes; what lost it later stays. */
   cutoff: number;
+  /** What builds left without a name before this goes, whatever the other cutoff. */
+  unnamedCutoff: number;
   /** Names are only taken from this workspace; without it from all of them. */
   workspaceId?: string;
   /** Pushes that did nothing since then are given up. */
@@ -27,11 +30,12 @@ export interface Dead {
   blobs: { digest: string; sizeBytes: number }[];
 }
 
-/** An image by id stays while it has a tag, a sandbox, or lost its last tag not long ago. */
+/** An image by id stays while it has a tag, a sandbox, or lost its last tag, or was built without one, not long ago. */
 const keptImages = `
   SELECT i.id FROM images i WHERE EXISTS (SELECT 1 FROM image_tags t WHERE t.image_id = i.id)
     OR EXISTS (SELECT 1 FROM image_references r WHERE r.manifest_digest = i.manifest_digest)
-    OR coalesce(i.untagged_at, i.created_at) > :cutoff OR i.workspace_id <> coalesce(:workspaceId, i.workspace_id)`;
+    OR (coalesce(i.untagged_at, i.created_at) > :cutoff
+      AND NOT (i.repository = '${UNNAMED_REPOSITORY}' AND i.created_at <= :unnamedCutoff)) OR i.workspace_id <> coalesce(:workspaceId, i.workspace_id)`;
 
 /**
  * Everything that a name, an id, a sandbox, a push or an import reaches: down to parts, up to what speaks of it
@@ -140,5 +144,10 @@ function findDead(db: Db, options: MarkOptions): Dead {
 }
 
 const positional = (sql: string): string =>
-  sql.replaceAll(':cutoff', '?1').replaceAll(':workspaceId', '?2').replaceAll(':pinned', '?3');
-const values = ({ cutoff, workspaceId }: MarkOptions) => [cutoff, workspaceId ?? null] as const;
+  sql
+    .replaceAll(':cutoff', '?1')
+    .replaceAll(':workspaceId', '?2')
+    .replaceAll(':unnamedCutoff', '?3')
+    .replaceAll(':pinned', '?4');
+const values = ({ cutoff, workspaceId, unnamedCutoff }: MarkOptions) =>
+  [cutoff, workspaceId ?? null, unnamedCutoff] as const;
