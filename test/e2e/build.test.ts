@@ -289,4 +289,11 @@ describeOnEachDriver('a build', (getServer) => {
     await Promise.all(cancelling.map(answerOf));
     expect((await endOfBuild(server, waiting)).build.failure?.code).toBe('build_timeout');
   });
+
+  test('refuses a step whose files no layer can hold, before it reads them', async () => {
+    const dockerfile = 'FROM debian-minimal\nRUN truncate -s 1T /huge\n';
+    const { failure } = (await build(getServer(), { dockerfile, name: 'huge' })).build;
+    expect(failure).toMatchObject({ code: 'build_failed', step: '[2/2] RUN truncate -s 1T /huge' });
+    expect(failure?.message).toContain('/huge (1099511627776 bytes)');
+  });
 });

@@ -21,6 +21,7 @@ type Export struct {
 	IDCount  int `json:"idCount"`
 	// MountPoints were made for the mounts of a step, unless something is in them.
 	MountPoints []string `json:"mountPoints"`
+	Bounds
 }
 
 // Exported tells what was written.
@@ -40,8 +41,16 @@ const (
 type exporter struct {
 	options Export
 	archive *tar.Writer
+	tally   *tally
 	names   map[inode]string
 	result  Exported
+}
+
+func newExporter(e Export, out io.Writer) *exporter {
+	counted := &tally{bounds: e.Bounds, out: out}
+	return &exporter{
+		options: e, archive: tar.NewWriter(counted), tally: counted, names: map[inode]string{}, result: Exported{Warnings: []string{}},
+	}
 }
 
 // Write writes the root as a layer: in the order of names, so that equal trees give equal bytes.
@@ -49,7 +58,7 @@ func (e Export) Write(out io.Writer) (Exported, error) {
 	for _, at := range e.MountPoints {
 		removeMountPoint(path.Clean("/" + at))
 	}
-	x := &exporter{options: e, archive: tar.NewWriter(out), names: map[inode]string{}, result: Exported{Warnings: []string{}}}
+	x := newExporter(e, out)
 	if err := x.restoreRoot(); err != nil {
 		return x.result, err
 	}
@@ -168,6 +177,9 @@ func (x *exporter) marker(at string) error {
 
 func (x *exporter) write(header *tar.Header, content io.Reader) error {
 	x.result.Entries++
+	if err := x.tally.add(header); err != nil {
+		return err
+	}
 	if err := x.archive.WriteHeader(header); err != nil {
 		return invalid("/%s cannot be part of an image: %v", header.Name, err)
 	}

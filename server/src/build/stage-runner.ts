@@ -1,4 +1,6 @@
 import type { Logger } from './build-report.ts';
+import { defaultLayerLimits } from '../image/layer-limits.ts';
+import { LayerToolError } from '../image/layer-tool.ts';
 import type { BaseImage } from './base-image.ts';
 import type { ImageConfig } from './dockerfile/image-config.ts';
 import type { ResolvedStage } from './dockerfile/resolve-stage.ts';
@@ -7,6 +9,7 @@ import { carryOutRun, digestMounts } from './run-step.ts';
 import { noFiles, stepKey } from './stage-files.ts';
 import type { StageFiles, StageLayer } from './stage-files.ts';
 import type { StepCache } from './step-cache.ts';
+import { StepFailure } from './step-failure.ts';
 import type { StepContext, StepPlace } from './step-context.ts';
 import { carryOutTransfer, carryOutWorkdir, digestTransfer, isDetached } from './transfer-step.ts';
 
@@ -177,15 +180,21 @@ async function exportLayer(
   written: object,
   onLine: StepPlace['onLine'],
 ): Promise<StageLayer | undefined> {
-  const request = { latestTime: sourceDateEpoch ?? 0, ...written };
+  const request = { latestTime: sourceDateEpoch ?? 0, ...written, ...defaultLayerLimits };
   return workshop.addLayer(
     leaseId,
     async (take) => {
-      const outcome = await tool({ verb: 'export', root, request, signal, output: take });
+      const outcome = await tool({ verb: 'export', root, request, signal, output: take }).catch(failExport);
       const { entries, warnings } = outcome as { entries: number; warnings: string[] }; // what export reports
       for (const text of warnings) onLine({ stream: 'stderr', text: `warning: ${text}` });
       return entries > 0;
     },
     signal,
   );
+}
+
+/** What the tool says of the files of a step is for who wrote the step. */
+function failExport(error: unknown): never {
+  if (!(error instanceof LayerToolError)) throw error;
+  throw new StepFailure(`what the step wrote cannot be a layer: ${error.message}`, { cause: error });
 }
