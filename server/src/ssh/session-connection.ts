@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { Channel } from 'ssh2';
 
 /** Types of the agent's frames (agent/internal/session/frame.go): a type, a length of four bytes, and the rest. */
@@ -40,24 +41,18 @@ export function joinSession(channel: Channel, agent: Socket, onExit: (exit: Sess
   channel.stderr.on('error', () => agent.destroy());
 
   let hasExited = false;
+  const output = createOutput(() => agent.resume());
   const takeFrame = createFrameReader((type, payload) => {
-    if (type === fromAgent.stdout) return channel.write(payload);
-    if (type === fromAgent.stderr) return channel.stderr.write(payload);
+    if (type === fromAgent.stdout) return output.write(channel, payload);
+    if (type === fromAgent.stderr) return output.write(channel.stderr, payload);
     if (type !== fromAgent.exit || hasExited) return true;
     hasExited = true;
-    onExit(readExit(payload));
-    return true;
+    return output.then(() => onExit(readExit(payload)));
   });
   agent.on('data', (data: Buffer) => {
     const isReady = takeFrame(data);
-    if (isReady === undefined) return void agent.destroy();
-    if (isReady) return;
-    agent.pause();
-    const resume = (): void => {
-      if (!channel.writableNeedDrain && !channel.stderr.writableNeedDrain) agent.resume();
-    };
-    channel.once('drain', resume);
-    channel.stderr.once('drain', resume);
+    if (isReady === undefined) agent.destroy();
+    else if (!isReady) agent.pause();
   });
   agent.on('error', () => agent.destroy());
   agent.on('close', () => {
@@ -72,6 +67,35 @@ export function joinSession(channel: Channel, agent: Socket, onExit: (exit: Sess
       payload.writeUInt16BE(Math.min(cols, 0xffff), 2);
       send(toAgent.resize, payload);
     },
+  };
+}
+
+/**
+ * Writes one piece after the other, each when the one before has left. Of two streams of a channel that both wait for the
+ * client's window, ssh2 goes on with one and forgets the other. Every call answers whether there is nothing to wait for.
+ */
+function createOutput(onIdle: () => void) {
+  const waiting: ((done: () => void) => void)[] = [];
+  let isBusy = false;
+  const next = (): void => {
+    const task = waiting.shift();
+    isBusy = task !== undefined;
+    if (task) task(next);
+    else onIdle();
+  };
+  const add = (task: (done: () => void) => void): boolean => {
+    waiting.push(task);
+    if (!isBusy) next();
+    return !isBusy;
+  };
+  return {
+    write: (stream: Writable, payload: Buffer): boolean =>
+      add((done) => void stream.write(payload, () => done())),
+    then: (work: () => void): boolean =>
+      add((done) => {
+        work();
+        done();
+      }),
   };
 }
 
