@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openCgroups } from './cgroup-parent.ts';
 import { ConfigError, isLoopback } from './config.ts';
 import type { ServerConfig } from './config.ts';
 import type { Log } from './lib/log.ts';
@@ -7,7 +8,6 @@ import type { EgressPolicy } from './network/egress-policy.ts';
 import { createLinuxNetwork } from './network/linux.ts';
 import { createLoopbackNetwork } from './network/loopback.ts';
 import type { SandboxNetwork } from './network/network.ts';
-import { createCgroups } from './runtime/cgroup.ts';
 import { readCgroupLayout } from './runtime/cgroup-layout.ts';
 import type { RuntimeDriver } from './runtime/driver.ts';
 import { createFakeDriver } from './runtime/fake/fake-driver.ts';
@@ -69,8 +69,7 @@ async function openDriver({
   pauseBinary,
   log,
 }: HostOptions): Promise<RuntimeDriver> {
-  const { instanceId } = dataDir;
-  const cgroups = createCgroups({ layout: await readCgroupLayout(), instanceId, base: config.cgroupParent });
+  const cgroups = await openCgroups(await readCgroupLayout(), dataDir, config.cgroupParent);
   const common = { runDir, dataDir: dataDir.path, cgroups, log };
   if (config.runtime === 'native') {
     const { idmapBinary, unsafeNative } = config;
