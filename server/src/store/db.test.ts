@@ -67,6 +67,17 @@ test('a migration that was not applied yet is, whatever its number', async () =>
   again.close();
 });
 
+test('a database that knows the number of its last migration alone gets those above it', async () => {
+  const path = join(await tempDir(), 'a.db');
+  const old = openDb(path);
+  old.run('DROP TABLE migration');
+  old.run('PRAGMA user_version = 9999');
+  old.close();
+  const db = openDb(path);
+  expect(db.all('SELECT * FROM migration').length).toBeGreaterThan(5);
+  db.close();
+});
+
 test('one server at a time uses a data directory', async () => {
   const dir = await tempDir();
   const first = openDataDir(dir);

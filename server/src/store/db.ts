@@ -104,13 +104,25 @@ const migrationDir = join(import.meta.dirname, 'migration');
  * is known by name: work on several branches gives numbers in another order than it lands.
  */
 function migrate(sqlite: DatabaseSync, db: Db): void {
-  sqlite.exec('CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY) STRICT');
-  const applied = new Set(db.all<{ name: string }>('SELECT name FROM migration').map(({ name }) => name));
-  for (const name of readdirSync(migrationDir).toSorted()) {
-    if (!name.endsWith('.sql') || applied.has(name)) continue;
+  const names = readdirSync(migrationDir).filter((name) => name.endsWith('.sql'));
+  const applied = findApplied(sqlite, db, names);
+  for (const name of names.toSorted()) {
+    if (applied.has(name)) continue;
     transaction(sqlite, () => {
       sqlite.exec(readFileSync(join(migrationDir, name), 'utf8'));
       db.run('INSERT INTO migration VALUES (?)', name);
     });
   }
+}
+
+/** Databases of earlier versions know the number of the last migration alone. */
+function findApplied(sqlite: DatabaseSync, db: Db, names: readonly string[]): Set<string> {
+  const { user_version: last = 0 } = db.get<{ user_version: number }>('PRAGMA user_version') ?? {};
+  transaction(sqlite, () => {
+    sqlite.exec('CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY) STRICT');
+    const known = names.filter((name) => Number.parseInt(name, 10) <= last);
+    for (const name of known) db.run('INSERT INTO migration VALUES (?)', name);
+    sqlite.exec('PRAGMA user_version = 0');
+  });
+  return new Set(db.all<{ name: string }>('SELECT name FROM migration').map(({ name }) => name));
 }
