@@ -113,10 +113,19 @@ func TestAClientThatAnswersNoPingIsSpokenToAtLast(t *testing.T) {
 	client := startAgent(t).tunnel(listen(t, "127.0.0.1:0", func(connection *net.TCPConn) {
 		_, _ = connection.Write([]byte("banner"))
 	}))
-	for _, expected := range []byte{wstest.Ping, wstest.Binary} {
-		if opcode, _, err := client.ReceiveAny(); err != nil || opcode != expected {
-			t.Errorf("got %d %v, not %d", opcode, err, expected)
+	pings := 0
+	for {
+		opcode, _, err := client.ReceiveAny()
+		if err != nil {
+			t.Fatal(err)
 		}
+		if opcode == wstest.Binary {
+			break
+		}
+		pings++
+	}
+	if pings < 2 {
+		t.Errorf("got %d pings before", pings)
 	}
 }
 

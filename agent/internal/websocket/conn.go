@@ -14,6 +14,8 @@ import (
 const (
 	// closeGrace is how long a peer may take to answer a Close frame, and a Close frame to leave.
 	closeGrace = 2 * time.Second
+	// pingPause is how long one ping waits for its answer before the next.
+	pingPause = 100 * time.Millisecond
 	// maxReason keeps the payload of a Close frame within that of a control frame.
 	maxReason = maxControlBytes - 2
 )
@@ -39,17 +41,24 @@ type Conn struct {
 // HeardAt is when the last frame of the peer began to arrive.
 func (c *Conn) HeardAt() time.Time { return time.Unix(0, c.heardAt.Load()) }
 
-// AwaitPeer pings and waits until the peer has said something, which it does once it has read the 101; at most for
-// timeout, because a peer need not read before it is spoken to.
+// AwaitPeer pings until the peer has said something, which it does once it has read the 101; at most for timeout,
+// because a peer need not read before it is spoken to. A peer may lose a ping that it reads together with the 101.
 func (c *Conn) AwaitPeer(timeout time.Duration) error {
-	if err := c.Ping(); err != nil {
-		return err
+	over := time.After(timeout)
+	again := time.NewTicker(pingPause)
+	defer again.Stop()
+	for {
+		if err := c.Ping(); err != nil {
+			return err
+		}
+		select {
+		case <-c.heard:
+			return nil
+		case <-over:
+			return nil
+		case <-again.C:
+		}
 	}
-	select {
-	case <-c.heard:
-	case <-time.After(timeout):
-	}
-	return nil
 }
 
 // Next waits for the next message and leaves the rest of the one before it out. Its payload comes through Read.
