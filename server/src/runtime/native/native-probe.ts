@@ -54,11 +54,18 @@ export async function probeNativeRuntime(options: NativeProbeOptions): Promise<N
       failures.push(failure);
     }
   }
-  const hint = options.unsafeNative
-    ? ''
-    : '. `atoll doctor` says what is missing; --unsafe-native runs without user namespaces';
-  throw new Error(`no OCI runtime of this host can run native sandboxes: ${failures.join('; ')}${hint}`);
+  throw new Error(
+    `no OCI runtime of this host can run native sandboxes: ${failures.join('; ')}. ${hintOf(failures)}`,
+  );
 }
+
+/** The kernel refuses namespaces of users with one of these; nothing else is a reason to go without them. */
+const REFUSED = /No space left on device|Operation not permitted|user namespace/i;
+
+const hintOf = (failures: readonly string[]): string =>
+  failures.some((failure) => REFUSED.test(failure))
+    ? '`atoll doctor` says what is missing; --unsafe-native runs without user namespaces'
+    : '`atoll doctor` says what is missing';
 
 /** Why the runtime cannot be used, or undefined. The container runs the layout program itself, which ends at once. */
 async function tryRuntime(runtime: NativeRuntime, options: NativeProbeOptions): Promise<string | undefined> {
