@@ -42,6 +42,8 @@ const groups = [
 
 export default defineConfig({
   test: {
+    // In a log the failures and the totals are what one looks for.
+    reporters: process.stdout.isTTY ? ['default'] : ['minimal'],
     projects: groups.flatMap(({ suites, maxWorkers }, groupOrder) =>
       suites.map((suite) => ({
         test: {
