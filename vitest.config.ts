@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SecondTryReporter } from './test/second-try-reporter.ts';
 
 interface Suite {
   name: string;
@@ -32,25 +33,29 @@ const withServers: Suite[] = [
 
 const chaos: Suite = { name: 'chaos', include: ['test/chaos/**/*.test.ts'], testTimeout: 600_000 };
 
-/** Groups run one after the other, the files of a group as many at a time as it has workers. */
+/**
+ * Groups run one after the other, the files of a group as many at a time as it has workers. What waits for real
+ * processes gets a second try, so that a busy machine stops nobody; the summary names who needed it.
+ */
 const groups = [
   { suites: [unit] },
-  { suites: withServers, maxWorkers: 3 },
+  { suites: withServers, maxWorkers: 3, retry: 1 },
   // Full disks and killed servers need the machine for themselves.
-  { suites: [chaos], maxWorkers: 1 },
+  { suites: [chaos], maxWorkers: 1, retry: 1 },
 ];
 
 export default defineConfig({
   test: {
     // In a log the failures and the totals are what one looks for.
-    reporters: process.stdout.isTTY ? ['default'] : ['minimal'],
-    projects: groups.flatMap(({ suites, maxWorkers }, groupOrder) =>
+    reporters: [process.stdout.isTTY ? 'default' : 'minimal', new SecondTryReporter()],
+    projects: groups.flatMap(({ suites, maxWorkers, retry }, groupOrder) =>
       suites.map((suite) => ({
         test: {
           ...suite,
           hookTimeout: suite.testTimeout,
           sequence: { groupOrder },
           ...(maxWorkers && { maxWorkers }),
+          ...(retry && { retry }),
         },
       })),
     ),
