@@ -7,6 +7,7 @@ import type { SandboxContext } from './context.ts';
 import { copySandbox } from './copy.ts';
 import type { Copied } from './copy.ts';
 import { explainFailure } from './create.ts';
+import type { Directory } from './directory.ts';
 import type { Enroll } from './enroll.ts';
 import { startFromCheckpoint } from './start-from-checkpoint.ts';
 import type { CheckpointTemplate } from './start-from-checkpoint.ts';
@@ -18,7 +19,7 @@ export interface CheckpointCallOptions {
   dataDir: string;
   admission: AdmissionSettings;
   enroll: Enroll;
-  requireFreeName: (workspaceId: string, name: string) => void;
+  directory: Directory;
 }
 
 /** How far a start came within its caller's patience. */
@@ -29,7 +30,7 @@ export interface Started {
 
 /** The part of the sandboxes that writes them to disk and lets them go on from there. */
 export function createCheckpointCalls(options: CheckpointCallOptions) {
-  const { context, admission, dataDir, enroll, requireFreeName } = options;
+  const { context, admission, dataDir, enroll, directory } = options;
   const { store, log } = context;
   return {
     /** Stops it where it is and writes it to disk; resolves once that is done. */
@@ -55,7 +56,7 @@ export function createCheckpointCalls(options: CheckpointCallOptions) {
       template: CheckpointTemplate,
       timeoutMs: number,
     ): Promise<Started> => {
-      if (template.name !== undefined) requireFreeName(template.workspaceId, template.name);
+      if (template.name !== undefined) directory.requireFreeName(template.workspaceId, template.name);
       checkQuota(store.countLiving(template.workspaceId), admission);
       checkHost(dataDir, admission);
       const { record, started } = startFromCheckpoint(context, enroll, checkpointId, template);

@@ -3,7 +3,7 @@ import type { NamedManifest } from '../image/image-store.ts';
 import type { ReadySnapshot } from '../snapshot/snapshots.ts';
 import type { SandboxContext } from './context.ts';
 import { requireForRecipes } from './runtime-needs.ts';
-import type { SandboxRequest } from './sandboxes.ts';
+import type { SandboxRequest } from './request.ts';
 
 /** What a sandbox starts from, and the request with what it takes over from there. */
 export interface Origin {

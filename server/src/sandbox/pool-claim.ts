@@ -5,7 +5,7 @@ import type { SandboxContext } from './context.ts';
 import { isCurrent, isWarm, requestOf } from './pool.ts';
 import type { Create, Pool } from './pool.ts';
 import type { PoolKeeper } from './pool-keeper.ts';
-import type { Created } from './sandboxes.ts';
+import type { Created } from './request.ts';
 import { terminateSandbox } from './terminate.ts';
 import { wake } from './wake.ts';
 

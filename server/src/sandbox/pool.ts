@@ -2,7 +2,7 @@ import { ApiError, defaultImage } from '@atoll/protocol';
 import type { PoolRecord } from '../store/pool-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
-import type { Created, SandboxRequest } from './sandboxes.ts';
+import type { Created, SandboxRequest } from './request.ts';
 
 /** What each sandbox of a pool is made of. */
 export type PoolTemplate = Omit<SandboxRequest, 'name' | 'pool'>;

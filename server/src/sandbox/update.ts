@@ -1,4 +1,7 @@
+import { ApiError } from '@atoll/protocol';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
+import type { SandboxContext } from './context.ts';
+import type { Directory } from './directory.ts';
 import { checkPorts } from './exposure.ts';
 import type { Exposure } from './exposure.ts';
 import { checkName } from './name.ts';
@@ -9,7 +12,7 @@ export interface SandboxUpdate extends Partial<Exposure> {
 }
 
 /** What of an update is new. */
-export function changeOf(record: SandboxRecord, update: SandboxUpdate): SandboxUpdate {
+function changeOf(record: SandboxRecord, update: SandboxUpdate): SandboxUpdate {
   const { name, allowUnauthenticated } = update;
   if (name !== undefined) checkName(name);
   const exposedPorts = update.exposedPorts && checkPorts(update.exposedPorts);
@@ -19,4 +22,47 @@ export function changeOf(record: SandboxRecord, update: SandboxUpdate): SandboxU
     ...(allowUnauthenticated !== undefined &&
       allowUnauthenticated !== record.allowUnauthenticated && { allowUnauthenticated }),
   };
+}
+
+type Listen = (record: SandboxRecord) => void;
+
+/** What of a sandbox its owner changes while it lives, and who is told when that is an exposed port. */
+export function createUpdates({ store }: Pick<SandboxContext, 'store'>, directory: Directory) {
+  const listeners: Listen[] = [];
+  const announce: Listen = (record) => listeners.forEach((listen) => listen(record));
+
+  /** What an update changes; throws where it may not. */
+  const admitUpdate = (workspaceId: string, identifier: string, update: SandboxUpdate) => {
+    const record = directory.find(workspaceId, identifier);
+    const change = changeOf(record, update);
+    if (change.name !== undefined) directory.requireFreeName(workspaceId, change.name);
+    if (Object.keys(change).length > 0 && record.terminatedAt !== undefined)
+      throw new ApiError('invalid_state', `sandbox ${record.id} has ended`);
+    return { record, change };
+  };
+
+  const calls = {
+    /** Throws where `update` would. */
+    requireUpdatable: (workspaceId: string, identifier: string, update: SandboxUpdate): void =>
+      void admitUpdate(workspaceId, identifier, update),
+    /** Changes name and exposed ports, all of it or nothing. */
+    update: (workspaceId: string, identifier: string, update: SandboxUpdate): SandboxRecord => {
+      const { record, change } = admitUpdate(workspaceId, identifier, update);
+      if (Object.keys(change).length === 0) return record;
+      store.change(record, record.operation, change);
+      const changed = directory.find(workspaceId, record.id);
+      if (change.exposedPorts !== undefined || change.allowUnauthenticated !== undefined) announce(changed);
+      return changed;
+    },
+    /** The sandbox of whichever workspace that lets anybody reach one of its ports. */
+    findPublic: (id: string, port: number): SandboxRecord | undefined => {
+      const record = store.byIdAnywhere(id);
+      return record?.allowUnauthenticated && record.exposedPorts.includes(port) ? record : undefined;
+    },
+    /** Living sandboxes that have exposed ports. */
+    exposing: () => store.exposing(),
+    /** Told when exposed ports change, or who may reach them. */
+    onExposure: (listen: Listen): void => void listeners.push(listen),
+  };
+  return { calls, announce };
 }

@@ -1,6 +1,7 @@
 import { ApiError } from '@atoll/protocol';
 import type { CreateSandboxBody, UpdateSandboxBody } from '@atoll/protocol';
-import type { SandboxRequest, SandboxUpdate } from '../../sandbox/sandboxes.ts';
+import type { SandboxRequest } from '../../sandbox/request.ts';
+import type { SandboxUpdate } from '../../sandbox/update.ts';
 import type { NetworkRules } from '../../store/sandbox-store.ts';
 
 /** A create of the Tensorlake wire in the domain's words. What the server cannot keep is refused, never ignored. */

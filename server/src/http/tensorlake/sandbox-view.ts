@@ -1,6 +1,6 @@
 import type { CreateSandboxAnswer, PortUrl, SandboxInfo, SandboxStatus } from '@atoll/protocol';
 import type { Copied } from '../../sandbox/copy.ts';
-import type { Created } from '../../sandbox/sandboxes.ts';
+import type { Created } from '../../sandbox/request.ts';
 import type { ResourceLimits } from '../../runtime/driver.ts';
 import { states } from '../../store/sandbox-store.ts';
 import type { ListFilter, NetworkRules, SandboxRecord, ShownOperation } from '../../store/sandbox-store.ts';

@@ -1,0 +1,78 @@
+import { defaultImage } from '@atoll/protocol';
+import type { NamedManifest } from '../image/image-store.ts';
+import { newSandboxId } from '../lib/id.ts';
+import { withoutUndefined } from '../lib/without-undefined.ts';
+import type { SandboxRecord } from '../store/sandbox-store.ts';
+import { checkHost, checkLimits, checkQuota } from './admission.ts';
+import type { AdmissionSettings } from './admission.ts';
+import type { SandboxContext } from './context.ts';
+import { checkPorts } from './exposure.ts';
+import { checkName } from './name.ts';
+import { noRules } from './network-rules.ts';
+import { resolveOrigin } from './origin.ts';
+import type { Origin } from './origin.ts';
+import { unbuiltDigest } from './provide-image.ts';
+import type { SandboxRequest } from './request.ts';
+
+export interface AdmitOptions {
+  context: SandboxContext;
+  admission: AdmissionSettings;
+  dataDir: string;
+}
+
+/** The record of a new sandbox, not yet written, and its image unless that has to be built first. */
+export interface Admitted {
+  record: SandboxRecord;
+  image: NamedManifest | undefined;
+}
+
+/** Checks all that a create asks for, and that there is room for it. */
+export function admitCreate(
+  { context, admission, dataDir }: AdmitOptions,
+  workspaceId: string,
+  asked: SandboxRequest,
+): Admitted {
+  if (asked.name !== undefined) checkName(asked.name);
+  const origin = resolveOrigin(context, workspaceId, asked);
+  const { request } = origin;
+  const limits = checkLimits(request.limits, admission);
+  const secretNames = [...new Set(request.secretNames)];
+  context.secrets.requireAll(workspaceId, secretNames);
+  checkQuota(context.store.countLiving(workspaceId), admission);
+  checkHost(dataDir, admission);
+  const record: SandboxRecord = {
+    ...beginning(context, workspaceId),
+    ...imageOf(origin),
+    limits,
+    network: request.network ?? noRules,
+    networkGeneration: 0,
+    exposedPorts: checkPorts(request.exposedPorts ?? []),
+    allowUnauthenticated: request.allowUnauthenticated ?? false,
+    ...withoutUndefined({
+      name: request.name,
+      timeoutSecs: request.timeoutSecs,
+      entrypoint: request.entrypoint,
+      secretNames: secretNames.length > 0 ? secretNames : undefined,
+      originSnapshotId: origin.snapshotId,
+      pool: request.pool,
+    }),
+  };
+  return { record, image: origin.image };
+}
+
+/** What every new record begins with. */
+const beginning = ({ driver, agents, clock }: SandboxContext, workspaceId: string) => ({
+  id: newSandboxId(),
+  workspaceId,
+  state: 'pending' as const,
+  operation: 'create' as const,
+  incarnation: 1,
+  runtime: driver.name,
+  agentDigest: agents.current.digest,
+  createdAt: clock.now(),
+});
+
+const imageOf = ({ image, unbuilt }: Origin) => ({
+  image: image?.canonicalName ?? unbuilt ?? defaultImage,
+  manifestDigest: image?.manifestDigest ?? unbuiltDigest,
+});

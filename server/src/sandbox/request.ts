@@ -1,0 +1,26 @@
+import type { ResourceLimits } from '../runtime/driver.ts';
+import type { NetworkRules, PoolMembership, SandboxRecord } from '../store/sandbox-store.ts';
+
+/** What a create asks for, in the domain's words. Absent means the usual. */
+export interface SandboxRequest {
+  image?: string;
+  /** Start from what a sandbox was when this snapshot was taken. */
+  snapshotId?: string;
+  name?: string;
+  limits: Partial<ResourceLimits>;
+  timeoutSecs?: number;
+  entrypoint?: string[];
+  secretNames?: string[];
+  /** Absent: no rules. */
+  network?: NetworkRules;
+  /** The pool that it is made for. */
+  pool?: PoolMembership;
+  exposedPorts?: readonly number[];
+  allowUnauthenticated?: boolean;
+}
+
+/** How far a create came within its caller's patience; `pending` is not waited for, because its image is built first. */
+export interface Created {
+  kind: 'running' | 'timeout' | 'pending';
+  record: SandboxRecord;
+}
