@@ -1,0 +1,107 @@
+import { isLoopback } from './config.ts';
+import type { TemplateBuilds } from './build/template/template-builds.ts';
+import { createAddressReader } from './gateway/address.ts';
+import { createClientReader } from './gateway/client.ts';
+import { createGateway } from './gateway/gateway.ts';
+import { createLocalPorts } from './gateway/local-ports.ts';
+import { createPortGateway } from './gateway/port-gateway.ts';
+import { createPortUrls } from './gateway/port-url.ts';
+import { createLocalPortStore } from './store/local-port-store.ts';
+import { createAuthentication } from './http/authentication.ts';
+import type { Builds } from './build/builds.ts';
+import { buildRoutes } from './http/atoll/build-routes.ts';
+import { imageRoutes } from './http/atoll/image-routes.ts';
+import { networkRoutes } from './http/atoll/network-routes.ts';
+import { serverRoutes } from './http/atoll/server-routes.ts';
+import { tenancyRoutes } from './http/atoll/tenancy-routes.ts';
+import { createBaseUrlReader } from './http/base-url.ts';
+import { createHttpServer } from './listener.ts';
+import { createMetrics } from './http/metrics.ts';
+import { createOciDispatcher } from './http/oci/oci-dispatcher.ts';
+import { platformRoutes } from './http/tensorlake/platform-routes.ts';
+import { snapshotRoutes } from './http/tensorlake/snapshot-routes.ts';
+import { poolRoutes } from './http/tensorlake/pool-routes.ts';
+import { sshKeyRoutes } from './http/tensorlake/ssh-key-routes.ts';
+import { secretRoutes } from './http/tensorlake/secret-routes.ts';
+import { templateRoutes } from './http/tensorlake/template-routes.ts';
+import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
+import type { ImageDefinitions } from './image/image-definitions.ts';
+import type { ImageStore } from './image/image-store.ts';
+import type { Sandboxes } from './sandbox/sandboxes.ts';
+import type { Snapshots } from './snapshot/snapshots.ts';
+import type { SecretStore } from './secret/secret-store.ts';
+import type { Db } from './store/db.ts';
+import type { Tenancy } from './tenancy/tenancy.ts';
+import { followTls, readTls } from './tls-context.ts';
+import { version } from './version.ts';
+import type { Start } from './start.ts';
+
+const CLOSE_GRACE_MS = 5_000;
+
+interface HttpParts {
+  builds: Builds;
+  images: ImageStore;
+  definitions: ImageDefinitions;
+  templateBuilds: TemplateBuilds;
+  snapshots: Snapshots;
+  sandboxes: Sandboxes;
+  tenancy: Tenancy;
+  secrets: SecretStore;
+  db: Db;
+}
+
+export async function openHttp({ config, log, opened }: Start, parts: HttpParts) {
+  const { builds, images, snapshots, sandboxes, tenancy, secrets, db } = parts;
+  const authenticate = createAuthentication(tenancy.authenticator);
+  const gateway = createGateway({ sandboxes, authenticate, log });
+  opened.defer(() => gateway.close());
+  const ports = createPortGateway({ sandboxes, authenticate, clientOf: createClientReader(config), log });
+  opened.defer(() => ports.close());
+  const localPorts = createLocalPorts({
+    sandboxes,
+    store: createLocalPortStore(db),
+    log,
+    ...(config.localPorts && { host: isLoopback(config.host) ? config.host : '127.0.0.1' }),
+  });
+  opened.defer(() => localPorts.close());
+  const portUrls = createPortUrls({ ...config, findLocalPort: localPorts.find });
+  const metrics = createMetrics({ sandboxes });
+  const { tls } = config;
+  const http = await createHttpServer({
+    ...(tls && { tls: readTls(tls) }),
+    bindings: [
+      ...serverRoutes({ version, metrics }),
+      ...platformRoutes({ tenancy }),
+      ...sandboxRoutes({ sandboxes, portUrls: { of: portUrls, settled: localPorts.settled } }),
+      ...poolRoutes({ pools: sandboxes.pools }),
+      ...secretRoutes({ secrets }),
+      ...snapshotRoutes({ sandboxes, snapshots }),
+      ...sshKeyRoutes({ sshKeys: tenancy.sshKeys }),
+      ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
+      ...networkRoutes({ sandboxes, tenancy }),
+      ...imageRoutes({ images, definitions: parts.definitions, pruneBuildCaches: builds.pruneCaches, log }),
+      ...buildRoutes({ builds, sandboxes }),
+      ...templateRoutes({ ...parts, transaction: db.transaction }),
+    ],
+    authenticate,
+    baseUrlOf: createBaseUrlReader(config),
+    readAddress: createAddressReader({ ...config, localPortOf: localPorts.ownerOf }),
+    audit: tenancy.audit,
+    gateway,
+    ports,
+    trustProxy: config.trustProxy,
+    registry: createOciDispatcher({
+      registry: images.registry,
+      authenticator: tenancy.authenticator,
+      findWorkspaceId: tenancy.accounts.findWorkspaceId,
+      audit: tenancy.audit,
+      metrics,
+      log,
+    }),
+    metrics,
+    log,
+  });
+  if (tls) opened.defer(followTls(tls, http.renewTls, log));
+  opened.defer(() => http.close(CLOSE_GRACE_MS));
+  return { http, localPorts };
+}
