@@ -5,6 +5,7 @@ import { withGlobalOptions } from './command.ts';
 import { account } from './command/account/account.ts';
 import { audit } from './command/audit.ts';
 import { doctor } from './command/doctor.ts';
+import { events } from './command/events.ts';
 import { image } from './command/image/image.ts';
 import { key } from './command/key/key.ts';
 import { login } from './command/login.ts';
@@ -35,6 +36,7 @@ const commands: readonly AnyCommand[] = [
   key,
   ssh,
   audit,
+  events,
 ];
 
 export interface ProgramOptions {

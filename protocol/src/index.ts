@@ -21,5 +21,6 @@ export * from './atoll/image.ts';
 export * from './atoll/build.ts';
 export * from './atoll/build-log.ts';
 export * from './atoll/build-event.ts';
+export * from './atoll/event.ts';
 export * from './atoll/network.ts';
 export * from './atoll/server.ts';

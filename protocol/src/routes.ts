@@ -1,4 +1,5 @@
 import * as build from './atoll/build.ts';
+import * as event from './atoll/event.ts';
 import * as image from './atoll/image.ts';
 import * as network from './atoll/network.ts';
 import * as server from './atoll/server.ts';
@@ -29,6 +30,7 @@ export const controlRoutes: readonly Route[] = [
   secret,
   sshKey,
   tenancy,
+  event,
   image,
   build,
 ].flatMap((module) => Object.values(module).filter(isRoute));

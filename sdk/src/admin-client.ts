@@ -10,6 +10,8 @@ import { readImport } from './image-import.ts';
 import { pushImage } from './image-push.ts';
 import type { PushOptions } from './image-push.ts';
 import { withoutUndefined } from './without-undefined.ts';
+import { workspaceEvents } from './workspace-events.ts';
+import type { WorkspaceEvent, WorkspaceEventsOptions } from './workspace-events.ts';
 
 export type {
   Account,
@@ -117,6 +119,14 @@ export class AdminClient {
   /** Whether the server answers, and its version; needs no key. */
   health(options: WaitOptions = {}) {
     return this.#call(protocol.health, {}, options);
+  }
+
+  /**
+   * What changes in the workspace, as it changes, without an end: each event says what something is now. Begins with
+   * `following`, or with `lost` where events behind `after` are no longer known. Connects again where it breaks.
+   */
+  events(options: WorkspaceEventsOptions = {}): AsyncGenerator<WorkspaceEvent> {
+    return workspaceEvents(this.#connection, options);
   }
 
   /** Whose key this is. */

@@ -3,8 +3,8 @@ import type { Build, BuildEvent, BuildOptions, BuildStatus, RouteAnswer } from '
 import type { WaitOptions } from './call-options.ts';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
-import { SandboxConnectionError, toSandboxError } from './errors.ts';
 import { toBody } from './file-content.ts';
+import { followEvents } from './follow-events.ts';
 import { readEvents } from './server-sent-events.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
@@ -14,10 +14,6 @@ export type { Build, BuildEvent, BuildOptions, BuildResult, BuildStatus } from '
 export type BuildDebugging = RouteAnswer<typeof protocol.debugBuild>;
 
 type Wait = { signal?: AbortSignal | undefined };
-
-/** How often in a row the log of a build may break before its reader gives up. */
-const MAX_BREAKS = 5;
-const PAUSE_MS = 200;
 
 /** Builds of images, as the server carries them out. `buildImage` and `Image.build` do all of it in one call. */
 export class BuildClient {
@@ -62,28 +58,9 @@ export class BuildClient {
   }
 
   /** What a build tells, from its start to its end; a broken connection is made anew and goes on where it was. */
-  async *events(
-    id: string,
-    { signal, after = 0 }: Wait & { after?: number } = {},
-  ): AsyncGenerator<BuildEvent> {
-    let seen = after;
-    for (let breaks = 0; ; breaks += 1) {
-      try {
-        for await (const event of this.#eventsOnce(id, seen, signal)) {
-          seen = event.id;
-          breaks = 0;
-          yield event;
-          if (isLast(event)) return;
-        }
-        if (breaks >= MAX_BREAKS) throw new SandboxConnectionError(`the log of build ${id} ends too early`);
-      } catch (error) {
-        const failure = toSandboxError(error, signal);
-        if (!(failure instanceof SandboxConnectionError) || breaks >= MAX_BREAKS) throw failure;
-      }
-      await new Promise((resolve) => {
-        setTimeout(resolve, PAUSE_MS * 2 ** breaks);
-      });
-    }
+  events(id: string, { signal, after = 0 }: Wait & { after?: number } = {}): AsyncGenerator<BuildEvent> {
+    const open = (seen = 0): AsyncGenerator<BuildEvent> => this.#eventsOnce(id, seen, signal);
+    return followEvents({ open, after, isLast, what: `the log of build ${id}`, signal });
   }
 
   async *#eventsOnce(id: string, after: number, signal: AbortSignal | undefined): AsyncGenerator<BuildEvent> {

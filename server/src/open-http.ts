@@ -10,6 +10,9 @@ import { createLocalPortStore } from './store/local-port-store.ts';
 import { createAuthentication } from './http/authentication.ts';
 import type { Builds } from './build/builds.ts';
 import { buildRoutes } from './http/atoll/build-routes.ts';
+import { eventRoutes } from './http/atoll/event-routes.ts';
+import { createEventViews } from './http/event-views.ts';
+import { createChangeFeed } from './store/change-feed.ts';
 import { imageRoutes } from './http/atoll/image-routes.ts';
 import { networkRoutes } from './http/atoll/network-routes.ts';
 import { serverRoutes } from './http/atoll/server-routes.ts';
@@ -66,6 +69,8 @@ export async function openHttp({ config, log, opened }: Start, parts: HttpParts)
   opened.defer(() => localPorts.close());
   const portUrls = createPortUrls({ ...config, findLocalPort: localPorts.find });
   const metrics = createMetrics({ sandboxes });
+  /** Ends what would otherwise be followed for ever. */
+  const closing = new AbortController();
   const { tls } = config;
   const http = await createHttpServer({
     ...(tls && { tls: readTls(tls) }),
@@ -79,6 +84,12 @@ export async function openHttp({ config, log, opened }: Start, parts: HttpParts)
       ...sshKeyRoutes({ sshKeys: tenancy.sshKeys }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...networkRoutes({ sandboxes, tenancy }),
+      ...eventRoutes({
+        feed: createChangeFeed(db),
+        views: createEventViews({ ...parts, portUrlsOf: portUrls }),
+        onAccessChange: tenancy.onAccessChange,
+        closing: closing.signal,
+      }),
       ...imageRoutes({ images, definitions: parts.definitions, pruneBuildCaches: builds.pruneCaches, log }),
       ...buildRoutes({ builds, sandboxes }),
       ...templateRoutes({ ...parts, transaction: db.transaction }),
@@ -103,5 +114,6 @@ export async function openHttp({ config, log, opened }: Start, parts: HttpParts)
   });
   if (tls) opened.defer(followTls(tls, http.renewTls, log));
   opened.defer(() => http.close(CLOSE_GRACE_MS));
+  opened.defer(() => closing.abort());
   return { http, localPorts };
 }

@@ -16,6 +16,8 @@ export interface Db {
   transaction<T>(work: () => T): T;
   /** Brings every commit to the disk, through a loss of power too. False while another process reads the database. */
   flush(): boolean;
+  /** Told after each change that is there to stay. */
+  onWrite(listen: () => void): void;
   close(): void;
 }
 
@@ -48,13 +50,19 @@ function wrap(sqlite: DatabaseSync): Db {
     statements.set(sql, statement);
     return statement;
   };
+  const listeners: (() => void)[] = [];
+  const announce = <T>(result: T): T => {
+    if (!sqlite.isTransaction) listeners.forEach((listen) => listen());
+    return result;
+  };
   return {
     // node:sqlite types rows as unknown records; the caller states the columns of its own SQL.
     all: <T>(sql: string, ...params: SQLInputValue[]) => explained(() => prepare(sql).all(...params) as T[]),
     get: <T>(sql: string, ...params: SQLInputValue[]) =>
       explained(() => prepare(sql).get(...params) as T | undefined),
-    run: (sql, ...params) => explained(() => Number(prepare(sql).run(...params).changes)),
-    transaction: (work) => explained(() => transaction(sqlite, work)),
+    run: (sql, ...params) => announce(explained(() => Number(prepare(sql).run(...params).changes))),
+    transaction: (work) => announce(explained(() => transaction(sqlite, work))),
+    onWrite: (listen) => void listeners.push(listen),
     // Takes the log into the database file and syncs both: https://sqlite.org/pragma.html#pragma_wal_checkpoint
     flush: () => explained(() => prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] === 0),
     close: () => sqlite.close(),

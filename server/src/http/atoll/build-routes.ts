@@ -1,5 +1,4 @@
 import * as routes from '@atoll/protocol';
-import { ApiError } from '@atoll/protocol';
 import type { BuildEvent } from '@atoll/protocol';
 import { toBuild } from '../../build/builds.ts';
 import type { Builds } from '../../build/builds.ts';
@@ -8,6 +7,7 @@ import { withoutUndefined } from '../../lib/without-undefined.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
 import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
+import { lastEventId } from '../last-event-id.ts';
 
 /** Builds of images, and their logs. */
 export function buildRoutes({ builds, sandboxes }: { builds: Builds; sandboxes: Sandboxes }): Binding[] {
@@ -34,7 +34,7 @@ export function buildRoutes({ builds, sandboxes }: { builds: Builds; sandboxes: 
     }),
     bind(routes.getBuild, ({ params }, { caller }) => toBuild(builds.get(caller.workspace.id, params.id))),
     bind(routes.streamBuildEvents, ({ params, query }, context) => {
-      const after = query.after ?? lastEventId(context.header('last-event-id'));
+      const after = query.after ?? lastEventId(context.header('last-event-id')) ?? 0;
       const reading = { after, follow: query.follow ?? true, signal: context.signal };
       const events = builds.events(context.caller.workspace.id, params.id, reading);
       context.contentType('text/event-stream');
@@ -66,12 +66,6 @@ function toRequest(body: routes.RouteInput<typeof routes.createBuild>['body']): 
     timeoutMs: timeoutSeconds && timeoutSeconds * 1000,
     secrets: new Map(Object.entries(secrets).map(([id, text]) => [id, Buffer.from(text, 'base64')])),
   });
-}
-
-function lastEventId(text: string | undefined): number {
-  if (text === undefined) return 0;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new ApiError('invalid_request', `Last-Event-ID is no number of an event: ${text}`);
 }
 
 async function* toServerSentEvents(events: AsyncIterable<BuildEvent>): AsyncGenerator<string> {

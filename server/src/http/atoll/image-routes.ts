@@ -20,18 +20,18 @@ interface Options {
 export function imageRoutes({ images, definitions, pruneBuildCaches, log }: Options): Binding[] {
   return [
     bind(routes.listImages, (_input, { caller }) => ({
-      images: images.list(caller.workspace.id).map(toInfo),
+      images: images.list(caller.workspace.id).map(toImageInfo),
     })),
     bind(routes.describeImage, ({ params }, { caller }) => {
       const { env, runtimeUser, runtimeWorkdir, config } = images.resolve(caller.workspace.id, params.name);
       const { entrypoint, cmd, labels } = config;
-      const info = toInfo(images.describe(caller.workspace.id, params.name));
+      const info = toImageInfo(images.describe(caller.workspace.id, params.name));
       const runs = { env, entrypoint, cmd, labels, user: runtimeUser, workingDir: runtimeWorkdir };
       return { ...info, ...runs, ...definitions.find(info.id) };
     }),
     bind(routes.removeImage, ({ params }, { caller }) => images.remove(caller.workspace.id, params.name)),
     bind(routes.tagImage, ({ params, body }, { caller }) =>
-      toInfo(images.tag(caller.workspace.id, params.name, body.name)),
+      toImageInfo(images.tag(caller.workspace.id, params.name, body.name)),
     ),
     bind(routes.pruneImages, async ({ body }, { caller }) => {
       const scope = { workspaceId: caller.workspace.id, ...withoutUndefined(body) };
@@ -52,12 +52,18 @@ export function imageRoutes({ images, definitions, pruneBuildCaches, log }: Opti
       const start = images.remote.prepare(request);
       context.target(body.reference);
       context.contentType('application/x-ndjson');
-      return importLines(start, (id) => toInfo(images.describe(workspaceId, id)), context.signal, log);
+      return importLines(start, (id) => toImageInfo(images.describe(workspaceId, id)), context.signal, log);
     }),
   ];
 }
 
-function toInfo({ isPublic, substitutedFor, substitutionReason, ...image }: ImageDescription): ImageInfo {
+/** An image in the words of the server's own API. */
+export function toImageInfo({
+  isPublic,
+  substitutedFor,
+  substitutionReason,
+  ...image
+}: ImageDescription): ImageInfo {
   return {
     ...image,
     public: isPublic,

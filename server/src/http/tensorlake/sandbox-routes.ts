@@ -20,15 +20,19 @@ export interface SandboxRoutesOptions {
   };
 }
 
-/** The lifecycle API of the Tensorlake dialect (wire 1.4). */
-export function sandboxRoutes({ sandboxes, portUrls }: SandboxRoutesOptions): Binding[] {
-  const show = (record: SandboxRecord, context: RequestContext) =>
+/** A sandbox as a request for it is answered. */
+export const createSandboxView =
+  (portUrlsOf: SandboxRoutesOptions['portUrls']['of']) => (record: SandboxRecord, context: RequestContext) =>
     toSandboxInfo(
       record,
       context.caller.workspace.name,
       context.baseUrl,
-      record.exposedPorts.length > 0 ? portUrls.of(record, context.baseUrl) : [],
+      record.exposedPorts.length > 0 ? portUrlsOf(record, context.baseUrl) : [],
     );
+
+/** The lifecycle API of the Tensorlake dialect (wire 1.4). */
+export function sandboxRoutes({ sandboxes, portUrls }: SandboxRoutesOptions): Binding[] {
+  const show = createSandboxView(portUrls.of);
   const showEnded = (record: SandboxRecord, context: RequestContext) =>
     toArchivedInfo(record, context.caller.workspace.name, context.baseUrl);
 
