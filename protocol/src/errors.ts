@@ -53,7 +53,7 @@ const table = {
   conflict: { status: 409 },
   checkpoint_unusable: {
     status: 409,
-    hint: 'Its memory is lost to this server; a filesystem snapshot of the sandbox can still be started.',
+    hint: 'Its memory is of no use to this server. The files of a memory snapshot can be started even so: `atoll sbx create --snapshot ID --files-only`.',
   },
   sandbox_ended: { status: 410, hint: 'Create a new sandbox; an ended one never comes back.' },
   body_too_large: { status: 413 },

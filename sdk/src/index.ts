@@ -55,6 +55,7 @@ export type {
   SnapshotInfo,
   SnapshotOptions,
   SnapshotStatus,
+  RollbackOptions,
   SnapshotType,
 } from './snapshots.ts';
 export type { CopySandboxOptions, CopySandboxResponse } from './sandbox-copy.ts';

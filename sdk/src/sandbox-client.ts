@@ -19,6 +19,7 @@ import { Snapshots } from './snapshots.ts';
 import type {
   CreateSnapshotResponse,
   SnapshotAndWaitOptions,
+  RollbackOptions,
   SnapshotInfo,
   SnapshotOptions,
 } from './snapshots.ts';
@@ -248,7 +249,7 @@ export class SandboxClient {
    * Starts a sandbox again from a snapshot, under the same id and name; what it did since is lost. It stays what it is
    * where that does not succeed.
    */
-  rollback(identifier: string, snapshotId: string, options: WaitOptions = {}): Promise<SandboxInfo> {
+  rollback(identifier: string, snapshotId: string, options: RollbackOptions = {}): Promise<SandboxInfo> {
     return this.#snapshots.rollback(identifier, snapshotId, options);
   }
 

@@ -2,6 +2,7 @@ import type {
   CreateSandboxAnswer,
   CreateSandboxBody,
   SandboxInfo as WireSandboxInfo,
+  SnapshotType,
   UpdateSandboxBody,
 } from '@atoll/protocol';
 import { withoutUndefined } from './without-undefined.ts';
@@ -82,6 +83,8 @@ export interface SandboxInfo {
   errorDetails?: { message: string };
   /** Where its data plane is reached. */
   sandboxUrl?: string;
+  /** The sandbox that it is a copy of. */
+  originSandboxId?: string;
   /** The snapshot that it was started from or rolled back to last. */
   originSnapshotId?: string;
 }
@@ -122,8 +125,10 @@ export interface CreateSandboxOptions {
   allowInternetAccess?: boolean;
   allowOut?: string[];
   denyOut?: string[];
-  /** Start from this snapshot. */
+  /** Start from this snapshot: from its memory where it has one, with the processes that ran. */
   snapshotId?: string;
+  /** `filesystem`: from the files of a memory snapshot alone. */
+  snapshotType?: SnapshotType;
   /** a–z, 0–9 and `-`, at most 63 characters. A named sandbox can be suspended and resumed. */
   name?: string;
   /** Names of secrets of the workspace to put into its environment. */
@@ -151,6 +156,7 @@ export function toCreateBody(options: CreateSandboxOptions): Partial<CreateSandb
     entrypoint: options.entrypoint,
     network: networkOf(options),
     snapshot_id: options.snapshotId,
+    snapshot_type: options.snapshotType,
     name: options.name,
     secret_names: options.secretNames,
     exposed_ports: options.exposedPorts,
@@ -214,6 +220,7 @@ export function toSandboxInfo(wire: WireSandboxInfo): SandboxInfo {
     terminationReason: wire.termination_reason,
     errorDetails: wire.error_details,
     sandboxUrl: wire.sandbox_url,
+    originSandboxId: wire.origin_sandbox_id,
     originSnapshotId: wire.origin_snapshot_id,
   });
 }

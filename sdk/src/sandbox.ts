@@ -25,7 +25,7 @@ import { readFollow, readRun } from './process-stream.ts';
 import { Lifecycle, type CreateAndConnectOptions } from './lifecycle.ts';
 import { whereabouts, type SandboxParts } from './sandbox-parts.ts';
 import type { SandboxInfo, SandboxStatus, UpdateSandboxOptions } from './sandbox-info.ts';
-import { snapshotsOf, type CheckpointOptions, type SnapshotInfo } from './snapshots.ts';
+import { snapshotsOf, type CheckpointOptions, type RollbackOptions, type SnapshotInfo } from './snapshots.ts';
 import type { CallOptions } from './transport.ts';
 
 type OutputSource = 'stdout' | 'stderr' | 'output';
@@ -117,7 +117,7 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** Starts it again from a snapshot, under the same id and name; what it did since is lost. */
-  rollback(snapshotId: string, options: WaitOptions = {}): Promise<SandboxInfo> {
+  rollback(snapshotId: string, options: RollbackOptions = {}): Promise<SandboxInfo> {
     return snapshotsOf(this.#parts).rollback(this.sandboxId, snapshotId, options);
   }
 

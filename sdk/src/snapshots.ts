@@ -54,6 +54,12 @@ export interface SnapshotAndWaitOptions extends SnapshotOptions {
   waitUntil?: 'local_ready' | 'completed';
 }
 
+/** What `Sandbox.rollback` takes. */
+export interface RollbackOptions extends WaitOptions {
+  /** `filesystem`: of a memory snapshot, to its files alone. */
+  snapshotType?: SnapshotType;
+}
+
 /** What `Sandbox.checkpoint` takes. */
 export interface CheckpointOptions extends Omit<SnapshotAndWaitOptions, 'snapshotType'> {
   /** `filesystem` (default): files alone. `memory`: with the running processes. */
@@ -90,8 +96,9 @@ export class Snapshots {
     return snapshots.map(toSnapshotInfo);
   }
 
-  async rollback(sandbox: string, snapshotId: string, options: WaitOptions): Promise<SandboxInfo> {
-    const body = { snapshot_id: snapshotId };
+  async rollback(sandbox: string, snapshotId: string, options: RollbackOptions): Promise<SandboxInfo> {
+    const { snapshotType: snapshot_type } = options;
+    const body = withoutUndefined({ snapshot_id: snapshotId, snapshot_type });
     return toSandboxInfo(await this.#lifecycle.one(rollbackSandbox, sandbox, { body }, options));
   }
 

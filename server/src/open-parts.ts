@@ -53,6 +53,7 @@ export async function openParts(start: Start, ground: Ground) {
     records: createSnapshotRecords(db),
     transaction: db.transaction,
     images,
+    checkpoints,
     clock: systemClock,
     log,
   });

@@ -36,6 +36,10 @@ const text = (max: number) =>
     .max(max)
     .refine((value) => !value.includes('\0'), { error: 'must not contain NUL characters' });
 
+/** What a snapshot holds: files alone, or with them the memory and the running processes. */
+export const snapshotType = z.enum(['memory', 'filesystem']);
+export type SnapshotType = z.output<typeof snapshotType>;
+
 export const createSandboxBody = z.object({
   image: text(512).min(1).nullish(),
   resources: requestedResources.nullish(),
@@ -48,6 +52,8 @@ export const createSandboxBody = z.object({
   entrypoint: z.array(text(65_536)).max(1024).nullish(),
   network: network.nullish(),
   snapshot_id: z.string().nullish(),
+  /** Of this server. `filesystem`: start from the files of a memory snapshot alone. */
+  snapshot_type: snapshotType.nullish(),
   name: z.string().nullish(),
   file_systems: z.array(z.unknown()).nullish(),
   exposed_ports: z.array(z.number().int().min(1).max(65_535)).nullish(),
@@ -110,6 +116,8 @@ export const sandboxInfo = z.object({
   /** The pool that it was claimed from. */
   pool_id: z.string().optional(),
   file_systems: z.array(z.unknown()),
+  /** Of this server: the sandbox that it is a copy of. */
+  origin_sandbox_id: z.string().optional(),
   /** Of this server: the snapshot that it was started from or rolled back to last. */
   origin_snapshot_id: z.string().optional(),
 });
@@ -150,6 +158,7 @@ export const createSandbox = defineRoute({
     'unresolvable_host',
     'image_not_found',
     'snapshot_not_found',
+    'checkpoint_unusable',
     'invalid_state',
     'secret_not_found',
     'unsupported',

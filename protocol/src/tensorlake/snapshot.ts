@@ -2,10 +2,7 @@
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
 import { lifecyclePaths, namespaceParams } from './lifecycle-path.ts';
-import { sandboxInfo } from './sandbox.ts';
-
-export const snapshotType = z.enum(['memory', 'filesystem']);
-export type SnapshotType = z.output<typeof snapshotType>;
+import { sandboxInfo, snapshotType } from './sandbox.ts';
 
 /**
  * `local_ready`: safe on this server, and sandboxes can start from it. `completed`: unpacked as well, which proves it
@@ -33,7 +30,7 @@ export const snapshotInfo = z.object({
   /** Why it failed. */
   error: z.string().optional(),
   snapshot_uri: z.string().optional(),
-  /** What it adds to the base image, as it is stored. */
+  /** What it adds to the base image, as it is stored; of one of memory, with its checkpoint. */
   size_bytes: z.number().optional(),
   /** All of its files, the base image's included, unpacked. */
   rootfs_disk_bytes: z.number().optional(),
@@ -100,6 +97,13 @@ export const deleteSnapshot = defineRoute({
   errors: ['snapshot_not_found', 'conflict'],
 });
 
+export const rollbackSandboxBody = z.object({
+  snapshot_id: z.string(),
+  /** `filesystem`: of a memory snapshot, to its files alone. */
+  snapshot_type: snapshotType.optional(),
+});
+export type RollbackSandboxBody = z.output<typeof rollbackSandboxBody>;
+
 export const rollbackSandbox = defineRoute({
   id: 'rollbackSandbox',
   method: 'POST',
@@ -108,7 +112,7 @@ export const rollbackSandbox = defineRoute({
   tag,
   access: 'member',
   params: sandboxParams,
-  body: z.object({ snapshot_id: z.string() }),
+  body: rollbackSandboxBody,
   response: sandboxInfo,
   status: 200,
   errors: [
@@ -116,6 +120,9 @@ export const rollbackSandbox = defineRoute({
     'snapshot_not_found',
     'invalid_state',
     'conflict',
+    'invalid_request',
+    'invalid_resources',
+    'checkpoint_unusable',
     'unsupported',
     'host_out_of_memory',
     'host_out_of_disk',

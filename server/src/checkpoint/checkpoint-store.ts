@@ -7,7 +7,7 @@ import type { Db } from '../store/db.ts';
 import { createCheckpointRecords } from './checkpoint-records.ts';
 import type { CheckpointHolder, CheckpointRow } from './checkpoint-records.ts';
 import { readCpuFeatures } from './cpu-features.ts';
-import { sealManifest, verifyManifest } from './manifest.ts';
+import { readManifest, sealManifest, verifyManifest } from './manifest.ts';
 import type { CheckpointFacts, CheckpointManifest } from './manifest.ts';
 
 export type { CheckpointFacts, CheckpointHolder, CheckpointManifest, CheckpointRow };
@@ -26,6 +26,12 @@ export interface CheckpointStoreOptions {
 export interface WrittenCheckpoint {
   id: string;
   sizeBytes: number;
+}
+
+/** Verified files. */
+export interface OpenedCheckpoint {
+  dir: string;
+  manifest: CheckpointManifest;
 }
 
 /** What a checkpoint must fit to be restored. */
@@ -113,15 +119,18 @@ export async function openCheckpointStore(options: CheckpointStoreOptions) {
     release: (holder: CheckpointHolder): void => records.release(holder),
     sweep,
     find: (id: string): CheckpointRow | undefined => records.byId(id),
+    /** Says, by its manifest alone, why this host cannot restore a checkpoint. */
+    requireFit: async (id: string, host: RestoreHost): Promise<void> => {
+      const manifest = await readManifest(dirOf(id), serverKey).catch((cause: unknown) => {
+        throw unusable(id, reasonOf(cause), cause);
+      });
+      await requireHost(id, manifest, host);
+    },
     /** The folder of a checkpoint that this host can restore; says why it cannot. */
-    open: async (
-      id: string,
-      host: RestoreHost,
-      signal?: AbortSignal,
-    ): Promise<{ dir: string; manifest: CheckpointManifest }> => {
+    open: async (id: string, host: RestoreHost, signal?: AbortSignal): Promise<OpenedCheckpoint> => {
       const manifest = await verifyManifest(dirOf(id), serverKey, signal).catch((cause: unknown) => {
         signal?.throwIfAborted();
-        throw unusable(id, cause instanceof Error ? cause.message : 'it cannot be read', cause);
+        throw unusable(id, reasonOf(cause), cause);
       });
       await requireHost(id, manifest, host);
       return { dir: dirOf(id), manifest };
@@ -153,6 +162,10 @@ async function requireHost(id: string, manifest: CheckpointManifest, host: Resto
   if (missing.length > 0)
     throw unusable(id, `it was made on a processor that can more: ${missing.slice(0, 8).join(', ')}`);
 }
+
+/** Errors of the file system name paths of the host. */
+const reasonOf = (cause: unknown): string =>
+  cause instanceof Error && !('code' in cause) ? cause.message : 'it cannot be read';
 
 const unusable = (id: string, reason: string, cause?: unknown): ApiError =>
   new ApiError('checkpoint_unusable', `checkpoint ${id} cannot be restored: ${reason}`, { cause });

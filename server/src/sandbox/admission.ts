@@ -86,15 +86,15 @@ export function checkHost(dataDir: string, settings: AdmissionSettings): void {
   }
 }
 
-/** Copies begin with memory that is in use, so there has to be room for it. */
+/** What goes on from a checkpoint begins with memory that is in use, so there has to be room for it. */
 export function checkMemoryFor(bytes: number, { reservedMemoryMb }: AdmissionSettings): void {
   const neededMb = Math.ceil(bytes / 2 ** 20);
   const memoryMb = availableMemoryMb();
   if (memoryMb - neededMb >= reservedMemoryMb) return;
   throw new ApiError(
     'host_out_of_memory',
-    `the copies would begin with ${neededMb} MB of memory; the host has ${memoryMb} MB left and keeps ${reservedMemoryMb} MB`,
-    { hint: 'Ask for fewer copies, or terminate sandboxes.' },
+    `what is asked for would begin with ${neededMb} MB of memory; the host has ${memoryMb} MB left and keeps ${reservedMemoryMb} MB`,
+    { hint: 'Ask for less at once, or terminate sandboxes.' },
   );
 }
 

@@ -3,7 +3,7 @@ import type { NamedManifest } from '../image/image-store.ts';
 import { newSandboxId } from '../lib/id.ts';
 import { withoutUndefined } from '../lib/without-undefined.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
-import { checkHost, checkLimits, checkQuota } from './admission.ts';
+import { checkHost, checkLimits, checkMemoryFor, checkQuota } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
 import type { SandboxContext } from './context.ts';
 import { checkPorts } from './exposure.ts';
@@ -24,6 +24,8 @@ export interface AdmitOptions {
 export interface Admitted {
   record: SandboxRecord;
   image: NamedManifest | undefined;
+  /** The checkpoint that it goes on from. */
+  checkpointId?: string;
 }
 
 /** Checks all that a create asks for, and that there is room for it. */
@@ -34,15 +36,17 @@ export function admitCreate(
 ): Admitted {
   if (asked.name !== undefined) checkName(asked.name);
   const origin = resolveOrigin(context, workspaceId, asked);
-  const { request } = origin;
+  const { request, memory } = origin;
   const limits = checkLimits(request.limits, admission);
   const secretNames = [...new Set(request.secretNames)];
   context.secrets.requireAll(workspaceId, secretNames);
   checkQuota(context.store.countLiving(workspaceId), admission);
   checkHost(dataDir, admission);
+  if (memory) checkMemoryFor(context.checkpoints.find(memory.checkpointId)?.sizeBytes ?? 0, admission);
   const record: SandboxRecord = {
     ...beginning(context, workspaceId),
     ...imageOf(origin),
+    ...(memory && { agentDigest: memory.agentDigest }),
     limits,
     network: request.network ?? noRules,
     networkGeneration: 0,
@@ -57,7 +61,7 @@ export function admitCreate(
       pool: request.pool,
     }),
   };
-  return { record, image: origin.image };
+  return { record, image: origin.image, ...(memory && { checkpointId: memory.checkpointId }) };
 }
 
 /** What every new record begins with. */

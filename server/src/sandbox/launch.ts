@@ -9,6 +9,7 @@ import type { Enroll, Start } from './enroll.ts';
 import type { Create, Launch } from './pool.ts';
 import { provideImage } from './provide-image.ts';
 import { startSandbox } from './start.ts';
+import { enrollFromCheckpoint } from './start-from-checkpoint.ts';
 
 export interface LauncherOptions extends AdmitOptions {
   directory: Directory;
@@ -30,11 +31,15 @@ export function createLauncher(options: LauncherOptions): { launch: Launch; crea
 
   const launch: Launch = (workspaceId, request) => {
     closing.throwIfAborted();
-    const { record, image } = admitCreate(options, workspaceId, request);
+    const { record, image, checkpointId } = admitCreate(options, workspaceId, request);
     if (record.name !== undefined) directory.requireFreeName(workspaceId, record.name);
     const buildFirst = (patience: AbortSignal): Promise<Start> =>
       provideImage(context, record, patience).then((built) => startFrom(built.record, built.image));
-    const start = enroll(record, { provide: image ? () => startFrom(record, image) : buildFirst });
+    const begin = (): Promise<SandboxRecord> =>
+      checkpointId === undefined
+        ? enroll(record, { provide: image ? () => startFrom(record, image) : buildFirst })
+        : enrollFromCheckpoint(context, enroll, checkpointId, record);
+    const start = begin();
     if (record.exposedPorts.length > 0) void start.then(announce, () => {});
     return { record, start, isUnbuilt: image === undefined };
   };

@@ -1,4 +1,5 @@
 import type { ResourceLimits } from '../runtime/driver.ts';
+import type { SnapshotKind } from '../snapshot/snapshot-records.ts';
 import type { NetworkRules, PoolMembership, SandboxRecord } from '../store/sandbox-store.ts';
 
 /** What a create asks for, in the domain's words. Absent means the usual. */
@@ -6,6 +7,8 @@ export interface SandboxRequest {
   image?: string;
   /** Start from what a sandbox was when this snapshot was taken. */
   snapshotId?: string;
+  /** With all that it holds where absent; else, of one of memory, with its files alone. */
+  snapshotPart?: SnapshotKind;
   name?: string;
   limits: Partial<ResourceLimits>;
   timeoutSecs?: number;

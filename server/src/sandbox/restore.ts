@@ -1,8 +1,9 @@
 import { ApiError } from '@atoll/protocol';
 import { announceRestored } from '../agent/restored.ts';
 import { agentToken } from '../agent/token.ts';
+import type { RestoreHost } from '../checkpoint/checkpoint-store.ts';
 import type { NamedManifest, Rootfs } from '../image/image-store.ts';
-import type { SandboxSpec, Slot, SlotEndpoint } from '../runtime/driver.ts';
+import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
 import { guard } from './guard.ts';
@@ -62,13 +63,19 @@ export async function openForRestore(
   signal: AbortSignal,
 ): Promise<Opened> {
   const { driver } = context;
-  const host = { runtime: driver.name, runtimeVersion: await driver.version() };
+  const host = await restoreHost(driver);
   const { dir, manifest } = await context.checkpoints.open(checkpointId, host, signal);
   const runnable = context.images.resolveManifest(record.manifestDigest);
   const rootfs = await acquireRootfs(context, record);
   const image = { ...runnable, canonicalName: record.image };
   return { dir, takenAt: manifest.createdAt, image, rootfs };
 }
+
+/** What checkpoints have to fit here. */
+export const restoreHost = async (driver: RuntimeDriver): Promise<RestoreHost> => ({
+  runtime: driver.name,
+  runtimeVersion: await driver.version(),
+});
 
 /** Writes the identity of this incarnation for a slot and answers what the runtime is told. */
 export async function specInSlot(

@@ -1,6 +1,10 @@
 import { ApiError } from '@atoll/protocol';
+import { announceRestored } from '../agent/restored.ts';
+import { agentToken } from '../agent/token.ts';
+import type { OpenedCheckpoint } from '../checkpoint/checkpoint-store.ts';
 import type { NamedManifest, Rootfs } from '../image/image-store.ts';
 import type { Slot, SlotEndpoint } from '../runtime/driver.ts';
+import type { SnapshotKind } from '../snapshot/snapshot-records.ts';
 import type { ReadySnapshot } from '../snapshot/snapshots.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import { sleepHolder } from './checkpoint.ts';
@@ -10,11 +14,19 @@ import { guard } from './guard.ts';
 import { operations } from './lifecycle.ts';
 import { applyRules } from './network-rules.ts';
 import { acquireRootfs, releaseRootfs } from './rootfs.ts';
+import { restoreHost } from './restore.ts';
 import { requireNeeds } from './runtime-needs.ts';
 import { fillIdentity, specOf } from './start.ts';
 
 /** Keeps the image of the snapshot while the sandbox is still the old one. */
 const rollbackHolder = ({ id }: SandboxRecord) => ({ kind: 'rollback', id });
+
+/** What to become again. */
+export interface RollbackTarget {
+  snapshotId: string;
+  /** With all that the snapshot holds where absent; else, of one of memory, with its files alone. */
+  part?: SnapshotKind;
+}
 
 /** Waits for its turn among the starts of all sandboxes. */
 export type InTurn = <T>(workspaceId: string, signal: AbortSignal, start: () => Promise<T>) => Promise<T>;
@@ -26,14 +38,16 @@ export type InTurn = <T>(workspaceId: string, signal: AbortSignal, start: () => 
 export async function rollbackSandbox(
   context: SandboxContext,
   record: SandboxRecord,
-  snapshotId: string,
+  { snapshotId, part }: RollbackTarget,
   inTurn: InTurn,
 ): Promise<SandboxRecord> {
-  const snapshot = context.snapshots.findReady(record.workspaceId, snapshotId);
+  const snapshot = context.snapshots.findReady(record.workspaceId, snapshotId, part);
+  requireSameSize(record, snapshot);
   const { from, preempts } = operations.rollback;
   context.transaction(() => {
     if (!context.store.beginOperation(record, 'rollback', from, preempts)) throw refusal(context, record);
     context.images.addReference(snapshot.manifestDigest, rollbackHolder(record));
+    if (snapshot.memory) context.checkpoints.hold(snapshot.memory.checkpointId, rollbackHolder(record));
   });
   return context.flights.begin(record.id, 'rollback', async (signal) => {
     try {
@@ -48,9 +62,35 @@ export async function rollbackSandbox(
 /** The sandbox stays what it was. Also what reconcile does for a rollback that an earlier process left. */
 export function endRollback(context: SandboxContext, record: SandboxRecord): void {
   context.transaction(() => {
-    context.images.dropReferences(rollbackHolder(record));
+    letGo(context, record);
     context.store.change(record, 'rollback', { operation: null });
   });
+  void context.checkpoints.sweep();
+}
+
+/** Of what the rollback has kept. */
+function letGo({ images, checkpoints }: SandboxContext, record: SandboxRecord): void {
+  images.dropReferences(rollbackHolder(record));
+  checkpoints.release(rollbackHolder(record));
+}
+
+/** The slot of a successor has the size of its memory, and a sandbox keeps the size that it has. */
+function requireSameSize(
+  { id, limits }: SandboxRecord,
+  { id: snapshotId, memory, ...snapshot }: ReadySnapshot,
+): void {
+  if (memory === undefined) return;
+  const isSame = (['cpus', 'memoryMb', 'diskMb'] as const).every(
+    (size) => limits[size] === snapshot.limits[size],
+  );
+  if (isSame) return;
+  throw new ApiError(
+    'invalid_resources',
+    `sandbox ${id} has not the size of the memory in snapshot ${snapshotId}`,
+    {
+      hint: 'Roll back to its files alone (`--files-only`), or create a sandbox from the snapshot.',
+    },
+  );
 }
 
 /** What takes the place of a sandbox, running and not yet known to anybody. */
@@ -103,14 +143,14 @@ async function startSuccessor(
     canonicalName: snapshot.baseImage,
   };
   const needs = requireNeeds(context.driver, image);
+  const checkpoint = await openMemory(context, snapshot, signal);
   const rootfs = await acquireRootfs(context, next);
   try {
-    const slot = await context.pool.take(
-      { limits: next.limits, ...(needs && { flavour: needs.flavour }) },
-      signal,
-    );
+    const kind = { limits: next.limits, ...(needs && { flavour: needs.flavour }) };
+    const slot = await context.pool.take(checkpoint ? { ...kind, purpose: 'restore' } : kind, signal);
     try {
-      const endpoint = await startIn(context, next, image, { slot, rootfs, needs }, signal);
+      const place = { slot, rootfs, needs, ...(checkpoint && { checkpoint }) };
+      const endpoint = await startIn(context, next, image, place, signal);
       return { record: swap(context, record, { ...next, slotId: slot.id, endpoint }, signal), rootfs };
     } catch (error) {
       await context.pool.freeSurely(slot.id);
@@ -132,20 +172,44 @@ function successorOf(record: SandboxRecord, snapshot: ReadySnapshot): SandboxRec
     image: snapshot.baseImage,
     manifestDigest: snapshot.manifestDigest,
     originSnapshotId: snapshot.id,
+    ...(snapshot.memory && { agentDigest: snapshot.memory.agentDigest }),
   };
+}
+
+/** Its verified files; none where the snapshot is one of files alone. */
+async function openMemory(
+  { checkpoints, driver }: SandboxContext,
+  { memory }: ReadySnapshot,
+  signal: AbortSignal,
+): Promise<OpenedCheckpoint | undefined> {
+  if (memory === undefined) return undefined;
+  return checkpoints.open(memory.checkpointId, await restoreHost(driver), signal);
+}
+
+interface Place {
+  slot: Slot;
+  rootfs: Rootfs;
+  needs: NamedManifest['needs'];
+  checkpoint?: OpenedCheckpoint;
 }
 
 async function startIn(
   context: SandboxContext,
   record: SandboxRecord,
   image: NamedManifest,
-  place: { slot: Slot; rootfs: Rootfs; needs: NamedManifest['needs'] },
+  { slot, rootfs, needs, checkpoint }: Place,
   signal: AbortSignal,
 ): Promise<SlotEndpoint> {
-  const { slot, rootfs, needs } = place;
   await applyRules(context, record, slot.id);
   const identityDir = await fillIdentity(context, record, image, slot);
-  return context.driver.start(slot, specOf(context, record, { rootfs, identityDir, needs }), signal);
+  const spec = specOf(context, record, { rootfs, identityDir, needs });
+  if (checkpoint === undefined) return context.driver.start(slot, spec, signal);
+  const endpoint = await context.driver.restore(slot, spec, checkpoint.dir, signal);
+  const suspendedMs = Math.max(0, context.clock.now() - checkpoint.manifest.createdAt);
+  const token = agentToken(context.serverKey, record.id, record.incarnation);
+  // What it does from here on it has done before: like a copy it must not repeat what was random.
+  await announceRestored(endpoint, token, { suspendedMs, isCopy: true }, signal);
+  return endpoint;
 }
 
 /** From this write on the successor is the sandbox, also for a server that finds it after a crash. */
@@ -159,7 +223,7 @@ function swap(
     if (!context.store.succeed(record, 'rollback', successor))
       throw signal.reason ?? new Error(`the rollback of sandbox ${record.id} is no longer under way`);
     context.images.dropReferences(imageHolder(record));
-    context.images.dropReferences(rollbackHolder(record));
+    letGo(context, record);
     context.checkpoints.release(sleepHolder(record));
     context.images.addReference(successor.manifestDigest, imageHolder(record));
     return context.store.byId(record.workspaceId, record.id) ?? successor;

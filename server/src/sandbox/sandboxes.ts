@@ -17,6 +17,7 @@ import { createEnroll } from './enroll.ts';
 import { createFlights } from './flight.ts';
 import { createLauncher } from './launch.ts';
 import { isEnded } from './lifecycle.ts';
+import { createMemoryFiles } from './memory-files.ts';
 import { createNetworkCalls } from './network-calls.ts';
 import { admitRules, namesDestinations, noRules } from './network-rules.ts';
 import type { PoolTemplate } from './pool.ts';
@@ -26,7 +27,9 @@ import { reconcile } from './reconcile.ts';
 import { createRecovery } from './recovery.ts';
 import type { Created, SandboxRequest } from './request.ts';
 import { createRetention } from './retention.ts';
+import { requireRestorable } from './restorable.ts';
 import { rollbackSandbox } from './rollback.ts';
+import type { RollbackTarget } from './rollback.ts';
 import { resumeSandbox } from './suspend.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import { terminateSandbox } from './terminate.ts';
@@ -102,6 +105,7 @@ export function createSandboxes(options: SandboxesOptions) {
   const reaper = createReaper(context);
   const recovery = createRecovery(context, options.recoverEveryMs);
   const retention = createRetention(context);
+  const memoryFiles = createMemoryFiles(context);
   const descent = createDescent(context, {
     hibernateAfterMs: options.hibernateAfterMs ?? HIBERNATE_AFTER_MS,
     scarceMemoryMb: 2 * options.admission.reservedMemoryMb,
@@ -140,6 +144,7 @@ export function createSandboxes(options: SandboxesOptions) {
     create: async (workspaceId: string, request: SandboxRequest, timeoutMs: number): Promise<Created> => {
       const { network = noRules } = request;
       if (namesDestinations(network)) await admitRules(context, workspaceId, network);
+      if (request.snapshotId !== undefined) await requireRestorable(context, workspaceId, request);
       return create(workspaceId, request, timeoutMs);
     },
     /** Sandboxes that are made ahead of time, to be claimed. */
@@ -155,10 +160,10 @@ export function createSandboxes(options: SandboxesOptions) {
       terminateSandbox(context, record, { reason: 'terminated_by_user' }),
     /** Begins a snapshot; it may be ready when this resolves. */
     snapshot: (record: SandboxRecord, kind: SnapshotKind): Promise<SnapshotRecord> =>
-      takeSnapshot(context, record, kind),
+      takeSnapshot(context, record, kind, memoryFiles),
     /** Starts a sandbox again from a snapshot, under the same id and name. */
-    rollback: (record: SandboxRecord, snapshotId: string): Promise<SandboxRecord> =>
-      rollbackSandbox(context, record, snapshotId, (workspaceId, signal, start) =>
+    rollback: (record: SandboxRecord, target: RollbackTarget): Promise<SandboxRecord> =>
+      rollbackSandbox(context, record, target, (workspaceId, signal, start) =>
         starts.run(AbortSignal.any([signal, closing.signal]), () => options.pool.rush(start), workspaceId),
       ),
     ...checkpointCalls,
@@ -190,6 +195,7 @@ export function createSandboxes(options: SandboxesOptions) {
       recovery.start();
       retention.start();
       descent.start();
+      memoryFiles.open();
       pools.open();
       return reconciled;
     },
@@ -207,9 +213,11 @@ export function createSandboxes(options: SandboxesOptions) {
       retention.stop();
       descent.stop();
       unwatchAll();
+      const filesRead = memoryFiles.close();
       const { timedOut } = await waitAtMost(context.flights.idle(), graceMs);
       if (timedOut) context.flights.abortAll(reason);
       await waitAtMost(context.flights.idle(), ABORT_GRACE_MS);
+      await waitAtMost(filesRead, ABORT_GRACE_MS);
       unwatchAll();
       await waitAtMost(context.pool.close(), ABORT_GRACE_MS);
     },

@@ -63,7 +63,6 @@ export function startFromCheckpoint(
   checkpointId: string,
   template: CheckpointTemplate,
 ): Begun {
-  requireCheckpoints(context);
   const record: SandboxRecord = {
     ...template,
     id: newSandboxId(),
@@ -74,6 +73,17 @@ export function startFromCheckpoint(
     runtime: context.driver.name,
     createdAt: context.clock.now(),
   };
+  return { record, started: enrollFromCheckpoint(context, enroll, checkpointId, record) };
+}
+
+/** Begins the sandbox of a new record, as above. */
+export function enrollFromCheckpoint(
+  context: SandboxContext,
+  enroll: Enroll,
+  checkpointId: string,
+  record: SandboxRecord,
+): Promise<SandboxRecord> {
+  requireCheckpoints(context);
   const holder = { kind: COPY_HOLDER, id: record.id };
   const source = { checkpointId, isCopy: true, operation: 'create' } as const;
   const started = enroll(record, {
@@ -85,5 +95,5 @@ export function startFromCheckpoint(
     void context.checkpoints.sweep();
   };
   started.then(letGo, letGo);
-  return { record, started };
+  return started;
 }

@@ -7,6 +7,8 @@ import { isOnDisk } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { readAsleep } from './read-asleep.ts';
 import { operations } from './lifecycle.ts';
+import type { MemoryFiles } from './memory-files.ts';
+import { takeMemory } from './take-memory.ts';
 
 /** Clients look once at first and then every second; most snapshots are ready by that first look. */
 const PATIENCE_MS = 900;
@@ -19,9 +21,11 @@ export async function takeSnapshot(
   context: SandboxContext,
   record: SandboxRecord,
   kind: SnapshotKind,
+  memoryFiles: Pick<MemoryFiles, 'later'>,
 ): Promise<SnapshotRecord> {
   requireAble(context, kind);
   const { snapshot, taken } = begin(context, record, kind);
+  if (kind === 'memory') void taken.then(() => memoryFiles.later(snapshot));
   await waitAtMost(taken, PATIENCE_MS);
   return snapshot;
 }
@@ -78,6 +82,7 @@ function read(
   signal: AbortSignal,
 ): Promise<void> {
   const record = context.store.byId(stale.workspaceId, stale.id) ?? stale;
+  if (snapshot.kind === 'memory') return takeMemory(context, record, snapshot, signal);
   const { id, slotId, checkpointId } = record;
   const store = (upper: UpperExport): Promise<void> => context.snapshots.store(snapshot, upper, signal);
   if (isOnDisk(record) && checkpointId !== undefined)
@@ -88,10 +93,6 @@ function read(
 
 function requireAble({ driver }: SandboxContext, kind: SnapshotKind): void {
   const { filesystemSnapshot, memorySnapshot } = driver.capabilities;
-  if (kind === 'memory' && memorySnapshot)
-    throw new ApiError('unsupported', 'snapshots of memory are not supported by this version of the server', {
-      hint: 'Take one of the files: snapshot_type `filesystem`.',
-    });
   if (kind === 'filesystem' ? filesystemSnapshot : memorySnapshot) return;
   const able = kind === 'filesystem' ? 'gvisor and native can' : 'gvisor can';
   throw new ApiError('unsupported', `the runtime ${driver.name} takes no ${kind} snapshots; ${able}`, {

@@ -4,8 +4,8 @@ import type { Db } from '../store/db.ts';
 export const snapshotKinds = ['filesystem', 'memory'] as const;
 export type SnapshotKind = (typeof snapshotKinds)[number];
 /**
- * `local_ready`: it is safe on this host, and sandboxes can start from it. `completed`: it was also unpacked, which
- * proves it whole and makes those starts quick.
+ * `local_ready`: it is safe on this host, and sandboxes can start from it. `completed`: its files were also unpacked,
+ * which proves them whole and makes starts from them quick.
  */
 export type SnapshotStatus = 'in_progress' | 'local_ready' | 'completed' | 'failed';
 
@@ -25,6 +25,8 @@ export interface SnapshotRecord {
   baseManifestDigest: string;
   manifestDigest?: string;
   checkpointId?: string;
+  /** The agent that runs in its memory. */
+  agentDigest?: string;
   /** What a sandbox that starts from it has where it asks for nothing else. */
   limits: ResourceLimits;
   entrypoint?: string[];
@@ -57,6 +59,7 @@ interface SnapshotRow {
   base_manifest_digest: string;
   manifest_digest: string | null;
   checkpoint_id: string | null;
+  agent_digest: string | null;
   cpus: number;
   memory_mb: number;
   disk_mb: number;
@@ -111,8 +114,8 @@ export function createSnapshotRecords(db: Db) {
 function insert(db: Db, record: SnapshotRecord): void {
   db.run(
     `INSERT INTO snapshots (id, workspace_id, sandbox_id, sandbox_name, origin_snapshot_id, kind, status, base_image,
-       base_manifest_digest, cpus, memory_mb, disk_mb, entrypoint, secret_names, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       base_manifest_digest, cpus, memory_mb, disk_mb, entrypoint, secret_names, created_at, agent_digest)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     record.id,
     record.workspaceId,
     record.sandboxId,
@@ -128,6 +131,7 @@ function insert(db: Db, record: SnapshotRecord): void {
     record.entrypoint ? JSON.stringify(record.entrypoint) : null,
     record.secretNames ? JSON.stringify(record.secretNames) : null,
     record.createdAt,
+    record.agentDigest ?? null,
   );
 }
 
@@ -147,6 +151,7 @@ function toRecord(row: SnapshotRow): SnapshotRecord {
     ...(row.error !== null && { error: row.error }),
     ...(row.manifest_digest !== null && { manifestDigest: row.manifest_digest }),
     ...(row.checkpoint_id !== null && { checkpointId: row.checkpoint_id }),
+    ...(row.agent_digest !== null && { agentDigest: row.agent_digest }),
     // Written by this module alone, so their shape is known.
     ...(row.entrypoint !== null && { entrypoint: JSON.parse(row.entrypoint) as string[] }),
     ...(row.secret_names !== null && { secretNames: JSON.parse(row.secret_names) as string[] }),

@@ -1,4 +1,5 @@
 import { ApiError } from '@atoll/protocol';
+import type { CheckpointHolder, CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import type { ImageDescription, ImageStore, UpperLayer } from '../image/image-store.ts';
 import type { Clock } from '../lib/clock.ts';
 import { newSandboxId } from '../lib/id.ts';
@@ -8,6 +9,7 @@ import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SnapshotKind, SnapshotRecord, SnapshotRecords } from './snapshot-records.ts';
 
 interface Options {
+  checkpoints: Pick<CheckpointStore, 'release' | 'sweep'>;
   records: SnapshotRecords;
   transaction: <T>(work: () => T) => T;
   images: ImageStore;
@@ -17,7 +19,10 @@ interface Options {
 
 /** A snapshot that sandboxes can start from. */
 export interface ReadySnapshot extends SnapshotRecord {
+  /** The image that they run on. */
   manifestDigest: string;
+  /** What they go on from; absent where they begin anew, with the files alone. */
+  memory?: { checkpointId: string; agentDigest: string };
 }
 
 /** What to register as an image. */
@@ -30,13 +35,16 @@ export interface SnapshotRegistration {
 
 export type Snapshots = ReturnType<typeof createSnapshots>;
 
-const holderOf = (id: string) => ({ kind: 'snapshot', id });
+/** What keeps the image of a snapshot, and its checkpoint. */
+export const snapshotHolder = (id: string): CheckpointHolder => ({ kind: 'snapshot', id });
 
 /**
- * The snapshots of this server. Each is a record and, from `local_ready` on, an image without a name: the base of its
- * sandbox and one more layer. The record's reference keeps the image, and so does every sandbox that starts from it.
+ * The snapshots of this server. Each is a record and an image without a name: the base of its sandbox and one more
+ * layer. The record's reference keeps the image, and so does every sandbox that starts from it. One of memory is a
+ * checkpoint first, which makes it `local_ready`; its files are read out of that afterwards, so that they can be started
+ * where the checkpoint cannot be restored any more.
  */
-export function createSnapshots({ records, transaction, images, clock, log }: Options) {
+export function createSnapshots({ records, transaction, images, checkpoints, clock, log }: Options) {
   const closing = new AbortController();
   const underWay = new Set<Promise<void>>();
 
@@ -47,12 +55,13 @@ export function createSnapshots({ records, transaction, images, clock, log }: Op
   };
 
   /** From now on the snapshot alone keeps its image; until now that was its base. */
-  const commit = (record: SnapshotRecord, manifestDigest: string, sizeBytes: number): void => {
+  const commit = (record: SnapshotRecord, manifestDigest: string, layerBytes: number): void => {
+    const sizeBytes = (record.sizeBytes ?? 0) + layerBytes;
     const change = { status: 'local_ready', manifestDigest, sizeBytes } as const;
-    if (!records.change(record.id, 'in_progress', change))
-      throw new Error(`snapshot ${record.id} is no longer in progress`);
-    images.dropReferences(holderOf(record.id));
-    images.addReference(manifestDigest, holderOf(record.id));
+    if (!records.change(record.id, record.status, change))
+      throw new Error(`snapshot ${record.id} is no longer ${record.status}`);
+    images.dropReferences(snapshotHolder(record.id));
+    images.addReference(manifestDigest, snapshotHolder(record.id));
   };
 
   /** What cannot be unpacked is no snapshot; what only could not be now stays what it is, for the next start. */
@@ -63,6 +72,8 @@ export function createSnapshots({ records, transaction, images, clock, log }: Op
     } catch (err) {
       if (closing.signal.aborted) return;
       log.error({ snapshotId: record.id, err }, 'a snapshot cannot be unpacked');
+      // What is in memory is there even so.
+      if (record.kind === 'memory') return;
       if (err instanceof ApiError && err.status < 500) fail(record, 'local_ready', err);
     }
   };
@@ -76,7 +87,7 @@ export function createSnapshots({ records, transaction, images, clock, log }: Op
     const error = cause instanceof ApiError ? cause.message : 'the snapshot could not be taken';
     transaction(() => {
       if (records.change(record.id, from, { status: 'failed', error }))
-        images.dropReferences(holderOf(record.id));
+        images.dropReferences(snapshotHolder(record.id));
     });
   };
 
@@ -95,13 +106,22 @@ export function createSnapshots({ records, transaction, images, clock, log }: Op
         createdAt: clock.now(),
         ...(sandbox.name !== undefined && { sandboxName: sandbox.name }),
         ...(sandbox.originSnapshotId !== undefined && { originSnapshotId: sandbox.originSnapshotId }),
+        ...(kind === 'memory' && { agentDigest: sandbox.agentDigest }),
         ...(sandbox.entrypoint && { entrypoint: sandbox.entrypoint }),
         ...(sandbox.secretNames && { secretNames: sandbox.secretNames }),
       };
       records.insert(record);
-      images.addReference(record.baseManifestDigest, holderOf(record.id));
+      images.addReference(record.baseManifestDigest, snapshotHolder(record.id));
       return record;
     },
+    /** The memory is safe in this checkpoint. To be called in the transaction in which the snapshot comes to hold it. */
+    storeMemory: ({ id }: SnapshotRecord, checkpoint: { id: string; sizeBytes: number }): void => {
+      const { id: checkpointId, sizeBytes } = checkpoint;
+      if (!records.change(id, 'in_progress', { status: 'local_ready', checkpointId, sizeBytes }))
+        throw new Error(`snapshot ${id} is no longer in progress`);
+    },
+    /** Those of memory whose files have not been read out of it yet. */
+    withoutFiles: (): SnapshotRecord[] => records.unsettled().filter(lacksFiles),
     /** Makes the image out of what the sandbox has changed. The snapshot is `local_ready` when this resolves. */
     store: async (record: SnapshotRecord, { tar, ids }: UpperExport, signal: AbortSignal): Promise<void> => {
       const upper: UpperLayer = {
@@ -125,16 +145,16 @@ export function createSnapshots({ records, transaction, images, clock, log }: Op
     fail: (record: SnapshotRecord, cause: unknown): void => fail(record, 'in_progress', cause),
     find,
     list: records.list,
-    /** One that sandboxes can start from now. */
-    findReady: (workspaceId: string, id: string): ReadySnapshot => {
+    /** One that sandboxes can start from now, with all that it holds or with one part of that. */
+    findReady: (workspaceId: string, id: string, part?: SnapshotKind): ReadySnapshot => {
       const record = find(workspaceId, id);
-      const { status, manifestDigest, error } = record;
-      const isReady = status === 'local_ready' || status === 'completed';
-      if (isReady && manifestDigest !== undefined) return { ...record, manifestDigest };
-      const why = error === undefined ? status : `${status}: ${error}`;
-      throw new ApiError('invalid_state', `snapshot ${id} is not completed: it is ${why}`);
+      requireReady(record);
+      return (part ?? record.kind) === 'memory' ? readyMemory(record) : readyFiles(record);
     },
-    /** Sandboxes and images that come from it keep its files, which go with the last of them. */
+    /**
+     * Sandboxes and images that come from it keep its files, which go with the last of them; a start that is under way
+     * keeps its memory until it has ended.
+     */
     remove: (workspaceId: string, id: string): void => {
       const record = find(workspaceId, id);
       if (record.status === 'in_progress')
@@ -143,8 +163,10 @@ export function createSnapshots({ records, transaction, images, clock, log }: Op
         });
       transaction(() => {
         records.remove(id);
-        images.dropReferences(holderOf(id));
+        images.dropReferences(snapshotHolder(id));
+        checkpoints.release(snapshotHolder(id));
       });
+      void checkpoints.sweep();
     },
     /** Makes an image of the workspace out of a snapshot: a name for what is there already. */
     register: (workspaceId: string, id: string, registration: SnapshotRegistration): ImageDescription => {
@@ -153,7 +175,8 @@ export function createSnapshots({ records, transaction, images, clock, log }: Op
         throw new ApiError('unsupported', `snapshot ${id} holds memory, which no image can`, {
           hint: 'Take a filesystem snapshot: `atoll sbx checkpoint ID --checkpoint-type filesystem`.',
         });
-      const { manifestDigest } = requireFiles(record);
+      requireReady(record);
+      const { manifestDigest } = readyFiles(record);
       return images.registerManifest(
         { workspaceId, ...registration, base: record.baseImage },
         manifestDigest,
@@ -164,7 +187,7 @@ export function createSnapshots({ records, transaction, images, clock, log }: Op
       for (const record of records.unsettled()) {
         const { status, manifestDigest } = record;
         if (status === 'local_ready' && manifestDigest !== undefined) completeLater(record, manifestDigest);
-        else
+        else if (status === 'in_progress')
           fail(record, 'in_progress', new ApiError('shutting_down', 'the server ended while it was taken'));
       }
     },
@@ -175,7 +198,27 @@ export function createSnapshots({ records, transaction, images, clock, log }: Op
   };
 }
 
-function requireFiles({ id, status, manifestDigest }: SnapshotRecord): { manifestDigest: string } {
-  if (manifestDigest !== undefined && status !== 'failed') return { manifestDigest };
-  throw new ApiError('invalid_state', `snapshot ${id} is not completed: it is ${status}`);
+const lacksFiles = ({ kind, status, manifestDigest }: SnapshotRecord): boolean =>
+  kind === 'memory' && status === 'local_ready' && manifestDigest === undefined;
+
+function requireReady({ id, status, error }: SnapshotRecord): void {
+  if (status === 'local_ready' || status === 'completed') return;
+  const why = error === undefined ? status : `${status}: ${error}`;
+  throw new ApiError('invalid_state', `snapshot ${id} is not completed: it is ${why}`);
+}
+
+/** The layers are those that the sandbox stood on: what it had changed of them is in the checkpoint. */
+function readyMemory(record: SnapshotRecord): ReadySnapshot {
+  const { id, checkpointId, agentDigest } = record;
+  if (checkpointId === undefined || agentDigest === undefined)
+    throw new ApiError('invalid_request', `snapshot ${id} holds files alone, no memory`);
+  return { ...record, manifestDigest: record.baseManifestDigest, memory: { checkpointId, agentDigest } };
+}
+
+function readyFiles(record: SnapshotRecord): ReadySnapshot {
+  const { id, manifestDigest } = record;
+  if (manifestDigest !== undefined) return { ...record, manifestDigest };
+  throw new ApiError('invalid_state', `the files of snapshot ${id} are still being read out of its memory`, {
+    hint: 'Wait until it is completed.',
+  });
 }

@@ -245,7 +245,7 @@ export function createSandboxStore(db: Db) {
     ): boolean =>
       db.run(
         `UPDATE sandboxes SET incarnation = ?, state = ?, operation = NULL, slot_id = ?, endpoint = ?, image = ?,
-           manifest_digest = ?, origin_snapshot_id = ?, checkpoint_id = NULL
+           manifest_digest = ?, agent_digest = ?, origin_snapshot_id = ?, checkpoint_id = NULL
          WHERE id = ? AND incarnation = ? AND operation = ?`,
         successor.incarnation,
         successor.state,
@@ -253,6 +253,7 @@ export function createSandboxStore(db: Db) {
         successor.endpoint ? JSON.stringify(successor.endpoint) : null,
         successor.image,
         successor.manifestDigest,
+        successor.agentDigest,
         successor.originSnapshotId ?? null,
         record.id,
         record.incarnation,

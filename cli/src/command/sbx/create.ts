@@ -21,6 +21,7 @@ export const create = command({
     ),
     entrypoint: list('-e, --entrypoint <word>', 'command that runs from the start, word by word', text),
     snapshot: value('-s, --snapshot <id>', 'start from this snapshot', text),
+    filesOnly: flag('--files-only', 'of a memory snapshot, start from the files alone'),
     noWait: flag('-n, --no-wait', 'do not wait until it runs'),
     secret: list('--secret <name>', 'put this secret into its environment', text),
     ...networkOptions,
@@ -33,6 +34,7 @@ export const create = command({
       ...(options.timeout !== undefined && { timeoutSecs: options.timeout }),
       ...(options.entrypoint.length > 0 && { entrypoint: options.entrypoint }),
       ...(options.snapshot !== undefined && { snapshotId: options.snapshot }),
+      ...(options.filesOnly && { snapshotType: 'filesystem' }),
       ...(options.secret.length > 0 && { secretNames: options.secret }),
       ...toNetworkFields(options),
     };

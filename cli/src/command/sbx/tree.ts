@@ -32,7 +32,8 @@ function growTree(sandboxes: readonly SandboxInfo[], snapshots: readonly Snapsho
   const parents = new Map<string, string>();
   for (const sandbox of sandboxes) {
     nodes.set(sandbox.sandboxId, sandboxNode(sandbox));
-    if (sandbox.originSnapshotId !== undefined) parents.set(sandbox.sandboxId, sandbox.originSnapshotId);
+    const origin = sandbox.originSnapshotId ?? sandbox.originSandboxId;
+    if (origin !== undefined) parents.set(sandbox.sandboxId, origin);
   }
   for (const snapshot of snapshots) {
     nodes.set(snapshot.snapshotId, snapshotNode(snapshot));

@@ -1,7 +1,8 @@
 import { ApiError } from '@atoll/protocol';
-import type { CreateSandboxBody, UpdateSandboxBody } from '@atoll/protocol';
+import type { CreateSandboxBody, RollbackSandboxBody, UpdateSandboxBody } from '@atoll/protocol';
 import type { SandboxRequest } from '../../sandbox/request.ts';
 import type { SandboxUpdate } from '../../sandbox/update.ts';
+import type { RollbackTarget } from '../../sandbox/rollback.ts';
 import type { NetworkRules } from '../../store/sandbox-store.ts';
 
 /** A create of the Tensorlake wire in the domain's words. What the server cannot keep is refused, never ignored. */
@@ -18,6 +19,7 @@ export function toSandboxRequest(body: Partial<CreateSandboxBody>): SandboxReque
     },
     ...(body.image != null && { image: body.image }),
     ...(body.snapshot_id != null && { snapshotId: body.snapshot_id }),
+    ...(body.snapshot_type != null && { snapshotPart: body.snapshot_type }),
     ...(body.name != null && { name: body.name }),
     ...(body.timeout_secs != null && { timeoutSecs: body.timeout_secs }),
     ...(body.entrypoint?.length && { entrypoint: body.entrypoint }),
@@ -46,6 +48,12 @@ function refuseUnsupported(body: Partial<CreateSandboxBody>): void {
   };
   refuseGiven(unsupported);
 }
+
+/** A rollback in the domain's words. */
+export const toRollbackTarget = ({ snapshot_id, snapshot_type }: RollbackSandboxBody): RollbackTarget => ({
+  snapshotId: snapshot_id,
+  ...(snapshot_type !== undefined && { part: snapshot_type }),
+});
 
 /** An update of the Tensorlake wire in the domain's words. */
 export const toSandboxUpdate = (body: UpdateSandboxBody): SandboxUpdate => ({

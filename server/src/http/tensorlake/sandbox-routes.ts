@@ -8,7 +8,7 @@ import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
-import { toNetworkRules, toSandboxRequest, toSandboxUpdate } from './sandbox-request.ts';
+import { toNetworkRules, toRollbackTarget, toSandboxRequest, toSandboxUpdate } from './sandbox-request.ts';
 import { filterOf, toArchivedInfo, toCopyAnswer, toCreateAnswer, toSandboxInfo } from './sandbox-view.ts';
 
 export interface SandboxRoutesOptions {
@@ -98,7 +98,7 @@ export function sandboxRoutes({ sandboxes, portUrls }: SandboxRoutesOptions): Bi
       await sandboxes.resume(record);
     }),
     bind(routes.rollbackSandbox, async ({ params, body }, context) =>
-      show(await sandboxes.rollback(named(params.id, context), body.snapshot_id), context),
+      show(await sandboxes.rollback(named(params.id, context), toRollbackTarget(body)), context),
     ),
     bind(routes.copySandbox, async ({ params, query }, context) => {
       const source = named(params.id, context);

@@ -57,6 +57,7 @@ export function toSandboxInfo(
     file_systems: [],
     sandbox_url: baseUrl,
     ...(record.name !== undefined && { name: record.name }),
+    ...(record.originSandboxId !== undefined && { origin_sandbox_id: record.originSandboxId }),
     ...(record.originSnapshotId !== undefined && { origin_snapshot_id: record.originSnapshotId }),
     ...(record.pool !== undefined && { pool_id: record.pool.id }),
     ...(record.timeoutSecs !== undefined && { timeout_secs: record.timeoutSecs }),

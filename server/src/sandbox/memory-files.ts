@@ -1,0 +1,84 @@
+import { COPY_HOLDER } from '../checkpoint/checkpoint-store.ts';
+import type { SnapshotRecord } from '../snapshot/snapshot-records.ts';
+import type { SandboxRecord } from '../store/sandbox-store.ts';
+import type { SandboxContext } from './context.ts';
+import { noRules } from './network-rules.ts';
+import { readAsleep } from './read-asleep.ts';
+
+export type MemoryFiles = ReturnType<typeof createMemoryFiles>;
+
+/**
+ * Reads the files of memory snapshots out of their checkpoints, one after the other: another version of the runtime or
+ * another processor cannot restore the memory, and the files are there even then. Not while the sandbox itself stands
+ * still, which would be twice as long. What fails is tried again by the next start of the server.
+ */
+export function createMemoryFiles(context: SandboxContext) {
+  const closing = new AbortController();
+  let work = Promise.resolve();
+
+  const readOut = async (snapshot: SnapshotRecord): Promise<void> => {
+    const { id, checkpointId } = snapshot;
+    if (closing.signal.aborted || checkpointId === undefined) return;
+    const holder = { kind: COPY_HOLDER, id };
+    context.checkpoints.hold(checkpointId, holder);
+    try {
+      const { signal } = closing;
+      const store = (upper: Parameters<typeof context.snapshots.store>[1]): Promise<void> =>
+        context.snapshots.store(snapshot, upper, signal);
+      await readAsleep(context, asSandbox(context, snapshot), checkpointId, store, signal);
+    } finally {
+      context.checkpoints.release(holder);
+      void context.checkpoints.sweep();
+    }
+  };
+
+  /** One that is deleted meanwhile is no failure. */
+  const isThere = ({ id }: SnapshotRecord): boolean =>
+    context.snapshots.withoutFiles().some((each) => each.id === id);
+
+  const attempt = async (snapshotId: string): Promise<void> => {
+    const snapshot = context.snapshots.withoutFiles().find(({ id }) => id === snapshotId);
+    if (snapshot === undefined) return;
+    await readOut(snapshot).catch((err: unknown) => {
+      if (!closing.signal.aborted && isThere(snapshot))
+        context.log.error({ snapshotId, err }, 'the files of a memory snapshot cannot be read');
+    });
+  };
+
+  const later = ({ id }: Pick<SnapshotRecord, 'id'>): void => {
+    work = work
+      .then(() => attempt(id))
+      .catch((err: unknown) =>
+        context.log.error({ snapshotId: id, err }, 'cannot look for a memory snapshot'),
+      );
+  };
+
+  return {
+    /** Reads the files of this one when its turn comes. */
+    later,
+    /** Goes on with what an earlier process left. */
+    open: (): void => context.snapshots.withoutFiles().forEach(later),
+    close: async (): Promise<void> => {
+      closing.abort();
+      await work;
+    },
+  };
+}
+
+/** What the snapshot is restored as to be read: a sandbox that no record knows. */
+const asSandbox = ({ driver }: SandboxContext, snapshot: SnapshotRecord): SandboxRecord => ({
+  id: snapshot.id,
+  workspaceId: snapshot.workspaceId,
+  state: 'suspended',
+  incarnation: 1,
+  runtime: driver.name,
+  image: snapshot.baseImage,
+  manifestDigest: snapshot.baseManifestDigest,
+  agentDigest: snapshot.agentDigest ?? '',
+  limits: snapshot.limits,
+  network: noRules,
+  networkGeneration: 0,
+  exposedPorts: [],
+  allowUnauthenticated: false,
+  createdAt: snapshot.createdAt,
+});
