@@ -24,3 +24,4 @@ export * from './atoll/build-event.ts';
 export * from './atoll/event.ts';
 export * from './atoll/network.ts';
 export * from './atoll/server.ts';
+export * from './atoll/session.ts';

@@ -3,6 +3,7 @@ import * as event from './atoll/event.ts';
 import * as image from './atoll/image.ts';
 import * as network from './atoll/network.ts';
 import * as server from './atoll/server.ts';
+import * as session from './atoll/session.ts';
 import * as tenancy from './atoll/tenancy.ts';
 import type { Route } from './route.ts';
 import { dataPlane } from './tensorlake/data-plane.ts';
@@ -30,6 +31,7 @@ export const controlRoutes: readonly Route[] = [
   secret,
   sshKey,
   tenancy,
+  session,
   event,
   image,
   build,

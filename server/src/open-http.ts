@@ -16,6 +16,7 @@ import { createChangeFeed } from './store/change-feed.ts';
 import { imageRoutes } from './http/atoll/image-routes.ts';
 import { networkRoutes } from './http/atoll/network-routes.ts';
 import { serverRoutes } from './http/atoll/server-routes.ts';
+import { sessionRoutes } from './http/atoll/session-routes.ts';
 import { tenancyRoutes } from './http/atoll/tenancy-routes.ts';
 import { createBaseUrlReader } from './http/base-url.ts';
 import { createHttpServer } from './listener.ts';
@@ -84,6 +85,7 @@ export async function openHttp({ config, log, opened }: Start, parts: HttpParts)
       ...sshKeyRoutes({ sshKeys: tenancy.sshKeys }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...networkRoutes({ sandboxes, tenancy }),
+      ...sessionRoutes(tenancy),
       ...eventRoutes({
         feed: createChangeFeed(db),
         views: createEventViews({ ...parts, portUrlsOf: portUrls }),

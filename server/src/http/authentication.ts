@@ -2,18 +2,23 @@ import type { IncomingMessage } from 'node:http';
 import { ApiError } from '@atoll/protocol';
 import type { Authenticator } from '../tenancy/authenticate.ts';
 import type { Caller } from '../tenancy/caller.ts';
+import { sessionOf } from './session-cookie.ts';
 
 export type Authenticate = (request: IncomingMessage, workspace?: string) => Caller;
 
 /**
- * Reads the key of a request. A personal token acts in the workspace that the path or the project header names;
+ * Reads the key of a request, or the session of a browser that shows none. A personal token acts in the workspace that the path or the project header names;
  * an api key has its own, and the header that some clients always send changes nothing (wire 1.2).
  */
 export function createAuthentication(authenticator: Authenticator): Authenticate {
   return (request, workspace) => {
     const project = request.headers['x-forwarded-project-id'];
     const named = typeof project === 'string' ? project : undefined;
-    return authenticator.authenticate(bearerKey(request), workspace, named);
+    const key = bearerKey(request);
+    const session = key === undefined ? sessionOf((name) => request.headersDistinct[name]?.[0]) : undefined;
+    return session === undefined
+      ? authenticator.authenticate(key, workspace, named)
+      : authenticator.authenticateSession(session, workspace, named);
   };
 }
 

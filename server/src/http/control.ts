@@ -169,6 +169,7 @@ function requestContext(
     timeoutMs: timeoutOf(request),
     signal: signalOf(reply),
     status: (code) => void reply.code(code),
+    setCookie: (cookie) => void reply.header('set-cookie', cookie),
     contentType: (type) => void reply.type(type),
     target: (id) => {
       event.target = id;

@@ -23,14 +23,16 @@ interface KeyRow {
   workspaceName: string;
 }
 
-const selectKey = `
+const selectKey = (found: string): string => `
   SELECT k.id, k.name, k.kind, k.role, k.bootstrap, m.id AS memberId, m.name AS memberName, m.owner, a.id AS accountId,
     a.name AS accountName, a.operator, w.id AS workspaceId, w.name AS workspaceName
   FROM api_keys k
     JOIN members m ON m.id = k.member_id
     JOIN accounts a ON a.id = m.account_id
     JOIN workspaces w ON w.id = k.workspace_id
-  WHERE k.hash = ? AND k.revoked_at IS NULL`;
+  WHERE ${found} AND k.revoked_at IS NULL`;
+const byValue = selectKey('k.hash = ?');
+const bySession = selectKey('k.id = (SELECT key_id FROM sessions WHERE hash = ? AND expires_at > ?)');
 
 const MAX_CACHED_CALLERS = 10_000;
 
@@ -58,9 +60,7 @@ export function createAuthenticator({ db, clock }: { db: Db; clock: Clock }) {
     return role && row.role ? lowerRole(role, row.role) : role;
   };
 
-  const lookUp = (value: string, named: string | undefined, project: string | undefined): Caller => {
-    const row = db.get<KeyRow>(selectKey, hashSecret(value));
-    if (!row) throw new ApiError('unauthenticated', 'this API key is unknown or was revoked');
+  const callerOf = (row: KeyRow, named: string | undefined, project: string | undefined): Caller => {
     const wanted = named ?? (row.kind === 'personal' ? project : undefined);
     const workspace = findWorkspace(db, row, wanted);
     const role = workspace && roleIn(row, workspace.id);
@@ -81,7 +81,20 @@ export function createAuthenticator({ db, clock }: { db: Db; clock: Clock }) {
     };
   };
 
+  const lookUp = (value: string, named: string | undefined, project: string | undefined): Caller => {
+    const row = db.get<KeyRow>(byValue, hashSecret(value));
+    if (!row) throw new ApiError('unauthenticated', 'this API key is unknown or was revoked');
+    return callerOf(row, named, project);
+  };
+
   return {
+    /** The caller behind a browser's session: the one behind the key that opened it. */
+    authenticateSession: (value: string, workspace?: string, project?: string): Caller => {
+      const row = db.get<KeyRow>(bySession, hashSecret(value), clock.now());
+      if (!row) throw new ApiError('unauthenticated', 'this session has ended');
+      usedKeys.set(row.id, clock.now());
+      return callerOf(row, nameOf(workspace), nameOf(project));
+    },
     /**
      * The caller behind a key, in the workspace it asks for by name or id (`undefined` or `default`: the key's own).
      * A personal token that asks for none acts in `project`, if that is given.

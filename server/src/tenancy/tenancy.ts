@@ -7,6 +7,7 @@ import { createAuthenticator } from './authenticate.ts';
 import { createKeys } from './key.ts';
 import { createLogins } from './login.ts';
 import { createMembers } from './member.ts';
+import { createSessions } from './sessions.ts';
 import { createSshKeys } from './ssh-key.ts';
 
 export type Tenancy = ReturnType<typeof createTenancy>;
@@ -27,6 +28,7 @@ export function createTenancy({ db, clock, log }: { db: Db; clock: Clock; log?: 
     keys,
     members: createMembers({ db, clock, onChange }),
     sshKeys: createSshKeys({ db, clock, onChange }),
+    sessions: createSessions({ db, clock, onChange }),
     /** Told when a key or a role changes or ends. */
     onAccessChange: (listen: () => void): void => void listeners.push(listen),
     logins: createLogins({ db, clock, addKey: keys.add }),
