@@ -67,13 +67,6 @@ export async function openParts(start: Start, ground: Ground) {
     images,
     snapshots,
     secrets: ground.secrets,
-    pool: createSlotPool({
-      ...host,
-      log,
-      usualLimits,
-      minReady: config.readySlots,
-      maxReady: Math.max(8, config.readySlots),
-    }),
     serverKey: dataDir.serverKey,
     clock: systemClock,
     log,
@@ -103,7 +96,7 @@ export async function openParts(start: Start, ground: Ground) {
 
 type Host = Awaited<ReturnType<typeof openRuntime>>;
 
-/** Driver and network, and what a sandbox is given by them: its agent and its identity. */
+/** Driver and network with the slots that they make, and what a sandbox is given in one: its agent and its identity. */
 async function openRuntime({ config, log, signal, opened }: Start, { dataDir, db }: Ground) {
   const runDir = runDirOf(config, dataDir);
   opened.defer(() => removeEmptyFolders(runDir));
@@ -123,9 +116,11 @@ async function openRuntime({ config, log, signal, opened }: Start, { dataDir, db
     if ((await host.driver.list()).length === 0) await host.driver.close();
   });
   signal.throwIfAborted();
-  const { extraCaFile } = config;
+  const { extraCaFile, readySlots } = config;
+  const maxReady = Math.max(8, readySlots);
+  const pool = createSlotPool({ ...host, log, usualLimits, minReady: readySlots, maxReady });
   const identities = createIdentityFolders({ runDir, ...(extraCaFile !== undefined && { extraCaFile }) });
-  return { ...host, agents, store, openings, identities };
+  return { ...host, pool, agents, store, openings, identities };
 }
 
 async function openImages(
@@ -169,6 +164,7 @@ function openBuilding(
   const definitions = createImageDefinitions(db);
   const builds = createBuilds({
     ...host,
+    slots: host.pool,
     openRangesOf: (workspaceId) => openRangesOf(host.openings, workspaceId),
     checkHost: () => checkHost(path, config.admission),
     definitions,

@@ -7,7 +7,6 @@ import type { OutputLine, ProcessEnd, ProcessRequest } from '../agent/run-proces
 import { agentToken } from '../agent/token.ts';
 import { followAgent } from '../agent/watch.ts';
 import { pause } from '../lib/deadline.ts';
-import { newSlotId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import type { Ipv4Range } from '../lib/ipv4.ts';
 import { openPolicy, shutPolicy } from '../network/egress-policy.ts';
@@ -20,12 +19,23 @@ import type {
   SandboxMount,
   Slot,
   SlotEndpoint,
+  SlotKind,
 } from '../runtime/driver.ts';
 import { createBuilderTurns, usualTurnLimits } from './builder-turns.ts';
 import type { TurnLimits } from './builder-turns.ts';
 
+/** Where slots come from, some of them made ahead of time (`sandbox/slot-pool.ts`). */
+export interface SlotSource {
+  take(kind: SlotKind, signal: AbortSignal): Promise<Slot>;
+  /** One that was not made ahead of time, and so did not die while it waited. */
+  takeFresh(kind: SlotKind, signal: AbortSignal): Promise<Slot>;
+  /** Keeps the processor free of slots for later while a sandbox starts. */
+  rush<T>(start: () => Promise<T>): Promise<T>;
+}
+
 /** What runs the processes of a build: a sandbox for each, whose writes are kept. */
 export interface BuilderOptions {
+  slots: SlotSource;
   driver: RuntimeDriver;
   network: SandboxNetwork;
   /** The closed ranges that a workspace may reach. */
@@ -83,7 +93,7 @@ export type Builders = ReturnType<typeof createBuilders>;
 
 /** Runs processes of builds, each in a sandbox of its own that is gone afterwards. */
 export function createBuilders(options: BuilderOptions) {
-  const { driver, network, identities, log } = options;
+  const { slots, driver, network, identities, log } = options;
   const turns = createBuilderTurns({ ...usualTurnLimits, ...options.turns }, options.checkHost);
   const leaving = new Set<Promise<void>>();
   const complain = (slotId: string) => (err: unknown) =>
@@ -101,13 +111,29 @@ export function createBuilders(options: BuilderOptions) {
       .finally(() => leaving.delete(rest));
     leaving.add(rest);
   };
-  const run = async (task: BuilderTask): Promise<BuilderResult> => {
-    const id = newSlotId();
+  const startOn = async (slot: Slot, task: BuilderTask): Promise<StartedSandbox> => {
     try {
-      const limits = { cpus: task.cpus, memoryMb: task.memoryMb, diskMb: 0 };
-      const slot = { id, limits, endpoint: await network.attach(id, task.signal) };
-      await driver.prepare(slot, task.signal);
-      return await runIn(options, slot, task);
+      return await startIn(options, slot, task);
+    } catch (error) {
+      await free(slot.id).catch(complain(slot.id));
+      throw error;
+    }
+  };
+  const start = async (task: BuilderTask): Promise<StartedSandbox> => {
+    const kind = { limits: { cpus: task.cpus, memoryMb: task.memoryMb, diskMb: 0 } };
+    const slot = await slots.take(kind, task.signal);
+    // It may have died while it waited to be used. Nothing has run yet that a second start would repeat.
+    return startOn(slot, task).catch(async (err: unknown) => {
+      task.signal.throwIfAborted();
+      log.warn({ slotId: slot.id, err }, 'a builder did not start; trying another slot');
+      return startOn(await slots.takeFresh(kind, task.signal), task);
+    });
+  };
+  const run = async (task: BuilderTask): Promise<BuilderResult> => {
+    const sandbox = await slots.rush(() => start(task));
+    const { id } = sandbox.slot;
+    try {
+      return { ...(await follow(driver, sandbox, task)), ids: driver.idsOnDisk(sandbox.slot) };
     } finally {
       await free(id).catch(complain(id));
     }
@@ -130,7 +156,14 @@ function policyOf({ openRangesOf }: BuilderOptions, task: BuilderTask): EgressPo
   return openRanges.length === 0 ? openPolicy : { ...openPolicy, openRanges };
 }
 
-async function runIn(options: BuilderOptions, slot: Slot, task: BuilderTask): Promise<BuilderResult> {
+/** A sandbox whose agent answers. */
+interface StartedSandbox {
+  slot: Slot;
+  endpoint: SlotEndpoint;
+  token: string;
+}
+
+async function startIn(options: BuilderOptions, slot: Slot, task: BuilderTask): Promise<StartedSandbox> {
   const { driver, network, identities } = options;
   const policy = policyOf(options, task);
   if (policy !== openPolicy) await network.setPolicy(slot.id, policy);
@@ -166,15 +199,12 @@ async function runIn(options: BuilderOptions, slot: Slot, task: BuilderTask): Pr
     disk: task.disk,
     mounts: [...etc, ...task.mounts],
   };
-  const endpoint = await driver.start(slot, spec, task.signal);
-  return { ...(await follow(driver, slot, endpoint, token, task)), ids: driver.idsOnDisk(slot) };
+  return { slot, endpoint: await driver.start(slot, spec, task.signal), token };
 }
 
 async function follow(
   driver: RuntimeDriver,
-  slot: Slot,
-  endpoint: SlotEndpoint,
-  token: string,
+  { slot, endpoint, token }: StartedSandbox,
   task: BuilderTask,
 ): Promise<Omit<BuilderResult, 'ids'>> {
   let wasKilled = false;
