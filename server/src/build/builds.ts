@@ -209,15 +209,19 @@ export function createBuilds(options: BuildsOptions) {
     return result;
   };
 
+  /**
+   * All stages have let go by now, so the end is told first: nobody who waits for the image waits for unmounting. What is
+   * left meanwhile is found by its name if the server dies, as anything of a build that was cut.
+   */
   const settle = async (build: LiveBuild, end: BuildEnd): Promise<void> => {
     const { record, writer } = build;
     clearTimeout(build.abandoned);
+    store.end(record.id, end, now());
+    writer.write(lastEvent(end, now() - record.createdAt));
     const removed = build.workplace
       ?.remove()
       .catch((err: unknown) => log.error({ err, buildId: record.id }, 'a build left something behind'));
     await Promise.all([removed, builders.settled()]);
-    store.end(record.id, end, now());
-    writer.write(lastEvent(end, now() - record.createdAt));
     cache.trim();
     await cacheMounts.trim().catch((err: unknown) => log.warn({ err }, 'caches of builds stay on disk'));
   };
