@@ -29,7 +29,8 @@ export function beginOperation<T>(
       return await work(current(), signal);
     } catch (error) {
       await attempt(context, record, async () => undo(current(), error));
-      throw error;
+      // What took over is why it ended, whatever it ended with.
+      throw signal.aborted ? signal.reason : error;
     }
   });
 }

@@ -54,7 +54,7 @@ export async function rollbackSandbox(
       return await inTurn(record.workspaceId, signal, () => carryOut(context, record, snapshot, signal));
     } catch (error) {
       endRollback(context, record);
-      throw explain(record, error);
+      throw explain(record, signal.aborted ? signal.reason : error);
     }
   });
 }

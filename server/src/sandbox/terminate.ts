@@ -1,3 +1,4 @@
+import { ApiError } from '@atoll/protocol';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { Live, SandboxContext } from './context.ts';
 import { writeEnd } from './ending.ts';
@@ -21,7 +22,7 @@ export async function terminateSandbox(
   const { from, preempts } = operations.terminate;
   if (!context.store.beginOperation(record, 'terminate', from, preempts) && !hasIntent(context, record))
     return;
-  const reason = new Error('the sandbox is being terminated');
+  const reason = new ApiError('conflict', `sandbox ${record.id} is being terminated`);
   await context.flights.takeOver(record.id, 'terminate', reason, () =>
     carryOutTerminate(context, record, ending),
   );
