@@ -9,7 +9,10 @@ const SWEEP_EVERY_MS = 500;
  * Looks after sandboxes whose timeout has passed without data-plane traffic (wire 1.4.2). One sweep looks at all of
  * them, so that requests set no timers.
  */
-export function createReaper(context: SandboxContext) {
+export function createReaper(
+  context: Pick<SandboxContext, 'store' | 'clock' | 'activity' | 'log'>,
+  expire: (record: SandboxRecord) => Promise<void>,
+) {
   let timer: NodeJS.Timeout | undefined;
 
   const hasExpired = (record: SandboxRecord): boolean => {
@@ -21,7 +24,7 @@ export function createReaper(context: SandboxContext) {
   const sweep = (): void => {
     for (const record of context.store.runningWithTimeout()) {
       if (!hasExpired(record)) continue;
-      expire(context, record).catch((err: unknown) =>
+      expire(record).catch((err: unknown) =>
         context.log.error({ sandboxId: record.id, err }, 'a sandbox whose timeout has passed goes on'),
       );
     }
@@ -45,7 +48,7 @@ export function createReaper(context: SandboxContext) {
 }
 
 /** A named sandbox can be found again, so it sleeps; an unnamed one ends. */
-const expire = (context: SandboxContext, record: SandboxRecord): Promise<void> =>
+export const expireSandbox = (context: SandboxContext, record: SandboxRecord): Promise<void> =>
   record.name === undefined
     ? terminateSandbox(context, record, { reason: 'timeout', outcome: 'Success(Timeout)' })
     : suspendSandbox(context, record, 'memory');
