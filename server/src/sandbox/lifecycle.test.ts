@@ -80,7 +80,7 @@ async function openStage(current: () => Server, restart: () => Promise<void>): P
     request: async (id) => (await current().sandboxes.attach(workspaceId, id)).release(),
     snapshot: async (id) => current().sandboxes.snapshot(get(id), 'filesystem'),
     copy: async (id) => copyOnce(current(), get(id)),
-    rollback: async (id) => current().sandboxes.rollback(get(id), snapshotId),
+    rollback: async (id) => current().sandboxes.rollback(get(id), { snapshotId }),
     terminate: async (id) => current().sandboxes.terminate(get(id)),
   };
   return {
