@@ -11,6 +11,10 @@ interface ErrorEntry {
 
 const table = {
   invalid_request: { status: 400 },
+  invalid_api_version: {
+    status: 400,
+    hint: 'Leave Blaxel-Version out, or send a version that the server names.',
+  },
   malformed_json: { status: 400, hint: 'Send a JSON object with Content-Type: application/json.' },
   invalid_name: {
     status: 400,

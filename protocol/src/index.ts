@@ -25,3 +25,6 @@ export * from './atoll/event.ts';
 export * from './atoll/network.ts';
 export * from './atoll/server.ts';
 export * from './atoll/session.ts';
+export * from './blaxel/version.ts';
+export * from './blaxel/sandbox.ts';
+export * from './blaxel/workspace.ts';

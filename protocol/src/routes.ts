@@ -5,6 +5,8 @@ import * as network from './atoll/network.ts';
 import * as server from './atoll/server.ts';
 import * as session from './atoll/session.ts';
 import * as tenancy from './atoll/tenancy.ts';
+import * as blaxelSandbox from './blaxel/sandbox.ts';
+import * as blaxelWorkspace from './blaxel/workspace.ts';
 import type { Route } from './route.ts';
 import { dataPlane } from './tensorlake/data-plane.ts';
 import * as platform from './tensorlake/platform.ts';
@@ -35,6 +37,8 @@ export const controlRoutes: readonly Route[] = [
   event,
   image,
   build,
+  blaxelSandbox,
+  blaxelWorkspace,
 ].flatMap((module) => Object.values(module).filter(isRoute));
 
 /** Routes that the gateway passes to the agent of the addressed sandbox. */

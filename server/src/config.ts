@@ -33,6 +33,8 @@ export interface ServerConfig {
   localPorts: boolean;
   extraCaFile?: string;
   readySlots: number;
+  /** After how long without a request a sandbox made by the Blaxel API stands by; 0 for never. */
+  standbyAfterSecs: number;
   admission: AdmissionSettings;
   /** Instead of the host's. */
   resolvers?: readonly string[];
@@ -83,6 +85,11 @@ export const serverFlags = {
   },
   'extra-ca': { type: 'string', description: 'PEM file put into the trust store of every sandbox' },
   slots: { type: 'string', default: '2', description: 'sandboxes kept ready ahead of time' },
+  'standby-after': {
+    type: 'string',
+    default: '15',
+    description: 'seconds without a request after which a sandbox of the Blaxel API stands by; 0 for never',
+  },
   'max-cpus': { type: 'string', description: 'largest cpus of a sandbox' },
   'max-memory-mb': { type: 'string', description: 'largest memory_mb of a sandbox' },
   'max-disk-mb': { type: 'string', description: 'largest disk_mb of a sandbox' },
@@ -126,6 +133,7 @@ export function readConfig(
     trustProxy: flags['trust-proxy'],
     localPorts: flags['local-ports'] || isLoopback(host),
     readySlots: parseCount('--slots', flags.slots, 0, 64),
+    standbyAfterSecs: parseCount('--standby-after', flags['standby-after'], 0, 2 ** 31),
     admission: {
       ...defaultAdmission,
       ...(flags['max-cpus'] && { maxCpus: parseCount('--max-cpus', flags['max-cpus'], 1, 4096) }),

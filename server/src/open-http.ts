@@ -1,3 +1,4 @@
+import { systemClock } from './lib/clock.ts';
 import { isLoopback } from './config.ts';
 import type { TemplateBuilds } from './build/template/template-builds.ts';
 import { createAddressReader } from './gateway/address.ts';
@@ -18,6 +19,7 @@ import { networkRoutes } from './http/atoll/network-routes.ts';
 import { serverRoutes } from './http/atoll/server-routes.ts';
 import { sessionRoutes } from './http/atoll/session-routes.ts';
 import { tenancyRoutes } from './http/atoll/tenancy-routes.ts';
+import { blaxelRoutes } from './http/blaxel/blaxel-routes.ts';
 import { createBaseUrlReader } from './http/base-url.ts';
 import { createHttpServer } from './listener.ts';
 import { createMetrics } from './http/metrics.ts';
@@ -33,6 +35,7 @@ import type { ImageDefinitions } from './image/image-definitions.ts';
 import type { ImageStore } from './image/image-store.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
 import type { Snapshots } from './snapshot/snapshots.ts';
+import type { SandboxEnvironments } from './secret/sandbox-environments.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import type { Db } from './store/db.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
@@ -51,6 +54,7 @@ interface HttpParts {
   sandboxes: Sandboxes;
   tenancy: Tenancy;
   secrets: SecretStore;
+  environments: SandboxEnvironments;
   db: Db;
 }
 
@@ -95,6 +99,7 @@ export async function openHttp({ config, log, opened }: Start, parts: HttpParts)
       ...imageRoutes({ images, definitions: parts.definitions, pruneBuildCaches: builds.pruneCaches, log }),
       ...buildRoutes({ builds, sandboxes }),
       ...templateRoutes({ ...parts, transaction: db.transaction }),
+      ...blaxelRoutes({ ...parts, clock: systemClock, standbyAfterSecs: config.standbyAfterSecs }),
     ],
     authenticate,
     baseUrlOf: createBaseUrlReader(config),

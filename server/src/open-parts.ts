@@ -19,6 +19,7 @@ import { createSandboxes } from './sandbox/sandboxes.ts';
 import { createSlotPool } from './sandbox/slot-pool.ts';
 import { createSnapshotRecords } from './snapshot/snapshot-records.ts';
 import { createSnapshots } from './snapshot/snapshots.ts';
+import type { SandboxEnvironments } from './secret/sandbox-environments.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import type { DataDir } from './store/data-dir.ts';
 import type { Db } from './store/db.ts';
@@ -40,6 +41,7 @@ export interface Ground {
   db: Db;
   tenancy: Tenancy;
   secrets: SecretStore;
+  environments: SandboxEnvironments;
 }
 
 /** What runs sandboxes: the host, the images, and the sandboxes themselves. */
@@ -67,6 +69,7 @@ export async function openParts(start: Start, ground: Ground) {
     images,
     snapshots,
     secrets: ground.secrets,
+    environments: ground.environments,
     serverKey: dataDir.serverKey,
     clock: systemClock,
     log,

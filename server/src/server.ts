@@ -6,9 +6,6 @@ import type { createHttpServer } from './listener.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
-import { openKeyRing } from './secret/key-ring.ts';
-import { createSecretStore } from './secret/secret-store.ts';
-import type { SecretStore } from './secret/secret-store.ts';
 import { openDataDir, writePrivate } from './store/data-dir.ts';
 import type { DataDir } from './store/data-dir.ts';
 import { openDb } from './store/db.ts';
@@ -20,6 +17,7 @@ import type { Tenancy } from './tenancy/tenancy.ts';
 import { serverFileContent } from './server-file.ts';
 import type { Start } from './start.ts';
 import { openHttp } from './open-http.ts';
+import { openSecrets } from './open-secrets.ts';
 import { openParts } from './open-parts.ts';
 
 /** A server that answers. */
@@ -65,10 +63,10 @@ async function open(start: Start): Promise<string> {
   opened.defer(() => tenancy.audit.flush());
   ensureAdminKey({ config, dataDir, tenancy });
 
-  const secrets = openSecrets(dataDir, db, log);
-  const parts = await openParts(start, { dataDir, db, tenancy, secrets });
+  const { secrets, environments } = openSecrets(dataDir, db, log);
+  const parts = await openParts(start, { dataDir, db, tenancy, secrets, environments });
   signal.throwIfAborted();
-  const { http, localPorts } = await openHttp(start, { ...parts, tenancy, secrets, db });
+  const { http, localPorts } = await openHttp(start, { ...parts, tenancy, secrets, environments, db });
   log.info(await parts.sandboxes.open(), 'reconciled');
   localPorts.start(http.accept);
   await openSsh(start, { dataDir, tenancy, sandboxes: parts.sandboxes });
@@ -79,17 +77,6 @@ async function open(start: Start): Promise<string> {
   const url = await listen(http, config, dataDir);
   opened.defer(() => rmSync(dataDir.serverFilePath, { force: true }));
   return url;
-}
-
-function openSecrets(dataDir: DataDir, db: Db, log: Log): SecretStore {
-  const secrets = createSecretStore({
-    db,
-    keyRing: openKeyRing(dataDir.secretKeysPath),
-    clock: systemClock,
-    log,
-  });
-  secrets.finishRotation();
-  return secrets;
 }
 
 /** SSH is served where it is asked for. */

@@ -16,7 +16,7 @@ export interface Forwarded {
 
 /** Keys, addressing and claims that only a proxy can make. `Expect` is answered by this hop. */
 const ours = ['x-atoll-token', 'forwarded', 'x-real-ip', 'expect', 'host'];
-const ourPrefixes = ['x-forwarded-', 'x-tensorlake-', ':'];
+const ourPrefixes = ['x-forwarded-', 'x-tensorlake-', 'x-blaxel-', ':'];
 const neverSent = new Set([...hopByHop, ...ours]);
 
 /** Names of cookies that mean something to this server alone. */

@@ -189,5 +189,5 @@ function fail(log: Log, error: unknown, request: FastifyRequest, reply: FastifyR
       shown.message,
     );
   }
-  return sendError(reply, shown, request.id);
+  return sendError(reply, shown, request);
 }

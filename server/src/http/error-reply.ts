@@ -1,5 +1,6 @@
 import { ApiError } from '@atoll/protocol';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { blaxelError, isBlaxelPath } from './blaxel/error-body.ts';
 
 /** The body of every error (tensorlake wire 1.3). */
 export interface ErrorBody {
@@ -31,7 +32,16 @@ export function publicError(error: unknown): ApiError {
   );
 }
 
-export function sendError(reply: FastifyReply, error: ApiError, requestId: string): FastifyReply {
+export function sendError(
+  reply: FastifyReply,
+  error: ApiError,
+  { id: requestId, method, url }: Pick<FastifyRequest, 'id' | 'method' | 'url'>,
+): FastifyReply {
+  if (error.status === 503 || error.status === 429) void reply.header('retry-after', '1');
+  if (isBlaxelPath(url)) {
+    const { status, body } = blaxelError(error, { method, url, requestId });
+    return reply.code(status).send(body);
+  }
   const body: ErrorBody = {
     error: error.message,
     code: error.code,
@@ -39,6 +49,5 @@ export function sendError(reply: FastifyReply, error: ApiError, requestId: strin
     ...(error.hint !== undefined && { hint: error.hint }),
     request_id: requestId,
   };
-  if (error.status === 503 || error.status === 429) void reply.header('retry-after', '1');
   return reply.code(error.status).send(body);
 }

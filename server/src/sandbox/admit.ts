@@ -34,7 +34,7 @@ export function admitCreate(
   workspaceId: string,
   asked: SandboxRequest,
 ): Admitted {
-  if (asked.name !== undefined) checkName(asked.name);
+  if (asked.name !== undefined && asked.acceptsAnyName !== true) checkName(asked.name);
   const origin = resolveOrigin(context, workspaceId, asked);
   const { request, memory } = origin;
   const limits = checkLimits(request.limits, admission);
@@ -55,6 +55,8 @@ export function admitCreate(
     ...withoutUndefined({
       name: request.name,
       timeoutSecs: request.timeoutSecs,
+      expiresAt: request.expiresAt,
+      idleLimitSecs: request.idleLimitSecs,
       entrypoint: request.entrypoint,
       secretNames: secretNames.length > 0 ? secretNames : undefined,
       originSnapshotId: origin.snapshotId,

@@ -9,6 +9,7 @@ import type { SandboxNetwork } from '../network/network.ts';
 import type { createKeyedQueue } from '../image/keyed-queue.ts';
 import type { NetworkOpenings } from '../store/network-openings.ts';
 import type { RuntimeDriver } from '../runtime/driver.ts';
+import type { SandboxEnvironments } from '../secret/sandbox-environments.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
 import type { SandboxRecord, SandboxStore } from '../store/sandbox-store.ts';
 import type { Activity } from './activity.ts';
@@ -36,6 +37,7 @@ export interface SandboxContext {
   snapshots: Snapshots;
   checkpoints: CheckpointStore;
   secrets: Pick<SecretStore, 'requireAll' | 'environment' | 'changedAt'>;
+  environments: Pick<SandboxEnvironments, 'put' | 'of' | 'copy'>;
   pool: SlotPool;
   driver: RuntimeDriver;
   network: SandboxNetwork;

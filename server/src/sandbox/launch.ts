@@ -35,10 +35,14 @@ export function createLauncher(options: LauncherOptions): { launch: Launch; crea
     if (record.name !== undefined) directory.requireFreeName(workspaceId, record.name);
     const buildFirst = (patience: AbortSignal): Promise<Start> =>
       provideImage(context, record, patience).then((built) => startFrom(built.record, built.image));
+    const inTransaction = (): void => {
+      if (request.env) context.environments.put(record.id, request.env);
+      request.inTransaction?.(record);
+    };
     const begin = (): Promise<SandboxRecord> =>
       checkpointId === undefined
-        ? enroll(record, { provide: image ? () => startFrom(record, image) : buildFirst })
-        : enrollFromCheckpoint(context, enroll, checkpointId, record);
+        ? enroll(record, { provide: image ? () => startFrom(record, image) : buildFirst, inTransaction })
+        : enrollFromCheckpoint(context, enroll, checkpointId, record, inTransaction);
     const start = begin();
     if (record.exposedPorts.length > 0) void start.then(announce, () => {});
     return { record, start, isUnbuilt: image === undefined };

@@ -5,7 +5,7 @@ import type { SandboxContext } from './context.ts';
 import type { Created, SandboxRequest } from './request.ts';
 
 /** What each sandbox of a pool is made of. */
-export type PoolTemplate = Omit<SandboxRequest, 'name' | 'pool'>;
+export type PoolTemplate = Omit<SandboxRequest, 'name' | 'pool' | 'inTransaction'>;
 
 export type Pool = PoolRecord<PoolTemplate>;
 

@@ -40,11 +40,15 @@ function openReaper() {
   const clock = { now: () => Date.now() };
   const activity = createActivity(clock.now);
   const endedAt = new Map<string, number>();
-  const reaper = createReaper({ store, clock, activity, log: createLog('silent') }, (record) => {
-    endedAt.set(record.id, clock.now());
-    store.change(record, undefined, { state: 'suspended' });
-    return Promise.resolve();
-  });
+  const endAs =
+    (state: SandboxRecord['state']) =>
+    (record: SandboxRecord): Promise<void> => {
+      endedAt.set(record.id, clock.now());
+      store.change(record, undefined, { state, suspendedAt: clock.now() });
+      return Promise.resolve();
+    };
+  const ends = { expire: endAs('suspended'), end: endAs('terminated') };
+  const reaper = createReaper({ store, clock, activity, log: createLog('silent') }, ends);
   onTestFinished(() => {
     reaper.stop();
     db.close();
@@ -53,7 +57,7 @@ function openReaper() {
     store.insert({ ...plain, id, ...(timeoutSecs !== undefined && { timeoutSecs }) });
     activity.restart(id);
   };
-  return { reaper, activity, endedAt, add };
+  return { reaper, activity, endedAt, add, store };
 }
 
 /** Time passes as the event loop sees it: in steps, with all timers that are due in each. */
@@ -109,4 +113,21 @@ test.each([undefined, 0])('a timeout of %s never comes', async (timeoutSecs) => 
   reaper.start();
   await passSeconds(600);
   expect(endedAt.size).toBe(0);
+});
+
+test('an end of life comes whatever the sandbox does, and after enough idle time also to one that sleeps', async () => {
+  const { reaper, activity, endedAt, store } = openReaper();
+  store.insert({ ...plain, id: 'busy', expiresAt: Date.now() + 5_000 });
+  store.insert({ ...plain, id: 'idle', name: 'idle', timeoutSecs: 2, idleLimitSecs: 60 });
+  for (const id of ['busy', 'idle']) activity.restart(id);
+  activity.hold('busy');
+  reaper.start();
+  await passSeconds(4);
+  expect([...endedAt.keys()]).toEqual(['idle']);
+  await passSeconds(2);
+  expect([...endedAt.keys()]).toEqual(['idle', 'busy']);
+  const asleepAt = endedAt.get('idle') ?? 0;
+  await passSeconds(62);
+  expect(store.byIdAnywhere('idle')?.state).toBe('terminated');
+  expect((endedAt.get('idle') ?? 0) - asleepAt).toBeGreaterThanOrEqual(60_000);
 });

@@ -20,6 +20,16 @@ export interface SandboxRequest {
   pool?: PoolMembership;
   exposedPorts?: readonly number[];
   allowUnauthenticated?: boolean;
+  /** The dialect has checked the name by a grammar of its own. */
+  acceptsAnyName?: boolean;
+  /** Variables of its processes, beside those of the image and the secrets. */
+  env?: Readonly<Record<string, string>>;
+  /** When it ends, whatever it does then. */
+  expiresAt?: number;
+  /** After how long without use it ends, asleep or not. */
+  idleLimitSecs?: number;
+  /** What is written with the record, or not at all. */
+  inTransaction?: (record: SandboxRecord) => void;
 }
 
 /** How far a create came within its caller's patience; `pending` is not waited for, because its image is built first. */

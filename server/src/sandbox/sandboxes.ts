@@ -22,7 +22,7 @@ import { createNetworkCalls } from './network-calls.ts';
 import { admitRules, namesDestinations, noRules } from './network-rules.ts';
 import type { PoolTemplate } from './pool.ts';
 import { createPools } from './pools.ts';
-import { createReaper, expireSandbox } from './reaper.ts';
+import { createReaper, endsOf } from './reaper.ts';
 import { reconcile } from './reconcile.ts';
 import { createRecovery } from './recovery.ts';
 import type { Created, SandboxRequest } from './request.ts';
@@ -102,7 +102,7 @@ export function createSandboxes(options: SandboxesOptions) {
     options.maxWaiting,
     () => new ApiError('too_busy', 'too many sandboxes wait for their start'),
   );
-  const reaper = createReaper(context, (record) => expireSandbox(context, record));
+  const reaper = createReaper(context, endsOf(context));
   const recovery = createRecovery(context, options.recoverEveryMs);
   const retention = createRetention(context);
   const memoryFiles = createMemoryFiles(context);

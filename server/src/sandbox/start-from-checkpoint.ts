@@ -76,18 +76,23 @@ export function startFromCheckpoint(
   return { record, started: enrollFromCheckpoint(context, enroll, checkpointId, record) };
 }
 
-/** Begins the sandbox of a new record, as above. */
+/** Begins the sandbox of a new record, as above; `inTransaction` writes what belongs to the record. */
 export function enrollFromCheckpoint(
   context: SandboxContext,
   enroll: Enroll,
   checkpointId: string,
   record: SandboxRecord,
+  inTransaction: () => void = () => {},
 ): Promise<SandboxRecord> {
   requireCheckpoints(context);
   const holder = { kind: COPY_HOLDER, id: record.id };
   const source = { checkpointId, isCopy: true, operation: 'create' } as const;
   const started = enroll(record, {
-    inTransaction: () => context.checkpoints.hold(checkpointId, holder),
+    inTransaction: () => {
+      context.checkpoints.hold(checkpointId, holder);
+      if (record.originSandboxId !== undefined) context.environments.copy(record.originSandboxId, record.id);
+      inTransaction();
+    },
     provide: () => (signal) => restoreSandbox(context, record, source, signal),
   });
   const letGo = (): void => {

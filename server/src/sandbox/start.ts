@@ -167,7 +167,7 @@ function agentConfig(
 }
 
 /**
- * The image's variables, then the secrets as they are now. They reach the agent in its identity folder alone. A create
+ * The image's variables, then the secrets as they are now, then the sandbox's own. They reach the agent in its identity folder alone. A create
  * is refused when one was removed since it was asked for; a sandbox that goes on in a new incarnation does without it.
  */
 function environmentOf(
@@ -178,7 +178,7 @@ function environmentOf(
   const { env, missing } = context.secrets.environment(record.workspaceId, record.secretNames ?? []);
   if (missing.length > 0 && record.operation === 'create') throw missingSecrets(missing);
   if (missing.length > 0) context.log.warn({ sandboxId: record.id, missing }, 'secrets are no longer there');
-  return { ...image.env, ...env };
+  return { ...image.env, ...env, ...context.environments.of(record.id) };
 }
 
 /**

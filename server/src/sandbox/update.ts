@@ -9,11 +9,14 @@ import { checkName } from './name.ts';
 /** What of a sandbox may change while it lives; absent fields stay. */
 export interface SandboxUpdate extends Partial<Exposure> {
   name?: string;
+  /** `null` takes the limit away. */
+  expiresAt?: number | null;
+  idleLimitSecs?: number | null;
 }
 
 /** What of an update is new. */
 function changeOf(record: SandboxRecord, update: SandboxUpdate): SandboxUpdate {
-  const { name, allowUnauthenticated } = update;
+  const { name, allowUnauthenticated, expiresAt, idleLimitSecs } = update;
   if (name !== undefined) checkName(name);
   const exposedPorts = update.exposedPorts && checkPorts(update.exposedPorts);
   return {
@@ -21,6 +24,8 @@ function changeOf(record: SandboxRecord, update: SandboxUpdate): SandboxUpdate {
     ...(exposedPorts && exposedPorts.join() !== record.exposedPorts.join() && { exposedPorts }),
     ...(allowUnauthenticated !== undefined &&
       allowUnauthenticated !== record.allowUnauthenticated && { allowUnauthenticated }),
+    ...(expiresAt !== undefined && expiresAt !== (record.expiresAt ?? null) && { expiresAt }),
+    ...(idleLimitSecs !== undefined && idleLimitSecs !== (record.idleLimitSecs ?? null) && { idleLimitSecs }),
   };
 }
 
@@ -45,7 +50,7 @@ export function createUpdates({ store }: Pick<SandboxContext, 'store'>, director
     /** Throws where `update` would. */
     requireUpdatable: (workspaceId: string, identifier: string, update: SandboxUpdate): void =>
       void admitUpdate(workspaceId, identifier, update),
-    /** Changes name and exposed ports, all of it or nothing. */
+    /** Changes name, exposed ports and limits of its life, all of it or nothing. */
     update: (workspaceId: string, identifier: string, update: SandboxUpdate): SandboxRecord => {
       const { record, change } = admitUpdate(workspaceId, identifier, update);
       if (Object.keys(change).length === 0) return record;

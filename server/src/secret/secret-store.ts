@@ -36,6 +36,8 @@ export interface SecretStoreOptions {
   keyRing: KeyRing;
   clock: Clock;
   log: Log;
+  /** What else is sealed with the same keys, and is sealed again with them. */
+  alsoSealed?: readonly { reseal: () => number }[];
   maxPerWorkspace?: number;
 }
 
@@ -52,6 +54,7 @@ export function createSecretStore({
   keyRing,
   clock,
   log,
+  alsoSealed = [],
   maxPerWorkspace = MAX_PER_WORKSPACE,
 }: SecretStoreOptions) {
   const count = (workspaceId: string): number =>
@@ -108,7 +111,7 @@ export function createSecretStore({
         const { keyId, sealed } = keyRing.seal(open(row), placeOf(row.workspace_id, row.name));
         db.run('UPDATE secrets SET key_id = ?, sealed = ? WHERE id = ?', keyId, sealed, row.id);
       }
-      return rows.length;
+      return alsoSealed.reduce((count, other) => count + other.reseal(), rows.length);
     });
 
   /**

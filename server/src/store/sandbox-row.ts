@@ -20,6 +20,8 @@ export interface SandboxRow {
   memory_mb: number;
   disk_mb: number;
   timeout_secs: number | null;
+  expires_at: number | null;
+  idle_limit_secs: number | null;
   entrypoint: string | null;
   secret_names: string | null;
   pool_id: string | null;
@@ -48,8 +50,8 @@ export function insertSandbox(db: Db, record: SandboxRecord): void {
     `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, runtime, image, manifest_digest, agent_digest,
        cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, pool_id, pool_generation, warm,
        internet, allow_out, deny_out, network_generation, origin_snapshot_id, created_at, exposed_ports,
-       allow_unauthenticated, origin_sandbox_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       allow_unauthenticated, origin_sandbox_id, expires_at, idle_limit_secs)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     record.id,
     record.workspaceId,
     record.name ?? null,
@@ -78,6 +80,8 @@ export function insertSandbox(db: Db, record: SandboxRecord): void {
     JSON.stringify(record.exposedPorts),
     record.allowUnauthenticated ? 1 : 0,
     record.originSandboxId ?? null,
+    record.expiresAt ?? null,
+    record.idleLimitSecs ?? null,
   );
 }
 
@@ -111,6 +115,8 @@ export function toRecord(row: SandboxRow): SandboxRecord {
     ...present('suspendedAt', row.suspended_at),
     ...present('originSandboxId', row.origin_sandbox_id),
     ...present('timeoutSecs', row.timeout_secs),
+    ...present('expiresAt', row.expires_at),
+    ...present('idleLimitSecs', row.idle_limit_secs),
     ...present('originSnapshotId', row.origin_snapshot_id),
     ...present('terminatedAt', row.terminated_at),
     ...present('outcome', row.outcome),

@@ -50,6 +50,10 @@ export interface SandboxRecord {
   agentDigest: string;
   limits: ResourceLimits;
   timeoutSecs?: number;
+  /** When it ends, whatever it does then. */
+  expiresAt?: number;
+  /** After how long without use it ends, asleep or not. */
+  idleLimitSecs?: number;
   entrypoint?: string[];
   /** Secrets of the workspace in the environment of its processes. */
   secretNames?: string[];
@@ -113,6 +117,8 @@ export type SandboxChange = Partial<
   slotId?: string | null;
   checkpointId?: string | null;
   error?: string | null;
+  expiresAt?: number | null;
+  idleLimitSecs?: number | null;
 };
 
 export type SandboxStore = ReturnType<typeof createSandboxStore>;
@@ -170,6 +176,15 @@ export function createSandboxStore(db: Db) {
         id,
         generation - 1,
       ) === 1,
+    /** What has to end by itself now or some day, and is not being ended. */
+    mortal: (now: number) =>
+      many(
+        `WHERE operation IS NOT 'terminate' AND id IN (
+           SELECT id FROM sandboxes WHERE expires_at <= ? AND state NOT IN ('terminated', 'failed')
+           UNION ALL SELECT id FROM sandboxes
+             WHERE idle_limit_secs IS NOT NULL AND state NOT IN ('terminated', 'failed'))`,
+        now,
+      ),
     runningWithTimeout: () => many(`WHERE state = 'running' AND timeout_secs > 0 AND warm = 0`),
     /** What there is of a pool, oldest first; what is being ended counts no longer. */
     inPool: (poolId: string) =>
@@ -351,6 +366,8 @@ const columnOf = {
   error: 'error',
   exposedPorts: 'exposed_ports',
   allowUnauthenticated: 'allow_unauthenticated',
+  expiresAt: 'expires_at',
+  idleLimitSecs: 'idle_limit_secs',
 } as const satisfies Record<keyof SandboxChange, string>;
 
 function applyChange(

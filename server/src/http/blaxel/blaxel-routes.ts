@@ -1,0 +1,26 @@
+import type { Clock } from '../../lib/clock.ts';
+import { createDeclaredSandboxes } from '../../sandbox/declared-sandboxes.ts';
+import type { Sandboxes } from '../../sandbox/sandboxes.ts';
+import type { SandboxEnvironments } from '../../secret/sandbox-environments.ts';
+import type { Db } from '../../store/db.ts';
+import { createDeclarationStore } from '../../store/declaration-store.ts';
+import type { Binding } from '../bind.ts';
+import { blaxelSandboxRoutes } from './sandbox-routes.ts';
+import { blaxelWorkspaceRoutes } from './workspace-routes.ts';
+
+export interface BlaxelRoutesOptions {
+  sandboxes: Sandboxes;
+  environments: SandboxEnvironments;
+  db: Db;
+  clock: Clock;
+  /** After how long without a request a sandbox stands by. */
+  standbyAfterSecs: number;
+}
+
+/** The control plane of the Blaxel dialect, below `/v0`. */
+export function blaxelRoutes(options: BlaxelRoutesOptions): Binding[] {
+  const { sandboxes, environments, db, clock, standbyAfterSecs } = options;
+  const declarations = createDeclarationStore(db);
+  const declared = createDeclaredSandboxes({ sandboxes, declarations, environments, clock });
+  return [...blaxelSandboxRoutes({ declared, clock, standbyAfterSecs }), ...blaxelWorkspaceRoutes()];
+}

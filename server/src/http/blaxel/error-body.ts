@@ -1,0 +1,34 @@
+import type { ApiError, ErrorCode } from '@atoll/protocol';
+
+/** Whether a path belongs to the Blaxel dialect, whose errors have a form of their own. */
+export const isBlaxelPath = (url: string): boolean => url.startsWith('/v0/');
+
+/** What a create is refused with, in the words that clients know (wire 1.4). */
+const createCodes: Partial<Record<ErrorCode, string>> = {
+  name_taken: 'SANDBOX_ALREADY_EXISTS',
+  image_not_found: 'INVALID_IMAGE',
+  quota_exceeded: 'QUOTA_EXCEEDED',
+};
+
+/**
+ * A status and a body as clients of this dialect read them: they know what is missing or taken by the `code` in the
+ * body, not by the status. A sandbox whose image is missing is not itself missing.
+ */
+export function blaxelError(
+  error: ApiError,
+  { method, url, requestId }: { method: string; url: string; requestId: string },
+): { status: number; body: Record<string, unknown> } {
+  const path = url.split('?', 1)[0];
+  const status = error.code === 'image_not_found' && path?.startsWith('/v0/sandboxes') ? 400 : error.status;
+  const hint = error.hint === undefined ? {} : { hint: error.hint };
+  if (method === 'POST' && path === '/v0/sandboxes') {
+    const code = createCodes[error.code] ?? error.code.toUpperCase();
+    const body = { code, error: error.message, message: error.message, status_code: status, ...hint };
+    return { status, body: { ...body, timestamp: new Date().toISOString(), request_id: requestId } };
+  }
+  const name = error.code === 'invalid_api_version' ? error.code : error.message;
+  return {
+    status,
+    body: { code: status, error: name, message: error.message, ...hint, request_id: requestId },
+  };
+}

@@ -1,0 +1,173 @@
+import { ApiError } from '@atoll/protocol';
+import type { BlaxelSandboxBody, BlaxelSandboxSpec } from '@atoll/protocol';
+import { isDeepStrictEqual } from 'node:util';
+import { randomId } from '../../lib/id.ts';
+import { withoutUndefined } from '../../lib/without-undefined.ts';
+import type { DeclaredRequest } from '../../sandbox/declared-sandboxes.ts';
+import type { NetworkRules } from '../../store/sandbox-store.ts';
+import { secondsOf } from './time-span.ts';
+
+/** What a value looks like that is not shown; sent back, it stands for the value that is there. */
+export const HIDDEN = '***';
+
+const DEFAULT_IMAGE = 'blaxel/base-image:latest';
+const DEFAULT_MEMORY_MB = 4096;
+/** The hosted service gives a CPU for each 2 GiB. */
+const MEMORY_MB_PER_CPU = 2048;
+const MIN_CPUS = 0.1;
+/** The gateway's own, and the sandbox API's. */
+const reservedPorts: ReadonlySet<number> = new Set([80, 443, 8080]);
+
+type Runtime = NonNullable<BlaxelSandboxSpec['runtime']>;
+
+export interface RequestContext {
+  by: string;
+  /** When the sandbox, of which a time span counts, was or is created. */
+  createdAt: number;
+  /** Variables as they are now: what stands for hidden values. */
+  env: Readonly<Record<string, string>>;
+  standbyAfterSecs: number;
+}
+
+/** A declaration of the Blaxel wire in the domain's words. What the server cannot keep is refused, never ignored. */
+export function toDeclaredRequest(
+  name: string | undefined,
+  { metadata, spec }: BlaxelSandboxBody,
+  context: RequestContext,
+): DeclaredRequest {
+  const runtime = spec?.runtime ?? {};
+  refuseUnsupported(spec ?? {});
+  checkReservedPorts(runtime);
+  const memoryMb = runtime.memory ?? DEFAULT_MEMORY_MB;
+  return {
+    name: name ?? `sandbox-${randomId(8)}`,
+    by: context.by,
+    declaration: withoutUndefined({
+      displayName: metadata?.displayName ?? undefined,
+      externalId: metadata?.externalId ?? undefined,
+      labels: metadata?.labels ?? {},
+      spec: shownSpec(spec ?? {}),
+    }),
+    request: {
+      image: toImage(runtime.image ?? DEFAULT_IMAGE),
+      limits: { memoryMb, cpus: Math.max(MIN_CPUS, memoryMb / MEMORY_MB_PER_CPU) },
+      timeoutSecs: context.standbyAfterSecs,
+      exposedPorts: runtime.ports?.map(({ target }) => target) ?? [],
+      env: toEnv(runtime, context.env),
+      network: toNetworkRules(spec?.network),
+      ...limitsOfLife(spec ?? {}, context.createdAt),
+    },
+  };
+}
+
+/** `sandbox/NAME:TAG` is an image of the workspace; everything else is named as on the rest of the server. */
+const toImage = (image: string): string => image.replace(/^sandbox\//, '');
+
+/** Without the values of variables, which are kept apart, sealed. */
+function shownSpec(spec: BlaxelSandboxSpec): Record<string, unknown> {
+  const runtime = spec.runtime ?? {};
+  const envs = runtime.envs?.map(({ value: _, ...rest }) => rest);
+  return {
+    ...spec,
+    runtime: {
+      memory: DEFAULT_MEMORY_MB,
+      ...runtime,
+      image: runtime.image ?? DEFAULT_IMAGE,
+      ...(envs && { envs }),
+    },
+  };
+}
+
+function toEnv({ envs }: Runtime, known: Readonly<Record<string, string>>): Record<string, string> {
+  const given = (envs ?? []).map(({ name, value }) => {
+    const isKept = value === HIDDEN && Object.hasOwn(known, name);
+    return [name, (isKept ? known[name] : value) ?? ''] as const;
+  });
+  return Object.fromEntries(given);
+}
+
+/** Allowed names are all that is allowed; forbidden ones are what is not. */
+function toNetworkRules(network: BlaxelSandboxSpec['network']): NetworkRules {
+  const allowOut = network?.allowedDomains ?? [];
+  return { internet: allowOut.length === 0, allowOut, denyOut: network?.forbiddenDomains ?? [] };
+}
+
+/** The first of all limits that are given counts. */
+function limitsOfLife(
+  spec: BlaxelSandboxSpec,
+  createdAt: number,
+): { expiresAt?: number; idleLimitSecs?: number } {
+  const { ttl, expires } = spec.runtime ?? {};
+  const policies = spec.lifecycle?.expirationPolicies ?? [];
+  const valuesOf = (type: string): string[] =>
+    policies.filter((policy) => policy.type === type).map(({ value }) => value);
+  const ages = [...(ttl == null ? [] : [ttl]), ...valuesOf('ttl-max-age')].map(
+    (age) => createdAt + spanOf(age) * 1000,
+  );
+  const dates = [...(expires == null ? [] : [expires]), ...valuesOf('date')].map(dateOf);
+  const ends = [...ages, ...dates];
+  const idles = valuesOf('ttl-idle').map(spanOf);
+  return withoutUndefined({
+    expiresAt: ends.length > 0 ? Math.min(...ends) : undefined,
+    idleLimitSecs: idles.length > 0 ? Math.min(...idles) : undefined,
+  });
+}
+
+function spanOf(value: string): number {
+  if (!/^\d{1,9}[smhdw]$/.test(value) || secondsOf(value) === 0)
+    throw new ApiError(
+      'invalid_request',
+      `${JSON.stringify(value.slice(0, 40))} is no time span like 30m or 24h`,
+    );
+  return secondsOf(value);
+}
+
+function dateOf(value: string): number {
+  const at = Date.parse(value);
+  if (Number.isNaN(at))
+    throw new ApiError('invalid_request', `${JSON.stringify(value.slice(0, 40))} is no date`);
+  return at;
+}
+
+function checkReservedPorts({ ports }: Runtime): void {
+  const reserved = ports?.find(({ target }) => reservedPorts.has(target));
+  if (reserved) throw new ApiError('invalid_request', `port ${reserved.target} is reserved`);
+}
+
+function refuseUnsupported({ volumes, network, runtime, enabled }: BlaxelSandboxSpec): void {
+  const isGiven = (value: unknown): boolean =>
+    value != null && value !== false && Object.values(value as object).some((part) => hasContent(part));
+  const unsupported = {
+    'spec.volumes': (volumes ?? []).length > 0,
+    'spec.network.proxy': isGiven(network?.proxy),
+    'spec.network.firewall': isGiven(network?.firewall),
+    'spec.network.egress': isGiven(network?.egress),
+    'spec.enabled: false': enabled === false,
+    'spec.runtime.extraArgs': Object.keys(runtime?.extraArgs ?? {}).length > 0,
+  };
+  const field = Object.entries(unsupported).find(([, given]) => given)?.[0];
+  if (field === undefined) return;
+  throw new ApiError('unsupported', `${field} is not supported by this version of the server`, {
+    hint: `Leave it out. CHANGELOG.md says what each version supports.`,
+  });
+}
+
+const hasContent = (value: unknown): boolean =>
+  Array.isArray(value) ? value.length > 0 : value != null && value !== '' && value !== false;
+
+/** Whether two declarations differ in something that a sandbox has from its start on. */
+export function needsNewStart(
+  before: { spec: Record<string, unknown>; env: Readonly<Record<string, string>> },
+  after: DeclaredRequest,
+): boolean {
+  const next = after.declaration.spec;
+  return (
+    !isDeepStrictEqual(fixed(before.spec), fixed(next)) || !isDeepStrictEqual(before.env, after.request.env)
+  );
+}
+
+/** What of a specification cannot change while the sandbox lives; the schema has checked its form. */
+function fixed(spec: Record<string, unknown>): unknown {
+  const runtime = (spec['runtime'] ?? {}) as Runtime;
+  return { image: runtime.image, memory: runtime.memory };
+}

@@ -1,0 +1,153 @@
+import * as routes from '@atoll/protocol';
+import { ApiError } from '@atoll/protocol';
+import type { BlaxelSandbox, BlaxelSandboxBody, BlaxelSandboxSpec } from '@atoll/protocol';
+import type { Declared, DeclaredSandboxes } from '../../sandbox/declared-sandboxes.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Binding } from '../bind.ts';
+import type { RequestContext } from '../request-context.ts';
+import { bindBlaxel, hasPages } from './blaxel-version.ts';
+import { isWanted, pageOf } from './sandbox-page.ts';
+import { needsNewStart, toDeclaredRequest } from './sandbox-request.ts';
+import { shownName, toBlaxelSandbox, undeclaredSpec } from './sandbox-view.ts';
+import { secondsOf } from './time-span.ts';
+
+export interface BlaxelSandboxRoutesOptions {
+  declared: DeclaredSandboxes;
+  clock: Clock;
+  /** After how long without a request a sandbox stands by. */
+  standbyAfterSecs: number;
+}
+
+/** Clients wait no longer than this for a create; the start goes on beyond it. */
+const CREATE_TIMEOUT_MS = 55_000;
+const DEFAULT_RETENTION = '5m';
+
+/** The sandboxes of the Blaxel dialect (wire 1.5). */
+export function blaxelSandboxRoutes({
+  declared,
+  clock,
+  standbyAfterSecs,
+}: BlaxelSandboxRoutesOptions): Binding[] {
+  const show = (one: Declared, context: RequestContext, showSecrets = false): BlaxelSandbox =>
+    toBlaxelSandbox(one, {
+      workspace: context.caller.workspace.name,
+      baseUrl: context.baseUrl,
+      now: clock.now(),
+      env: declared.environmentOf(one.record),
+      showSecrets,
+    });
+
+  /** Throws once an ended sandbox was readable for as long as its declaration says. */
+  const find = (name: string, context: RequestContext): Declared => {
+    const one = declared.get(context.caller.workspace.id, name);
+    if (isForgotten(one, clock.now())) throw notFound(name);
+    return one;
+  };
+
+  /** Who may read a sandbox is not who may read its secrets. */
+  const mayShow = (asked: 'true' | 'false' | undefined, { caller }: RequestContext): boolean =>
+    asked === 'true' && caller.role !== 'viewer';
+
+  const read = (
+    name: string | undefined,
+    body: BlaxelSandboxBody,
+    context: RequestContext,
+    now?: { createdAt: number; env: Record<string, string> },
+  ) =>
+    toDeclaredRequest(name, body, {
+      by: context.caller.member.name,
+      standbyAfterSecs,
+      createdAt: clock.now(),
+      env: {},
+      ...now,
+    });
+
+  return [
+    bindBlaxel(routes.createBlaxelSandbox, async ({ body, query }, context) => {
+      refuseUpload(query.upload);
+      const asked = read(body.metadata?.name ?? undefined, body, context);
+      const make = query.createIfNotExist === 'true' ? declared.createIfMissing : declared.create;
+      const one = await make(context.caller.workspace.id, asked, CREATE_TIMEOUT_MS);
+      context.target(one.record.id);
+      return show(one, context);
+    }),
+    bindBlaxel(routes.listBlaxelSandboxes, ({ query }, context) => {
+      const now = clock.now();
+      const all = newestOfEachName(
+        declared.list(context.caller.workspace.id).filter((one) => !isForgotten(one, now)),
+      );
+      if (!hasPages(context) && query.limit === undefined)
+        return all.filter((one) => isWanted(one, query, now)).map((one) => show(one, context));
+      const { shown, nextCursor, total } = pageOf(all, query, now);
+      const data = shown.map((one) => show(one, context));
+      if (!hasPages(context)) return data;
+      return {
+        data,
+        meta: { hasMore: nextCursor !== undefined, total, ...(nextCursor !== undefined && { nextCursor }) },
+      };
+    }),
+    bindBlaxel(routes.getBlaxelSandboxByExternalId, ({ params, query }, context) => {
+      const matching = declared
+        .list(context.caller.workspace.id)
+        .filter(({ declaration }) => declaration?.externalId === params.externalId);
+      const one = matching.find(({ record }) => record.terminatedAt === undefined);
+      if (!one) throw notFound(params.externalId);
+      return show(one, context, mayShow(query.show_secrets, context));
+    }),
+    bindBlaxel(routes.getBlaxelSandbox, ({ params, query }, context) =>
+      show(find(params.name, context), context, mayShow(query.show_secrets, context)),
+    ),
+    bindBlaxel(routes.replaceBlaxelSandbox, async ({ params, query, body }, context) => {
+      refuseUpload(query.upload);
+      find(params.name, context);
+      const one = await declared.replace(
+        context.caller.workspace.id,
+        params.name,
+        ({ record, declaration }) => {
+          const env = declared.environmentOf(record);
+          const createdAt = declaration?.createdAt ?? record.createdAt;
+          const asked = read(params.name, body, context, { createdAt, env });
+          return {
+            asked,
+            startsAnew: needsNewStart({ spec: declaration?.spec ?? undeclaredSpec(record), env }, asked),
+          };
+        },
+        CREATE_TIMEOUT_MS,
+      );
+      context.target(one.record.id);
+      return show(one, context);
+    }),
+    bindBlaxel(routes.deleteBlaxelSandbox, async ({ params }, context) => {
+      find(params.name, context);
+      const one = await declared.remove(context.caller.workspace.id, params.name);
+      context.target(one.record.id);
+      return show(one, context);
+    }),
+  ];
+}
+
+const notFound = (name: string): ApiError =>
+  new ApiError('sandbox_not_found', `no sandbox ${JSON.stringify(name.slice(0, 80))}`);
+
+/** Whether it has been over for longer than its declaration keeps it readable. */
+function isForgotten({ record, declaration }: Declared, now: number): boolean {
+  const endedAt = record.terminatedAt ?? record.expiresAt ?? Infinity;
+  const spec: BlaxelSandboxSpec = declaration?.spec ?? {};
+  return endedAt + secondsOf(spec.lifecycle?.terminatedRetention ?? DEFAULT_RETENTION) * 1000 <= now;
+}
+
+/** A name is free as soon as its sandbox has ended: of all that had it, the newest is meant. */
+function newestOfEachName(all: readonly Declared[]): Declared[] {
+  const seen = new Set<string>();
+  return all.filter(({ record }) => {
+    const name = shownName(record);
+    return !seen.has(name) && seen.add(name);
+  });
+}
+
+function refuseUpload(upload: 'true' | 'false' | undefined): void {
+  if (upload !== 'true') return;
+  throw new ApiError('unsupported', 'images are not built through this API by this version of the server', {
+    hint: 'Build the image with `atoll image build`, and create the sandbox from sandbox/NAME.',
+  });
+}

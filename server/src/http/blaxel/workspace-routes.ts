@@ -1,0 +1,28 @@
+import * as routes from '@atoll/protocol';
+import type { BlaxelWorkspace } from '@atoll/protocol';
+import type { Caller } from '../../tenancy/caller.ts';
+import type { Binding } from '../bind.ts';
+import { bindBlaxel } from './blaxel-version.ts';
+
+/** Workspaces and places of the Blaxel dialect (wire 1.3, 1.9). */
+export function blaxelWorkspaceRoutes(): Binding[] {
+  return [
+    bindBlaxel(routes.listBlaxelWorkspaces, (_input, { caller }) => [toWorkspace(caller)]),
+    bindBlaxel(routes.getBlaxelWorkspace, (_input, { caller }) => toWorkspace(caller)),
+    bindBlaxel(routes.getBlaxelConfiguration, () => ({
+      regions: [],
+      continents: [],
+      countries: [],
+      privateLocations: [],
+    })),
+    bindBlaxel(routes.listBlaxelLocations, () => []),
+  ];
+}
+
+const toWorkspace = ({ workspace, account }: Caller): BlaxelWorkspace => ({
+  id: workspace.id,
+  name: workspace.name,
+  displayName: workspace.name,
+  accountId: account.id,
+  status: 'ready',
+});

@@ -1,0 +1,183 @@
+import { expect, test } from 'vitest';
+import { blaxelSandbox } from '@atoll/protocol';
+import type { TestServer } from '../../fixtures/server.ts';
+import { call, create, declarationOf, get, IMAGE, pageSchema, put } from './calls.ts';
+
+/** The control plane's sandboxes (wire 1.5), request by request. */
+export function testSandboxes(server: () => TestServer): void {
+  test('a create without a name gets one, and keeps fields that nobody knows', async () => {
+    const body = { metadata: {}, spec: { runtime: { image: IMAGE, memory: 512, generation: 'mk3' } } };
+    const { status, body: made } = await call(server(), 'POST', '/v0/sandboxes', body);
+    expect(status).toBe(200);
+    const { metadata, spec, status: state } = blaxelSandbox.parse(made);
+    expect(state).toBe('DEPLOYED');
+    expect(spec.runtime).toMatchObject({ generation: 'mk3', image: IMAGE });
+    expect(spec).not.toHaveProperty('region');
+    expect(metadata.url).toBe(`${server().url}/default/sandboxes/${metadata.name}`);
+    await call(server(), 'DELETE', `/v0/sandboxes/${metadata.name}`);
+  });
+
+  test('errors have the numbers in the body that clients look for', async () => {
+    const missing = await call(server(), 'GET', '/v0/sandboxes/nope');
+    expect([missing.status, missing.body]).toEqual([404, expect.objectContaining({ code: 404 })]);
+    const image = await call(server(), 'POST', '/v0/sandboxes', declarationOf('bad', { image: 'no-such' }));
+    expect([image.status, image.body]).toEqual([
+      400,
+      expect.objectContaining({ code: 'INVALID_IMAGE', status_code: 400 }),
+    ]);
+    expect((await call(server(), 'GET', '/v0/sandboxes/bad')).status).toBe(404);
+    const version = await call(server(), 'GET', '/v0/sandboxes', undefined, {
+      'blaxel-version': '1999-01-01',
+    });
+    expect([version.status, version.body]).toEqual([
+      400,
+      expect.objectContaining({ error: 'invalid_api_version' }),
+    ]);
+    const elsewhere = await call(server(), 'GET', '/v0/sandboxes', undefined, {
+      'x-blaxel-workspace': 'other',
+    });
+    expect(elsewhere.status).toBe(404);
+    const stranger = { 'x-blaxel-authorization': 'Bearer nobody' };
+    expect((await call(server(), 'GET', '/v0/sandboxes', undefined, stranger)).status).toBe(401);
+  });
+
+  test.each([
+    ['a name of 50 characters', 'a'.repeat(50), {}],
+    ['a name with capitals', 'Loud', {}],
+    ['a reserved port', 'ports', { ports: [{ target: 8080 }] }],
+    ['a time span without a unit', 'span', { ttl: '24' }],
+  ])('a create with %s is refused', async (_what, name, runtime) => {
+    const { status } = await call(server(), 'POST', '/v0/sandboxes', declarationOf(name, runtime));
+    expect(status).toBe(400);
+  });
+
+  test('one name is one sandbox, however many create it at once', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, () => call(server(), 'POST', '/v0/sandboxes', declarationOf('once'))),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    const refused = answers.filter(({ status }) => status === 409);
+    expect(refused.map(({ body }) => body)).toEqual(
+      Array.from({ length: 3 }, () => expect.objectContaining({ code: 'SANDBOX_ALREADY_EXISTS' })),
+    );
+    const found = await Promise.all(
+      Array.from({ length: 3 }, () =>
+        call(
+          server(),
+          'POST',
+          '/v0/sandboxes?createIfNotExist=true',
+          declarationOf('once', { image: 'other' }),
+        ),
+      ),
+    );
+    expect(found.map(({ status }) => status)).toEqual([200, 200, 200]);
+    const { createdAt } = (await get(server(), 'once')).metadata;
+    expect(found.map(({ body }) => blaxelSandbox.parse(body).metadata.createdAt)).toEqual([
+      createdAt,
+      createdAt,
+      createdAt,
+    ]);
+    await call(server(), 'DELETE', '/v0/sandboxes/once');
+  });
+
+  test('createIfNotExist makes one sandbox of many callers', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 3 }, () =>
+        call(server(), 'POST', '/v0/sandboxes?createIfNotExist=true', declarationOf('several')),
+      ),
+    );
+    const revisions = answers.map(({ body }) => blaxelSandbox.parse(body).events[0]?.revision);
+    expect(new Set(revisions).size).toBe(1);
+    await call(server(), 'DELETE', '/v0/sandboxes/several');
+  });
+
+  test('lists come in pages from the second version on, and as arrays before', async () => {
+    await Promise.all(['list-a', 'list-b'].map((name) => create(server(), name)));
+    const first = pageSchema.parse(
+      (await call(server(), 'GET', '/v0/sandboxes?limit=1&sort=name:asc&q=list-')).body,
+    );
+    expect(first.data.map(({ metadata }) => metadata.name)).toEqual(['list-a']);
+    expect(first.meta).toMatchObject({ hasMore: true, total: 2 });
+    const path = `/v0/sandboxes?limit=1&sort=name:asc&q=list-&cursor=${first.meta.nextCursor}`;
+    const second = pageSchema.parse((await call(server(), 'GET', path)).body);
+    expect(second.data.map(({ metadata }) => metadata.name)).toEqual(['list-b']);
+    expect(second.meta.hasMore).toBe(false);
+    const old = await server().fetch('/v0/sandboxes');
+    expect(await old.json()).toBeInstanceOf(Array);
+    const deleted = await call(server(), 'DELETE', '/v0/sandboxes/list-b');
+    expect(blaxelSandbox.parse(deleted.body).status).toBe('TERMINATED');
+    const names = async (query: string) =>
+      pageSchema
+        .parse((await call(server(), 'GET', `/v0/sandboxes?q=list-${query}`)).body)
+        .data.map(({ metadata }) => metadata.name);
+    expect(await names('')).toEqual(['list-a']);
+    expect(await names('&showTerminated=true')).toEqual(['list-b', 'list-a']);
+    expect(await names('&status=TERMINATED')).toEqual(['list-b']);
+    await call(server(), 'DELETE', '/v0/sandboxes/list-a');
+  });
+
+  test('other labels change nothing else; read-only fields sent back are left aside', async () => {
+    const made = await create(server(), 'labels');
+    const changed = await put(server(), 'labels', (sandbox) => ({
+      ...sandbox,
+      metadata: { ...sandbox.metadata, labels: { x: 'y' }, externalId: 'ext-1', createdBy: 'somebody else' },
+    }));
+    expect(changed.metadata).toMatchObject({ labels: { x: 'y' }, createdBy: made.metadata.createdBy });
+    expect(changed.events).toEqual(made.events);
+    const found = await call(server(), 'GET', '/v0/sandboxes/by-external-id/ext-1');
+    expect(blaxelSandbox.parse(found.body).metadata.name).toBe('labels');
+    await call(server(), 'DELETE', '/v0/sandboxes/labels');
+    expect((await call(server(), 'GET', '/v0/sandboxes/by-external-id/ext-1')).status).toBe(404);
+  });
+
+  test('a sandbox past its ttl is TERMINATED, and its name is free', async () => {
+    await create(server(), 'brief', { ttl: '1s' });
+    await expect
+      .poll(async () => (await get(server(), 'brief')).status, { timeout: 20_000 })
+      .toBe('TERMINATED');
+    const { status, expiresIn } = await create(server(), 'brief', { ttl: '1h' });
+    expect(status).toBe('DEPLOYED');
+    expect(expiresIn).toBeGreaterThan(3000);
+    await call(server(), 'DELETE', '/v0/sandboxes/brief');
+  });
+
+  test('values of secret variables are hidden, and stay when they are sent back hidden', async () => {
+    const envs = [
+      { name: 'PLAIN', value: 'seen' },
+      { name: 'TOKEN', value: 'hush', secret: true },
+    ];
+    const made = await create(server(), 'env', { envs });
+    const valuesOf = (sandbox: typeof made) => sandbox.spec.runtime?.envs?.map(({ value }) => value);
+    expect(valuesOf(made)).toEqual(['seen', '***']);
+    const same = await put(server(), 'env', (sandbox) => sandbox);
+    expect(same.events).toHaveLength(1);
+    expect(valuesOf(await get(server(), 'env', '?show_secrets=true'))).toEqual(['seen', 'hush']);
+    const deployed = await put(server(), 'env', (sandbox) => ({
+      ...sandbox,
+      spec: { runtime: { ...sandbox.spec.runtime, envs: [...envs, { name: 'MORE', value: '1' }] } },
+    }));
+    expect(deployed.events).toHaveLength(2);
+    expect(deployed.metadata.createdAt).toBe(made.metadata.createdAt);
+    await call(server(), 'DELETE', '/v0/sandboxes/env');
+  });
+
+  test('sandboxes of either dialect are seen through both', async () => {
+    await create(server(), '3-of-blaxel');
+    const tensorlake = await server().fetch('/v1/namespaces/default/sandboxes/3-of-blaxel');
+    expect(await tensorlake.json()).toMatchObject({ name: '3-of-blaxel', timeout_secs: 15 });
+    const body = JSON.stringify({ image: IMAGE, name: 'of-tensorlake' });
+    await server().fetch('/v1/namespaces/default/sandboxes', { method: 'POST', body });
+    const relabelled = await put(server(), 'of-tensorlake', (sandbox) => ({
+      ...sandbox,
+      metadata: { ...sandbox.metadata, labels: { now: 'declared' } },
+    }));
+    expect(relabelled).toMatchObject({ status: 'DEPLOYED', metadata: { labels: { now: 'declared' } } });
+    for (const name of ['3-of-blaxel', 'of-tensorlake'])
+      await call(server(), 'DELETE', `/v0/sandboxes/${name}`);
+  });
+
+  test('a key is tried by asking for its workspace', async () => {
+    const { status, body } = await call(server(), 'GET', '/v0/workspaces/default');
+    expect([status, body]).toEqual([200, expect.objectContaining({ name: 'default' })]);
+  });
+}
