@@ -46,7 +46,7 @@ async function finish(child: ChildProcess, input?: string | Buffer): Promise<Ran
 
 describeOnEachDriver(
   'SSH',
-  (server, driver) => {
+  (server) => {
     let port = 0;
     let id = '';
     let client: SandboxClient;
@@ -133,29 +133,26 @@ describeOnEachDriver(
       expect(size).toBe(30_000_000);
     });
 
-    test.runIf(driver === 'native')(
-      'a shell has a terminal of the right size that follows the window',
-      async () => {
-        const argv = ['ssh', ...options(), '-t', '-p', String(port), 'box@127.0.0.1'];
-        const env = { PATH: process.env['PATH'] ?? '', TERM: 'xterm' };
-        const { exitCode, output } = await runInTerminal(argv, env, [
-          { send: 'PS1="ready"">"\r' },
-          { expect: 'ready>' },
-          { send: 'stty size; echo $TERM\r' },
-          { expect: '33 99' },
-          { expect: 'xterm' },
-          { resize: [88, 44] },
-          { send: 'sleep 0.5; stty size\r' },
-          { expect: '44 88' },
-          { send: 'sleep 60\r' },
-          { expect: 'sleep 60' },
-          { send: '\x03' },
-          { expect: 'ready>' },
-          { send: 'exit 7\r' },
-        ]);
-        expect(exitCode, output).toBe(7);
-      },
-    );
+    test('a shell has a terminal of the right size that follows the window', async () => {
+      const argv = ['ssh', ...options(), '-t', '-p', String(port), 'box@127.0.0.1'];
+      const env = { PATH: process.env['PATH'] ?? '', TERM: 'xterm' };
+      const { exitCode, output } = await runInTerminal(argv, env, [
+        { send: 'PS1="ready"">"\r' },
+        { expect: 'ready>' },
+        { send: 'stty size; echo $TERM\r' },
+        { expect: '33 99' },
+        { expect: 'xterm' },
+        { resize: [88, 44] },
+        { send: 'sleep 0.5; stty size\r' },
+        { expect: '44 88' },
+        { send: 'sleep 60\r' },
+        { expect: 'sleep 60' },
+        { send: '\x03' },
+        { expect: 'ready>' },
+        { send: 'exit 7\r' },
+      ]);
+      expect(exitCode, output).toBe(7);
+    });
 
     test('scp and sftp copy files and folders', async () => {
       const up = join(folder, 'up load.bin');
@@ -212,7 +209,7 @@ describeOnEachDriver(
       here.close();
     });
 
-    test.runIf(driver === 'native')('the agent of the sandbox is not reached by a forward', async () => {
+    test('the agent of the sandbox is not reached by a forward', async () => {
       const local = await freePort();
       const child = start(['-N', '-L', `${local}:127.0.0.1:9501`, '']);
       await vi.waitFor(
