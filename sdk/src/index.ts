@@ -68,6 +68,7 @@ export type {
   NetworkConfig,
   PortUrl,
   SandboxInfo,
+  SshEndpoint,
   UpdateSandboxOptions,
 } from './sandbox-info.ts';
 export type { NetworkReport } from '@atoll/protocol';

@@ -41,7 +41,6 @@ export interface NetworkConfig {
   denyOut: string[];
 }
 
-/** One sandbox as the server knows it. */
 /** Where an exposed port is reached. */
 export interface PortUrl {
   port: number;
@@ -53,6 +52,14 @@ export interface PortUrl {
   localUrl?: string;
 }
 
+/** Where the server is reached by SSH, on the host of its API; the user name is the sandbox. */
+export interface SshEndpoint {
+  port: number;
+  /** As `ssh` shows it: `SHA256:…`. */
+  hostKeyFingerprint: string;
+}
+
+/** One sandbox as the server knows it. */
 export interface SandboxInfo {
   /** 21 characters a–z, 0–9. */
   sandboxId: string;
@@ -75,6 +82,8 @@ export interface SandboxInfo {
   /** Where each exposed port is reached. */
   portUrls: PortUrl[];
   allowUnauthenticatedAccess: boolean;
+  /** Absent where the server has no SSH. */
+  ssh?: SshEndpoint;
   createdAt?: Date;
   terminatedAt?: Date;
   /** How it ended, e.g. `Success(Timeout)`. */
@@ -214,6 +223,7 @@ export function toSandboxInfo(wire: WireSandboxInfo): SandboxInfo {
     exposedPorts: wire.exposed_ports ?? [],
     portUrls: (wire.port_urls ?? []).map(toPortUrl),
     allowUnauthenticatedAccess: wire.allow_unauthenticated_access,
+    ssh: wire.ssh && { port: wire.ssh.port, hostKeyFingerprint: wire.ssh.host_key_fingerprint },
     createdAt: toDate(wire.created_at),
     terminatedAt: toDate(wire.terminated_at),
     outcome: wire.outcome,

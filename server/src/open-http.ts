@@ -30,11 +30,12 @@ import { poolRoutes } from './http/tensorlake/pool-routes.ts';
 import { sshKeyRoutes } from './http/tensorlake/ssh-key-routes.ts';
 import { secretRoutes } from './http/tensorlake/secret-routes.ts';
 import { templateRoutes } from './http/tensorlake/template-routes.ts';
-import { sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
+import { createSandboxView, sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
 import type { ImageDefinitions } from './image/image-definitions.ts';
 import type { ImageStore } from './image/image-store.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
 import type { Snapshots } from './snapshot/snapshots.ts';
+import type { createSshEndpoint } from './ssh-endpoint.ts';
 import type { SandboxEnvironments } from './secret/sandbox-environments.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import type { Db } from './store/db.ts';
@@ -55,6 +56,7 @@ interface HttpParts {
   tenancy: Tenancy;
   secrets: SecretStore;
   environments: SandboxEnvironments;
+  ssh: Pick<ReturnType<typeof createSshEndpoint>, 'get'>;
   db: Db;
 }
 
@@ -73,6 +75,7 @@ export async function openHttp({ config, log, opened }: Start, parts: HttpParts)
   });
   opened.defer(() => localPorts.close());
   const portUrls = createPortUrls({ ...config, findLocalPort: localPorts.find });
+  const show = createSandboxView({ portUrls, ssh: parts.ssh.get });
   const metrics = createMetrics({ sandboxes });
   /** Ends what would otherwise be followed for ever. */
   const closing = new AbortController();
@@ -82,7 +85,7 @@ export async function openHttp({ config, log, opened }: Start, parts: HttpParts)
     bindings: [
       ...serverRoutes({ version, metrics }),
       ...platformRoutes({ tenancy }),
-      ...sandboxRoutes({ sandboxes, portUrls: { of: portUrls, settled: localPorts.settled } }),
+      ...sandboxRoutes({ sandboxes, show, portsSettled: localPorts.settled }),
       ...poolRoutes({ pools: sandboxes.pools }),
       ...secretRoutes({ secrets }),
       ...snapshotRoutes({ sandboxes, snapshots }),
@@ -92,7 +95,7 @@ export async function openHttp({ config, log, opened }: Start, parts: HttpParts)
       ...sessionRoutes(tenancy),
       ...eventRoutes({
         feed: createChangeFeed(db),
-        views: createEventViews({ ...parts, portUrlsOf: portUrls }),
+        views: createEventViews({ ...parts, showSandbox: show }),
         onAccessChange: tenancy.onAccessChange,
         closing: closing.signal,
       }),

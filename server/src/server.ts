@@ -10,8 +10,7 @@ import { openDataDir, writePrivate } from './store/data-dir.ts';
 import type { DataDir } from './store/data-dir.ts';
 import { openDb } from './store/db.ts';
 import type { Db } from './store/db.ts';
-import { openHostKey } from './ssh/host-key.ts';
-import { createSshServer } from './ssh/ssh-server.ts';
+import { createSshEndpoint } from './ssh-endpoint.ts';
 import { createTenancy } from './tenancy/tenancy.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
 import { serverFileContent } from './server-file.ts';
@@ -66,10 +65,11 @@ async function open(start: Start): Promise<string> {
   const { secrets, environments } = openSecrets(dataDir, db, log);
   const parts = await openParts(start, { dataDir, db, tenancy, secrets, environments });
   signal.throwIfAborted();
-  const { http, localPorts } = await openHttp(start, { ...parts, tenancy, secrets, environments, db });
+  const ssh = createSshEndpoint({ ...start, ...parts, dataDir: dataDir.path, tenancy });
+  const { http, localPorts } = await openHttp(start, { ...parts, ssh, tenancy, secrets, environments, db });
   log.info(await parts.sandboxes.open(), 'reconciled');
   localPorts.start(http.accept);
-  await openSsh(start, { dataDir, tenancy, sandboxes: parts.sandboxes });
+  opened.defer(await ssh.open());
   await parts.builds.open();
   signal.throwIfAborted();
   const flushing = setInterval(() => keepKeyUse(tenancy, log), FLUSH_KEY_USE_EVERY_MS).unref();
@@ -77,20 +77,6 @@ async function open(start: Start): Promise<string> {
   const url = await listen(http, config, dataDir);
   opened.defer(() => rmSync(dataDir.serverFilePath, { force: true }));
   return url;
-}
-
-/** SSH is served where it is asked for. */
-async function openSsh(
-  { config, log, opened }: Start,
-  { dataDir, tenancy, sandboxes }: { dataDir: DataDir; tenancy: Tenancy; sandboxes: Sandboxes },
-): Promise<void> {
-  if (config.ssh === undefined) return;
-  const { host } = config.ssh;
-  const { sshKeys, onAccessChange, audit } = tenancy;
-  const hostKey = openHostKey(dataDir.path);
-  const ssh = await createSshServer({ sandboxes, sshKeys, onAccessChange, audit, hostKey, log });
-  opened.defer(() => ssh.close());
-  log.info({ host, port: await ssh.listen(host, config.ssh.port) }, 'listening for SSH');
 }
 
 /** When keys were used is worth no more than a line in the log where it cannot be written. */

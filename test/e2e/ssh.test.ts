@@ -13,6 +13,7 @@ import { AdminClient, SandboxClient } from '@atoll/sdk';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { freePort } from '../fixtures/free-port.ts';
 import { runInTerminal } from '../fixtures/in-terminal.ts';
+import { runCli } from '../fixtures/run-cli.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 
 const SETUP_TIMEOUT_MS = 120_000;
@@ -112,6 +113,29 @@ describeOnEachDriver(
       expect(await ssh(['sleep 60 & echo back']).then(({ stdout }) => stdout)).toBe('back\n');
     });
 
+    test('what describe prints is a configuration that ssh, scp and sftp reach the sandbox with', async () => {
+      const env = { ATOLL_URL: server().url, ATOLL_API_KEY: server().apiKey };
+      const { stdout } = await runCli(['sbx', 'describe', 'box'], { env });
+      const [, block = ''] = stdout.split('SSH config:\n');
+      expect(block).toContain(`    User ${id}\n`);
+      const config = join(folder, `config-${port}`);
+      const known = join(folder, `known-${port}`);
+      const lines = [
+        `IdentityFile ${key}`,
+        `UserKnownHostsFile ${known}`,
+        'StrictHostKeyChecking accept-new',
+      ];
+      await writeFile(config, [block, ...lines, 'BatchMode yes', 'LogLevel ERROR', ''].join('\n'));
+      const run = (program: string, args: string[]): Promise<Ran> =>
+        finish(spawn(program, ['-F', config, ...args], { timeout: 60_000 }));
+      expect(await run('ssh', ['box', 'echo there'])).toEqual({ code: 0, stdout: 'there\n', stderr: '' });
+      expect(await run('scp', ['-q', config, 'box:/tmp/config'])).toMatchObject({ code: 0 });
+      const { stdout: fingerprint } = await promisify(execFile)('ssh-keygen', ['-l', '-f', known]);
+      expect(block).toContain(`# ${fingerprint.split(' ')[1]} is`);
+      const { ssh: shown } = await client.get('box');
+      expect(shown).toEqual({ port, hostKeyFingerprint: fingerprint.split(' ')[1] });
+    });
+
     test('bytes of any kind and number pass through standard input and output', async () => {
       const bytes = Buffer.alloc(3_000_000, Buffer.from(Array.from({ length: 251 }, (_, index) => index)));
       const child = start(['sha256sum; head -c 4000000 /dev/zero']);
@@ -209,9 +233,17 @@ describeOnEachDriver(
       here.close();
     });
 
-    test('the agent of the sandbox is not reached by a forward', async () => {
-      const local = await freePort();
-      const child = start(['-N', '-L', `${local}:127.0.0.1:9501`, '']);
+    test('a forward to the agent, to a closed port or to what the rules deny ends at once', async () => {
+      const targets = ['127.0.0.1:9501', 'localhost:7999', '169.254.169.254:80', '10.99.99.99:22'];
+      const forwards = await Promise.all(
+        targets.map(async (target) => ({ target, local: await freePort() })),
+      );
+      const child = start([
+        '-N',
+        ...forwards.flatMap(({ target, local }) => ['-L', `${local}:${target}`]),
+        '',
+      ]);
+      const local = forwards[0]?.local ?? 0;
       await vi.waitFor(
         () =>
           new Promise<void>((resolve, reject) => {
@@ -220,9 +252,14 @@ describeOnEachDriver(
           }),
         { timeout: 15_000, interval: 100 },
       );
-      const socket = connect({ port: local, host: '127.0.0.1' });
-      socket.write('GET /api/v1/health HTTP/1.1\r\nHost: a\r\n\r\n');
-      expect(await text(socket).catch(() => '')).toBe('');
+      const ask = async (to: number): Promise<string> => {
+        const socket = connect({ port: to, host: '127.0.0.1' });
+        socket.write('GET /api/v1/health HTTP/1.1\r\nHost: a\r\n\r\n');
+        return text(socket).catch(() => '');
+      };
+      // Several at a time: a refusal must hold up no other channel.
+      const asked = forwards.flatMap((each) => Array.from({ length: 5 }, () => ask(each.local)));
+      expect(await Promise.all(asked)).toEqual(asked.map(() => ''));
       child.kill('SIGTERM');
       await once(child, 'close');
     });

@@ -92,6 +92,14 @@ export const portUrl = z.object({
 });
 export type PortUrl = z.output<typeof portUrl>;
 
+/** Of this server: where its sandboxes are reached by SSH, on the host of its API. */
+export const sshEndpoint = z.object({
+  port: z.number(),
+  /** As `ssh` shows it: `SHA256:…`. */
+  host_key_fingerprint: z.string(),
+});
+export type SshEndpoint = z.output<typeof sshEndpoint>;
+
 /** Never carries two aliases of one field: clients refuse that as a duplicate (wire 0.2.4). */
 export const sandboxInfo = z.object({
   id: z.string(),
@@ -111,6 +119,7 @@ export const sandboxInfo = z.object({
   allow_unauthenticated_access: z.boolean(),
   exposed_ports: z.array(z.number()).optional(),
   port_urls: z.array(portUrl).optional(),
+  ssh: sshEndpoint.optional(),
   sandbox_url: z.string().optional(),
   secret_names: z.array(z.string()).optional(),
   /** The pool that it was claimed from. */

@@ -6,8 +6,7 @@ import type { Snapshots } from '../snapshot/snapshots.ts';
 import type { EventViews } from './atoll/event-routes.ts';
 import { toImageInfo } from './atoll/image-routes.ts';
 import { toPoolInfo } from './tensorlake/pool-view.ts';
-import { createSandboxView } from './tensorlake/sandbox-routes.ts';
-import type { SandboxRoutesOptions } from './tensorlake/sandbox-routes.ts';
+import type { SandboxView } from './tensorlake/sandbox-routes.ts';
 import { toSnapshotInfo } from './tensorlake/snapshot-view.ts';
 
 interface Parts {
@@ -15,12 +14,11 @@ interface Parts {
   snapshots: Snapshots;
   builds: Builds;
   images: ImageStore;
-  portUrlsOf: SandboxRoutesOptions['portUrls']['of'];
+  showSandbox: SandboxView;
 }
 
 /** Events show things as the routes that get them do. */
-export function createEventViews({ sandboxes, snapshots, builds, images, portUrlsOf }: Parts): EventViews {
-  const showSandbox = createSandboxView(portUrlsOf);
+export function createEventViews({ sandboxes, snapshots, builds, images, showSandbox }: Parts): EventViews {
   return {
     sandbox: (id, context) => showSandbox(sandboxes.get(context.caller.workspace.id, id), context),
     snapshot: (id, { caller: { workspace } }) =>

@@ -95,6 +95,7 @@ declare module 'ssh2' {
       remotePort: number,
       done: (error: Error | undefined, channel: Channel) => void,
     ): boolean;
+    setNoDelay(noDelay: boolean): this;
     end(): this;
   }
 

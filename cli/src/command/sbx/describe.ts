@@ -4,6 +4,7 @@ import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { sandbox } from '../../option/sandbox.ts';
 import { formatTime } from '../../output/format.ts';
+import { formatSshConfig } from '../../output/ssh-config.ts';
 import { formatFields } from '../../output/table.ts';
 
 export const describe = command({
@@ -15,7 +16,12 @@ export const describe = command({
   failure: 'describe sandbox',
   run: async ({ args, context }) => {
     const info = await find(context, args.sandbox);
-    await context.output.result(info, () => formatFields(fieldsOf(info)));
+    const { apiUrl } = await context.sandboxes.settings();
+    const isOver = info.status === 'terminated';
+    const ssh = isOver ? undefined : formatSshConfig(info, apiUrl);
+    await context.output.result(info, () =>
+      [formatFields(fieldsOf(info)), ssh && `SSH config:\n${ssh}`].filter(Boolean).join('\n\n'),
+    );
   },
 });
 

@@ -1,6 +1,6 @@
 import * as routes from '@atoll/protocol';
 import { ApiError } from '@atoll/protocol';
-import type { PortUrl } from '@atoll/protocol';
+import type { PortUrl, SandboxInfo, SshEndpoint } from '@atoll/protocol';
 import type { Copied } from '../../sandbox/copy.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
 import type { SandboxRecord } from '../../store/sandbox-store.ts';
@@ -13,26 +13,31 @@ import { filterOf, toArchivedInfo, toCopyAnswer, toCreateAnswer, toSandboxInfo }
 
 export interface SandboxRoutesOptions {
   sandboxes: Sandboxes;
-  portUrls: {
-    of: (record: SandboxRecord, baseUrl: string) => PortUrl[];
-    /** Resolves when the URLs of ports that were exposed just now are known. */
-    settled: () => Promise<void>;
-  };
+  show: SandboxView;
+  /** Resolves when the URLs of ports that were exposed just now are known. */
+  portsSettled: () => Promise<void>;
 }
 
 /** A sandbox as a request for it is answered. */
+export type SandboxView = (record: SandboxRecord, context: RequestContext) => SandboxInfo;
+
+/** What an answer says of the ways into a sandbox. */
+export interface SandboxViewOptions {
+  portUrls: (record: SandboxRecord, baseUrl: string) => PortUrl[];
+  /** Where SSH is served, if it is. */
+  ssh: () => SshEndpoint | undefined;
+}
+
 export const createSandboxView =
-  (portUrlsOf: SandboxRoutesOptions['portUrls']['of']) => (record: SandboxRecord, context: RequestContext) =>
-    toSandboxInfo(
-      record,
-      context.caller.workspace.name,
-      context.baseUrl,
-      record.exposedPorts.length > 0 ? portUrlsOf(record, context.baseUrl) : [],
-    );
+  ({ portUrls, ssh }: SandboxViewOptions): SandboxView =>
+  (record, { caller, baseUrl }) =>
+    toSandboxInfo(record, caller.workspace.name, baseUrl, {
+      portUrls: record.exposedPorts.length > 0 ? portUrls(record, baseUrl) : [],
+      ssh: ssh(),
+    });
 
 /** The lifecycle API of the Tensorlake dialect (wire 1.4). */
-export function sandboxRoutes({ sandboxes, portUrls }: SandboxRoutesOptions): Binding[] {
-  const show = createSandboxView(portUrls.of);
+export function sandboxRoutes({ sandboxes, show, portsSettled }: SandboxRoutesOptions): Binding[] {
   const showEnded = (record: SandboxRecord, context: RequestContext) =>
     toArchivedInfo(record, context.caller.workspace.name, context.baseUrl);
 
@@ -51,7 +56,7 @@ export function sandboxRoutes({ sandboxes, portUrls }: SandboxRoutesOptions): Bi
         context.timeoutMs,
       );
       context.target(created.record.id);
-      await portUrls.settled();
+      await portsSettled();
       if (created.kind === 'timeout') context.status(504);
       return toCreateAnswer(created, context.baseUrl);
     }),
@@ -79,7 +84,7 @@ export function sandboxRoutes({ sandboxes, portUrls }: SandboxRoutesOptions): Bi
       sandboxes.requireUpdatable(id, record.id, update);
       if (body.network !== undefined) await sandboxes.setNetwork(record, toNetworkRules(body.network));
       const changed = sandboxes.update(id, record.id, update);
-      await portUrls.settled();
+      await portsSettled();
       return show(changed, context);
     }),
     bind(routes.deleteSandbox, ({ params }, context) => {

@@ -1,4 +1,4 @@
-import type { CreateSandboxAnswer, PortUrl, SandboxInfo, SandboxStatus } from '@atoll/protocol';
+import type { CreateSandboxAnswer, PortUrl, SandboxInfo, SandboxStatus, SshEndpoint } from '@atoll/protocol';
 import type { Copied } from '../../sandbox/copy.ts';
 import type { Created } from '../../sandbox/request.ts';
 import type { ResourceLimits } from '../../runtime/driver.ts';
@@ -35,12 +35,18 @@ export const toNetwork = ({ internet, allowOut, denyOut }: NetworkRules) => ({
   deny_out: denyOut,
 });
 
+/** Where clients reach a sandbox beside its API. */
+interface Ways {
+  portUrls: readonly PortUrl[];
+  ssh: SshEndpoint | undefined;
+}
+
 /** A sandbox in the words of the Tensorlake wire (1.4). */
 export function toSandboxInfo(
   record: SandboxRecord,
   namespace: string,
   baseUrl: string,
-  portUrls: readonly PortUrl[] = [],
+  { portUrls, ssh }: Ways = { portUrls: [], ssh: undefined },
 ): SandboxInfo {
   return {
     id: record.id,
@@ -53,6 +59,7 @@ export function toSandboxInfo(
     allow_unauthenticated_access: record.allowUnauthenticated,
     exposed_ports: [...record.exposedPorts],
     ...(portUrls.length > 0 && { port_urls: [...portUrls] }),
+    ...(ssh && { ssh }),
     secret_names: record.secretNames ?? [],
     file_systems: [],
     sandbox_url: baseUrl,
