@@ -5,7 +5,6 @@ import { requireCertificates } from './extra-ca.ts';
 import type { createHttpServer } from './listener.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
-import type { Sandboxes } from './sandbox/sandboxes.ts';
 import { openDataDir, writePrivate } from './store/data-dir.ts';
 import type { DataDir } from './store/data-dir.ts';
 import { openDb } from './store/db.ts';
