@@ -13,6 +13,7 @@ import (
 
 	"atoll.dev/agent/internal/boot"
 	"atoll.dev/agent/internal/build"
+	"atoll.dev/agent/internal/checkout"
 	"atoll.dev/agent/internal/fetch"
 	"atoll.dev/agent/internal/sftpserver"
 )
@@ -36,6 +37,9 @@ func main() {
 	}
 	if len(os.Args) > 1 && os.Args[1] == fetch.Command {
 		os.Exit(fetch.Main(os.Args[2:], os.Stderr))
+	}
+	if len(os.Args) > 1 && os.Args[1] == checkout.Command {
+		os.Exit(checkout.Main(os.Args[2:], os.Stdout, os.Stderr))
 	}
 	if len(os.Args) > 1 && os.Args[1] == layerCommand {
 		os.Exit(runLayer(os.Args[2:]))

@@ -1,18 +1,10 @@
 import type { Workshop } from '../image/workshop.ts';
-import { AGENT_PATH } from '../runtime/oci-spec.ts';
-import type { Builder } from './builder.ts';
 import type { UrlSource } from './dockerfile/step.ts';
-import { StepFailure } from './step-failure.ts';
-import type { Workplace } from './workplace.ts';
+import { runFetcher } from './fetcher.ts';
+import type { FetcherOptions } from './fetcher.ts';
 
-interface Options {
+interface Options extends FetcherOptions {
   workshop: Workshop;
-  workplace: Workplace;
-  builder: Builder;
-  cpus: number;
-  memoryMb: number;
-  workspaceId: string;
-  signal: AbortSignal;
 }
 
 /** A file that was downloaded: the tree that it lies in, and where. */
@@ -23,10 +15,7 @@ export interface Download {
 
 export type Downloads = ReturnType<typeof createDownloads>;
 
-/**
- * Fetches web addresses, each once in a build. In a sandbox: what an author of a Dockerfile names may be any address, and
- * the server's own network reaches more than a build may.
- */
+/** Fetches web addresses, each once in a build. */
 export function createDownloads(options: Options) {
   const started = new Map<string, Promise<Download>>();
   return {
@@ -40,29 +29,12 @@ export function createDownloads(options: Options) {
 }
 
 async function download(options: Options, { url, fileName, checksum }: UrlSource): Promise<Download> {
-  const { workshop, workplace, builder, signal } = options;
-  const disk = await workplace.makeLayerDir();
   const path = `/download/${fileName ?? 'download'}`;
-  const said: string[] = [];
-  const { end } = await builder.run({
-    lowers: await workshop.trees([], signal),
-    disk,
-    cpus: options.cpus,
-    memoryMb: options.memoryMb,
-    mounts: [],
-    hasNetwork: true,
-    workspaceId: options.workspaceId,
-    bringsAuthorities: true,
-    process: {
-      argv: [AGENT_PATH, 'fetch', url, path, ...(checksum === undefined ? [] : [checksum])],
-      env: {},
-      workingDir: '/download',
-      user: '',
-    },
-    signal,
-    onLine: ({ text }) => said.push(text),
+  const { root } = await runFetcher(options, {
+    title: `ADD ${url}`,
+    lowers: await options.workshop.trees([], options.signal),
+    args: ['fetch', url, path, ...(checksum === undefined ? [] : [checksum])],
+    workingDir: '/download',
   });
-  if (end.kind === 'exited' && end.code === 0) return { root: `${disk}/upper`, path };
-  const why = said.at(-1) ?? (end.kind === 'refused' ? end.reason : 'the download was cut');
-  throw new StepFailure(`ADD ${url}: ${why}`);
+  return { root, path };
 }

@@ -20,6 +20,7 @@ import type { ResolvedStage } from './dockerfile/resolve-stage.ts';
 import type { StagePlan } from './dockerfile/stage-graph.ts';
 import { imageState, scratchState } from './dockerfile/stage-state.ts';
 import type { Step } from './dockerfile/step.ts';
+import { createCheckouts } from './checkout.ts';
 import { createDownloads } from './download.ts';
 import { createOrigins } from './origin.ts';
 import { registerResult } from './finish-image.ts';
@@ -155,20 +156,24 @@ class StageBoard {
   async build(plan: BuildPlan): Promise<BuiltStage> {
     const { workplace, input, signal } = this.#execution;
     const { images, tool, builder, cacheMounts } = this.#options;
+    const { workshop } = images;
+    const image = (reference: string) => this.#image(reference);
+    const fetching = { ...input, workshop, workplace, builder, image, signal };
     const origins = createOrigins({
       images,
       workplace,
       stage: async (index) => (await this.#stage(index)).end.files,
-      image: (reference) => this.#image(reference),
+      image,
       signal,
     });
     const context: StepContext = {
-      workshop: images.workshop,
+      workshop,
       tool,
       builder,
       workplace,
       origins,
-      downloads: createDownloads({ ...input, workshop: images.workshop, workplace, builder, signal }),
+      downloads: createDownloads(fetching),
+      checkouts: createCheckouts(fetching),
       cacheMounts,
       workspaceId: input.workspaceId,
       secrets: input.secrets,

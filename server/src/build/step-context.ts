@@ -2,6 +2,7 @@ import type { LayerTool } from '../image/layer-tool.ts';
 import type { Workshop } from '../image/workshop.ts';
 import type { Builder } from './builder.ts';
 import type { CacheMounts } from './cache-mount.ts';
+import type { Checkouts } from './checkout.ts';
 import type { Downloads } from './download.ts';
 import type { Origins } from './origin.ts';
 import type { StageFiles } from './stage-files.ts';
@@ -15,6 +16,7 @@ export interface StepContext {
   workplace: Workplace;
   origins: Origins;
   downloads: Downloads;
+  checkouts: Checkouts;
   cacheMounts: CacheMounts;
   workspaceId: string;
   secrets: ReadonlyMap<string, Buffer>;

@@ -1,7 +1,15 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { LayerToolError, pipeLayers } from '../image/layer-tool.ts';
-import type { AddStep, CopyStep, InlineFile, PathSource, UrlSource, WorkdirStep } from './dockerfile/step.ts';
+import type {
+  AddStep,
+  CopyStep,
+  GitSource,
+  InlineFile,
+  PathSource,
+  UrlSource,
+  WorkdirStep,
+} from './dockerfile/step.ts';
 import { StepFailure } from './step-failure.ts';
 import type { StepContext, StepPlace } from './step-context.ts';
 
@@ -17,20 +25,33 @@ interface Selection {
   unpacks: boolean;
 }
 
-/** What the files that a COPY or ADD takes are, by their content. */
+/** What the files that a COPY or ADD takes are, by their content, and repositories by their commits. */
 export async function digestTransfer(context: StepContext, step: TransferStep): Promise<readonly string[]> {
-  // What is named by its checksum need not be fetched to be known.
-  const [first] = step.sources;
-  if (first?.kind === 'url' && first.checksum !== undefined) return [first.checksum];
-  const selections = await selectionsOf(context, step);
   const digests: string[] = [];
-  for (const { root, ...request } of selections) {
-    const digest = await context
-      .tool({ verb: 'digest', root, request, signal: context.signal })
-      .catch((error: unknown) => fail(error, step));
-    digests.push(String(digest));
+  for (const source of step.sources) {
+    if (source.kind === 'git') digests.push(await context.checkouts.commitOf(source));
+    if (source.kind === 'url') digests.push(await digestDownload(context, step, source));
   }
+  const local = await localSelection(context, step);
+  if (local) digests.push(await digestSelection(context, step, local));
   return digests;
+}
+
+/** What is named by its checksum need not be fetched to be known. */
+async function digestDownload(context: StepContext, step: TransferStep, source: UrlSource): Promise<string> {
+  if (source.checksum !== undefined) return source.checksum;
+  return digestSelection(context, step, await downloadedSelection(context, step, source));
+}
+
+async function digestSelection(
+  { tool, signal }: StepContext,
+  step: TransferStep,
+  { root, ...request }: Selection,
+): Promise<string> {
+  const digest = await tool({ verb: 'digest', root, request, signal }).catch((error: unknown) =>
+    fail(error, step),
+  );
+  return String(digest);
 }
 
 /** Copies files into what the stage has so far. */
@@ -85,27 +106,44 @@ async function withTarget<T>(
 }
 
 async function selectionsOf(context: StepContext, step: TransferStep): Promise<Selection[]> {
-  const paths = step.sources.flatMap((source) => (source.kind === 'path' ? [source] : []));
-  const urls = step.sources.flatMap((source) => (source.kind === 'url' ? [source] : []));
-  if (step.sources.some(({ kind }) => kind === 'git')) {
-    throw new StepFailure('ADD of a git repository is not possible here', {
-      hint: 'Clone it in a RUN of an image that has git, or put it into the context.',
-    });
-  }
   const selections: Selection[] = [];
-  for (const url of urls) selections.push(await downloadedSelection(context, step, url));
-  if (paths.length === 0) return selections;
+  for (const source of step.sources) {
+    if (source.kind === 'git') selections.push(await repositorySelection(context, step, source));
+    if (source.kind === 'url') selections.push(await downloadedSelection(context, step, source));
+  }
+  const local = await localSelection(context, step);
+  return local ? [...selections, local] : selections;
+}
+
+async function localSelection(context: StepContext, step: TransferStep): Promise<Selection | undefined> {
+  const paths = step.sources.flatMap((source) => (source.kind === 'path' ? [source] : []));
+  if (paths.length === 0) return undefined;
   const from = step.kind === 'copy' ? step.from : ({ kind: 'context' } as const);
   const origin = await context.origins.find(from);
-  selections.push({
+  return {
     root: origin.path,
     sources: paths.map((path) => toSource(path)),
     exclude: step.exclude,
     keepsParents: step.kind === 'copy' && step.keepsParents,
     ownedByRoot: from.kind === 'context',
     unpacks: step.kind === 'add' && step.unpacks !== false,
-  });
-  return selections;
+  };
+}
+
+async function repositorySelection(
+  context: StepContext,
+  step: TransferStep,
+  source: GitSource,
+): Promise<Selection> {
+  const { root, path } = await context.checkouts.fetch(source);
+  return {
+    root,
+    sources: [{ path, text: source.remote, isPattern: false }],
+    exclude: step.exclude,
+    keepsParents: false,
+    ownedByRoot: true,
+    unpacks: false,
+  };
 }
 
 async function downloadedSelection(
