@@ -12,6 +12,8 @@ export interface RequestTrace {
   status?: number;
   /** Until the head of the answer was there. */
   durationMs: number;
+  /** Where the server spent it, in milliseconds by part, in the order in which the parts ended (`Server-Timing`). */
+  stages?: { name: string; ms: number }[];
 }
 
 export interface TransportOptions {
@@ -113,16 +115,17 @@ function requireKey(route: Route, options: TransportOptions): void {
 function tracedFetch(options: TransportOptions): typeof fetch {
   return async (input, init) => {
     const startedAt = performance.now();
-    const trace = (status?: number) =>
+    const trace = (status?: number, timing?: string | null) =>
       options.onRequest?.({
         method: init?.method ?? 'GET',
         url: withoutSecrets(String(input)),
         durationMs: performance.now() - startedAt,
         ...(status !== undefined && { status }),
+        ...(timing && { stages: parseStages(timing) }),
       });
     try {
       const response = await fetch(input, init);
-      trace(response.status);
+      trace(response.status, response.headers.get('server-timing'));
       return response;
     } catch (error) {
       trace();
@@ -135,6 +138,9 @@ function unreached(error: unknown, baseUrl: string): SandboxConnectionError {
   const hint = `Is a server running at ${baseUrl}? \`atoll server\` starts one; ATOLL_URL names another.`;
   return connectionError(error, isConnectError(error) ? hint : undefined);
 }
+
+const parseStages = (timing: string): { name: string; ms: number }[] =>
+  [...timing.matchAll(/([\w-]+);dur=([\d.]+)/g)].map(([, name = '', ms]) => ({ name, ms: Number(ms) }));
 
 const secretParameters = ['device_code', 'token'];
 

@@ -121,3 +121,12 @@ test('keys, members and the audit record', async () => {
   expect([revoked.exitCode, revoked.stderr]).toEqual([1, expect.stringContaining('HTTP 401')]);
   expect((await cli('audit')).stdout).toContain('\trevokeKey\t');
 });
+
+test('a create says where the time went when it is asked to', async () => {
+  const { stdout, stderr, exitCode } = await cli('sbx', 'create', '--timing');
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  for (const part of ['slot', 'identity', 'runtime', 'rest of the server']) {
+    expect(stderr).toMatch(new RegExp(`^  ${part} +\\d+\\.\\d ms$`, 'm'));
+  }
+  await cli('sbx', 'terminate', stdout.trim());
+});

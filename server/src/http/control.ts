@@ -4,6 +4,8 @@ import { ApiError } from '@atoll/protocol';
 import type { Route } from '@atoll/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../lib/log.ts';
+import { serverTiming, withStages } from '../lib/stage.ts';
+import type { Stage } from '../lib/stage.ts';
 import type { Audit, AuditEvent } from '../tenancy/audit.ts';
 import { requireRole } from '../tenancy/caller.ts';
 import type { Caller } from '../tenancy/caller.ts';
@@ -58,7 +60,7 @@ function mountRoute(app: FastifyInstance, binding: Binding, options: ControlOpti
     app.route({
       method: route.method,
       url: path.replace(/\{(\w+)\}/g, ':$1'),
-      handler: (request, reply) => answer(binding, options, request, reply),
+      handler: (request, reply) => withStages((stages) => answer(binding, options, request, reply, stages)),
     });
   }
 }
@@ -68,7 +70,9 @@ async function answer(
   options: ControlOptions,
   request: FastifyRequest,
   reply: FastifyReply,
+  stages: readonly Stage[],
 ): Promise<FastifyReply> {
+  const startedAt = performance.now();
   const { route } = binding;
   const raw = rawInput(request);
   const event: AuditEvent = { action: route.id, result: 'ok', ...targetOf(request), address: request.ip };
@@ -78,6 +82,7 @@ async function answer(
     reply.code(route.status);
     const context = requestContext(options, request, reply, caller, event);
     const body = await binding.answer(raw, context);
+    reply.header('server-timing', serverTiming(stages, performance.now() - startedAt));
     return reply.send(isStream(body) ? Readable.from(body) : body);
   } catch (error) {
     event.result = publicError(error).code;

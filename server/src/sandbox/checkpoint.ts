@@ -2,6 +2,7 @@ import { ApiError } from '@atoll/protocol';
 import type { CheckpointHolder, WrittenCheckpoint } from '../checkpoint/checkpoint-store.ts';
 import { readCpuFeatures } from '../checkpoint/cpu-features.ts';
 import type { SandboxOperation, SandboxRecord } from '../store/sandbox-store.ts';
+import { stage } from '../lib/stage.ts';
 import type { SandboxContext } from './context.ts';
 
 /** What keeps the checkpoint of a suspended sandbox. */
@@ -47,7 +48,11 @@ export async function writeCheckpoint(
     limits: record.limits,
   };
   try {
-    return await checkpoints.write(facts, (dir) => driver.checkpoint(slotId, dir, { leaveRunning }, signal));
+    return await stage('checkpoint', () =>
+      checkpoints.write(facts, (dir) =>
+        stage('runtime', () => driver.checkpoint(slotId, dir, { leaveRunning }, signal)),
+      ),
+    );
   } catch (cause) {
     signal.throwIfAborted();
     throw new ApiError(

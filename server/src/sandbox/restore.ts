@@ -3,6 +3,7 @@ import { announceRestored } from '../agent/restored.ts';
 import { agentToken } from '../agent/token.ts';
 import type { RestoreHost } from '../checkpoint/checkpoint-store.ts';
 import type { NamedManifest, Rootfs } from '../image/image-store.ts';
+import { stage } from '../lib/stage.ts';
 import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
@@ -39,7 +40,9 @@ export async function restoreSandbox(
   source: RestoreSource,
   signal: AbortSignal,
 ): Promise<SandboxRecord> {
-  const opened = await openForRestore(context, record, source.checkpointId, signal);
+  const opened = await stage('checkpoint', () =>
+    openForRestore(context, record, source.checkpointId, signal),
+  );
   const { rootfs } = opened;
   const restore = { ...source, ...opened };
   try {
@@ -112,13 +115,13 @@ async function restoreOnce(
 ): Promise<SandboxRecord> {
   const { dir, image, rootfs, operation, isCopy } = restore;
   const claim = { operation, needs: image.needs, purpose: 'restore' } as const;
-  const slot = await claimSlot(context, record, claim, take, signal);
-  await applyRules(context, record, slot.id);
-  const spec = await specInSlot(context, record, { image, rootfs }, slot);
-  const endpoint = await context.driver.restore(slot, spec, dir, signal);
+  const slot = await stage('slot', () => claimSlot(context, record, claim, take, signal));
+  await stage('network', () => applyRules(context, record, slot.id));
+  const spec = await stage('identity', () => specInSlot(context, record, { image, rootfs }, slot));
+  const endpoint = await stage('runtime', () => context.driver.restore(slot, spec, dir, signal));
   const suspendedMs = Math.max(0, context.clock.now() - (record.suspendedAt ?? restore.takenAt));
   const token = agentToken(context.serverKey, record.id, record.incarnation);
-  await announceRestored(endpoint, token, { suspendedMs, isCopy }, signal);
+  await stage('agent', () => announceRestored(endpoint, token, { suspendedMs, isCopy }, signal));
   settle(context, record, { operation, endpoint, signal });
   const { operation: _, checkpointId: __, ...settled } = record;
   return { ...settled, state: 'running', endpoint, slotId: slot.id };

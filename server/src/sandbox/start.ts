@@ -5,6 +5,7 @@ import { BUILDER_IMAGE } from '../agent/builder-image.ts';
 import { agentToken } from '../agent/token.ts';
 import type { NamedManifest, Rootfs } from '../image/image-store.ts';
 import type { RuntimeCapabilities, RuntimeNeeds, SandboxSpec, Slot, SlotPurpose } from '../runtime/driver.ts';
+import { stage } from '../lib/stage.ts';
 import { missingSecrets } from '../secret/secret-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
@@ -29,7 +30,7 @@ export async function startSandbox(
   image: NamedManifest,
   signal: AbortSignal,
 ): Promise<SandboxRecord> {
-  const rootfs = await acquireRootfs(context, record);
+  const rootfs = await stage('rootfs', () => acquireRootfs(context, record));
   try {
     const running = await startOnce(context, record, image, rootfs, context.pool.take, signal).catch(
       (error: unknown) => startAgain(context, record, image, rootfs, signal, error),
@@ -69,11 +70,11 @@ async function startOnce(
 ): Promise<SandboxRecord> {
   const needs = requireNeeds(context.driver, image);
   const claim = { operation: 'create', needs, purpose: 'start' } as const;
-  const slot = await claimSlot(context, record, claim, take, signal);
-  await applyRules(context, record, slot.id);
-  const identityDir = await fillIdentity(context, record, image, slot);
+  const slot = await stage('slot', () => claimSlot(context, record, claim, take, signal));
+  await stage('network', () => applyRules(context, record, slot.id));
+  const identityDir = await stage('identity', () => fillIdentity(context, record, image, slot));
   const spec = specOf(context, record, { rootfs, identityDir, needs });
-  const endpoint = await context.driver.start(slot, spec, signal);
+  const endpoint = await stage('runtime', () => context.driver.start(slot, spec, signal));
   const change = { state: 'running', operation: null, endpoint } as const;
   if (!context.store.change(record, 'create', change)) signal.throwIfAborted();
   const { operation: _, ...settled } = record;

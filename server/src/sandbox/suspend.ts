@@ -1,4 +1,5 @@
 import { ApiError } from '@atoll/protocol';
+import { stage } from '../lib/stage.ts';
 import type { SandboxOperation, SandboxRecord, SandboxState } from '../store/sandbox-store.ts';
 import { canCheckpoint, settleOnDisk, sleepHolder, writeCheckpoint } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
@@ -92,7 +93,8 @@ function cutOff(context: SandboxContext, record: SandboxRecord): string {
 }
 
 async function freeze(context: SandboxContext, record: SandboxRecord): Promise<void> {
-  await context.driver.freeze(cutOff(context, record));
+  const slotId = cutOff(context, record);
+  await stage('runtime', () => context.driver.freeze(slotId));
   const suspendedAt = context.clock.now();
   context.store.change(record, 'suspend', {
     state: 'suspended',
@@ -168,6 +170,6 @@ async function run(
   state: SandboxState,
 ): Promise<void> {
   const { live, slotId } = placeOf(context, record);
-  await context.driver.thaw(slotId);
+  await stage('runtime', () => context.driver.thaw(slotId));
   if (context.store.change(record, during, { state, operation: null })) guard(context, record, live.rootfs);
 }

@@ -1,5 +1,6 @@
 import { ApiError } from '@atoll/protocol';
 import { waitAtMost } from '../lib/deadline.ts';
+import { stage } from '../lib/stage.ts';
 import type { UpperExport } from '../runtime/driver.ts';
 import type { SnapshotKind, SnapshotRecord } from '../snapshot/snapshot-records.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
@@ -88,7 +89,7 @@ function read(
   if (isOnDisk(record) && checkpointId !== undefined)
     return readAsleep(context, record, checkpointId, store, signal);
   if (slotId === undefined) throw new Error(`sandbox ${id} runs nowhere`);
-  return context.driver.exportUpper(slotId, store, signal);
+  return stage('read', () => context.driver.exportUpper(slotId, store, signal));
 }
 
 function requireAble({ driver }: SandboxContext, kind: SnapshotKind): void {

@@ -1,9 +1,11 @@
+import { SandboxClient } from '@atoll/sdk';
 import type { CreateSandboxOptions, CreateSandboxResponse } from '@atoll/sdk';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { CliError } from '../../failure.ts';
 import { networkOptions, toNetworkFields } from '../../option/network.ts';
 import { resourceOptions } from '../../option/resource.ts';
+import { createTiming } from '../../output/timing.ts';
 import { flag, integer, list, optional, text, value } from '../../parameter.ts';
 
 export const create = command({
@@ -23,6 +25,7 @@ export const create = command({
     snapshot: value('-s, --snapshot <id>', 'start from this snapshot', text),
     filesOnly: flag('--files-only', 'of a memory snapshot, start from the files alone'),
     noWait: flag('-n, --no-wait', 'do not wait until it runs'),
+    timing: flag('--timing', 'tell where the time went'),
     secret: list('--secret <name>', 'put this secret into its environment', text),
     ...networkOptions,
   },
@@ -38,11 +41,20 @@ export const create = command({
       ...(options.secret.length > 0 && { secretNames: options.secret }),
       ...toNetworkFields(options),
     };
+    const timing = options.timing ? createTiming() : undefined;
+    const sandboxes = timing
+      ? new SandboxClient({ ...context.clientOptions, onRequest: timing.onRequest })
+      : context.sandboxes;
     const created = options.noWait
-      ? await context.sandboxes.create(wanted)
-      : await createRunning(context, wanted, `Creating sandbox with ${describeImage(options.image)}`);
+      ? await sandboxes.create(wanted)
+      : await createRunning(
+          { ...context, sandboxes },
+          wanted,
+          `Creating sandbox with ${describeImage(options.image)}`,
+        );
     const { output } = context;
     await output.result(created, () => created.sandboxId);
+    if (timing) output.note(timing.report());
     if (output.isTerminal && !output.json && !options.noWait) output.note(tips(created.sandboxId));
   },
 });

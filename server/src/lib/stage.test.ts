@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { serverTiming, stage, withStages } from './stage.ts';
+
+test('parts of the work are noted in the order in which they end, also those that fail', async () => {
+  const names = await withStages(async (stages) => {
+    await stage('first', () => Promise.resolve());
+    await stage('second', () => Promise.reject(new Error('no'))).catch(() => {});
+    return stages.map(({ name }) => name);
+  });
+  expect(names).toEqual(['first', 'second']);
+});
+
+test('requests at the same time note their own parts alone', async () => {
+  const run = (name: string) =>
+    withStages(async (stages) => {
+      await stage(name, () => Promise.resolve());
+      return stages.map((each) => each.name);
+    });
+  expect(await Promise.all([run('a'), run('b')])).toEqual([['a'], ['b']]);
+});
+
+test('where nobody asks, nothing is noted and the work is done', async () => {
+  expect(await stage('alone', () => 7)).toBe(7);
+});
+
+test('the header names each part and the whole', () => {
+  expect(serverTiming([{ name: 'slot', ms: 1.26 }], 2)).toBe('slot;dur=1.3, total;dur=2.0');
+});
