@@ -64,8 +64,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     },
     (request, response) => {
       const address = options.readAddress(request);
-      if (address.kind === 'sandbox')
-        return void options.gateway.handle(request, response, address.identifier);
+      if (address.kind === 'sandbox') return void options.gateway.handle(request, response, address);
       if (address.kind === 'port') return void options.ports.handle(request, response, address);
       if (isOciUrl(request.url)) return void options.registry(request, response);
       if (!isUpload(request)) limitBody(request, response);
@@ -75,7 +74,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   server.on('upgrade', (request, socket, head) => {
     const address = options.readAddress(request);
     const client = socket as Socket; // a TCP server has no other kind
-    if (address.kind === 'sandbox') void options.gateway.upgrade(request, client, head, address.identifier);
+    if (address.kind === 'sandbox') void options.gateway.upgrade(request, client, head, address);
     else if (address.kind === 'port') void options.ports.upgrade(request, client, head, address);
     else client.destroy();
   });

@@ -17,6 +17,7 @@ import (
 
 	"atoll.dev/agent/internal/account"
 	"atoll.dev/agent/internal/api"
+	"atoll.dev/agent/internal/blaxel"
 	"atoll.dev/agent/internal/boot"
 	"atoll.dev/agent/internal/build"
 	"atoll.dev/agent/internal/event"
@@ -62,10 +63,11 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 		return err
 	}
 	a.supervisor = supervise.New(a.table)
+	files := file.NewSystem(config.Root, config.WorkingDir)
 	server := api.NewServer(api.Options{
 		Supervisor: a.supervisor,
 		Identity:   a.identity, Accounts: a.accounts, Table: a.table, Events: a.events, StartedAt: startedAt,
-		Files: file.NewSystem(config.Root, config.WorkingDir), Builds: a.acceptBuilds(),
+		Files: files, Builds: a.acceptBuilds(), Sandbox: a.sandboxAPI(files, startedAt),
 	})
 	go serve(server, api.Guard(listener, a.identity))
 	fmt.Printf("{\"event\":\"ready\",\"port\":%d}\n", listener.Addr().(*net.TCPAddr).Port)
@@ -75,6 +77,13 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 	a.supervisor.Close()
 	a.shutDown()
 	return server.Close()
+}
+
+func (a *agent) sandboxAPI(files *file.System, startedAt time.Time) *blaxel.Server {
+	return blaxel.NewServer(blaxel.Options{
+		Accounts: a.accounts, Table: a.table, Supervisor: a.supervisor, Files: files, Hub: a.events,
+		Env: a.config.Env, Root: a.config.Root, WorkingDir: a.config.WorkingDir, Version: api.Version, StartedAt: startedAt,
+	})
 }
 
 // acceptBuilds is nil where builds are not accepted.

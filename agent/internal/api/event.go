@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"atoll.dev/agent/internal/blaxel"
 	"atoll.dev/agent/internal/boot"
 	"atoll.dev/agent/internal/build"
 	"atoll.dev/agent/internal/event"
@@ -16,6 +17,7 @@ type eventRoutes struct {
 	events   *event.Hub
 	identity *boot.Identity
 	builds   *build.Sessions
+	holds    *blaxel.Holds
 }
 
 // stream sends NDJSON until the caller leaves or falls behind.
@@ -26,7 +28,7 @@ func (e *eventRoutes) stream(w http.ResponseWriter, r *http.Request) error {
 	send := eventSender(w)
 	alive := time.NewTicker(aliveInterval)
 	defer alive.Stop()
-	if send(e.hello()) != nil {
+	if send(e.hello()) != nil || send(e.holds.Event()) != nil {
 		return nil
 	}
 	for _, waiting := range e.builds.Waiting() {

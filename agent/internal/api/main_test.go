@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"atoll.dev/agent/internal/account"
+	"atoll.dev/agent/internal/blaxel"
 	"atoll.dev/agent/internal/boot"
 	"atoll.dev/agent/internal/event"
 	"atoll.dev/agent/internal/file"
@@ -79,10 +80,15 @@ func startAgent(t *testing.T) *agent {
 func (a *agent) serve(identity *boot.Identity) {
 	supervisor := supervise.New(a.table)
 	a.t.Cleanup(supervisor.Close)
+	accounts, files := account.NewDirectory(a.root, "root"), file.NewSystem(a.root, "/work")
 	server := NewServer(Options{
 		Supervisor: supervisor,
-		Identity:   identity, Accounts: account.NewDirectory(a.root, "root"), Table: a.table,
-		Files: file.NewSystem(a.root, "/work"), Events: a.events, StartedAt: time.Now(),
+		Identity:   identity, Accounts: accounts, Table: a.table,
+		Files: files, Events: a.events, StartedAt: time.Now(),
+		Sandbox: blaxel.NewServer(blaxel.Options{
+			Accounts: accounts, Table: a.table, Supervisor: supervisor, Files: files, Hub: a.events,
+			Root: a.root, WorkingDir: "/work", StartedAt: time.Now(),
+		}),
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -6,9 +6,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"atoll.dev/agent/internal/account"
+	"atoll.dev/agent/internal/blaxel"
 	"atoll.dev/agent/internal/boot"
 	"atoll.dev/agent/internal/build"
 	"atoll.dev/agent/internal/event"
@@ -40,7 +42,9 @@ type Options struct {
 	Files      *file.System
 	Events     *event.Hub
 	// Builds is nil where no builders are expected.
-	Builds    *build.Sessions
+	Builds *build.Sessions
+	// Sandbox is the other dialect of the data plane.
+	Sandbox   *blaxel.Server
 	StartedAt time.Time
 }
 
@@ -63,7 +67,9 @@ func routes(options Options) http.Handler {
 	}
 	files := &fileRoutes{files: options.Files, accounts: options.Accounts}
 	status := &statusRoutes{table: options.Table, startedAt: options.StartedAt}
-	events := &eventRoutes{events: options.Events, identity: options.Identity, builds: options.Builds}
+	events := &eventRoutes{
+		events: options.Events, identity: options.Identity, builds: options.Builds, holds: options.Sandbox.Holds(),
+	}
 	builds := &buildRoutes{sessions: options.Builds}
 	restored := &restoredRoutes{identity: options.Identity, table: options.Table}
 	terminals := &ptyRoutes{sessions: terminal.NewSessions(options.Table), accounts: options.Accounts}
@@ -107,7 +113,22 @@ func routes(options Options) http.Handler {
 	} {
 		mux.Handle(pattern, handle(route))
 	}
-	return mux
+	return dialects(mux, options.Sandbox)
+}
+
+// sandboxAPI is what stands before the paths of the other dialect. They never meet the mux, which would clean them: there
+// a doubled or an encoded slash means something.
+const sandboxAPI = "/blaxel"
+
+func dialects(mux http.Handler, sandbox *blaxel.Server) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path, _, _ := strings.Cut(r.RequestURI, "?")
+		if raw, found := strings.CutPrefix(path, sandboxAPI+"/"); found {
+			sandbox.ServeRaw(w, r, "/"+raw)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func notFound(_ http.ResponseWriter, r *http.Request) error {

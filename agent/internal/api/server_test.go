@@ -68,9 +68,12 @@ func TestInfoHasItsFields(t *testing.T) {
 func TestEventsTellHelloAndExits(t *testing.T) {
 	a := startAgent(t)
 	events := json.NewDecoder(a.request(t.Context(), "GET", "/internal/v1/events", nil).Body)
-	var hello, exit map[string]any
+	var hello, hold, exit map[string]any
 	if err := events.Decode(&hello); err != nil || hello["event"] != "hello" || hello["generation"] != 1.0 {
 		t.Fatalf("got %v %v", hello, err)
+	}
+	if err := events.Decode(&hold); err != nil || hold["event"] != "hold" || hold["held"] != false {
+		t.Fatalf("got %v %v", hold, err)
 	}
 	pid := a.start(`{"command":"sh","args":["-c","exit 5"]}`)
 	if err := events.Decode(&exit); err != nil || exit["event"] != "exit" || exit["pid"] != float64(pid) || exit["exitCode"] != 5.0 {

@@ -20,6 +20,7 @@ type Event struct {
 	OomKilled   *bool  `json:"oomKilled,omitempty"`
 	Reason      string `json:"reason,omitempty"`
 	Detail      string `json:"detail,omitempty"`
+	Held        *bool  `json:"held,omitempty"`
 }
 
 // Hub has no goroutine of its own: Publish never waits, and closes the stream of a reader that is full.

@@ -10,7 +10,8 @@ import (
 type lineSplitter struct {
 	limit   int
 	partial []byte
-	emit    func(line []byte)
+	// emit gets each line, and whether it is open: no newline followed.
+	emit func(line []byte, open bool)
 }
 
 func (s *lineSplitter) feed(chunk []byte) {
@@ -47,12 +48,14 @@ func (s *lineSplitter) emitPiece() {
 			break
 		}
 	}
-	s.emit(s.partial[:cut])
+	s.emit(s.partial[:cut], true)
 	s.partial = append(s.partial[:0], s.partial[cut:]...)
 }
 
-func (s *lineSplitter) flush() {
-	s.emit(s.partial)
+func (s *lineSplitter) flush() { s.emitLine(false) }
+
+func (s *lineSplitter) emitLine(open bool) {
+	s.emit(s.partial, open)
 	s.partial = s.partial[:0]
 	if cap(s.partial) > pumpBufferBytes {
 		s.partial = nil
@@ -62,6 +65,6 @@ func (s *lineSplitter) flush() {
 // finish delivers a last line that has no newline.
 func (s *lineSplitter) finish() {
 	if len(s.partial) > 0 {
-		s.flush()
+		s.emitLine(true)
 	}
 }

@@ -242,7 +242,7 @@ func TestAnOomMarkShowsOnlyWhenTheProcessDiedOfIt(t *testing.T) {
 
 func TestLongLinesAreCutBetweenCharacters(t *testing.T) {
 	var pieces []string
-	splitter := lineSplitter{limit: 10, emit: func(line []byte) { pieces = append(pieces, string(line)) }}
+	splitter := lineSplitter{limit: 10, emit: func(line []byte, _ bool) { pieces = append(pieces, string(line)) }}
 	splitter.feed([]byte("123456789é"))
 	splitter.feed([]byte("abc\nshort"))
 	splitter.finish()
@@ -255,7 +255,7 @@ func TestLinesDoNotDependOnHowTheBytesArrive(t *testing.T) {
 	input := bytes.Repeat([]byte("line one\n\nline three\n"), 20)
 	for size := 1; size < 30; size++ {
 		log := ring.NewLog(1 << 20)
-		splitter := lineSplitter{limit: 64, emit: func(line []byte) { log.Append(ring.Record{Text: line}) }}
+		splitter := lineSplitter{limit: 64, emit: func(line []byte, _ bool) { log.Append(ring.Record{Text: line}) }}
 		for rest := input; len(rest) > 0; {
 			taken := min(size, len(rest))
 			splitter.feed(rest[:taken])

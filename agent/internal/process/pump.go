@@ -45,6 +45,6 @@ func (p *pump) run() {
 	}
 }
 
-func (p *pump) append(line []byte) {
-	p.log.Append(ring.Record{TimestampMs: time.Now().UnixMilli(), Stream: p.stream, Text: line})
+func (p *pump) append(line []byte, open bool) {
+	p.log.Append(ring.Record{TimestampMs: time.Now().UnixMilli(), Stream: p.stream, Text: line, Open: open})
 }

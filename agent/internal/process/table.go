@@ -183,7 +183,7 @@ func (t *Table) trim() {
 			continue
 		}
 		ended++
-		if !entry.sharesLog {
+		if !entry.sharesLog || entry.Log.Closed() {
 			logBytes += entry.Log.SizeBytes()
 			if logBytes > t.options.LogBudgetBytes || ended > maxEnded {
 				entry.Log.Drop()

@@ -68,6 +68,13 @@ func (l *Log) SizeBytes() int {
 	return l.ring.SizeBytes()
 }
 
+// Closed tells whether readers have come, or come, to an end.
+func (l *Log) Closed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
 // Lines copies all records that are still there.
 func (l *Log) Lines() []Record {
 	l.mu.Lock()

@@ -6,6 +6,9 @@ import "encoding/binary"
 // headerBytes precede each record: timestamp (8), length (4), stream (1).
 const headerBytes = 13
 
+// openBit marks an open line in the byte that names the stream.
+const openBit = 1 << 7
+
 const minCapacity = 1 << 10
 
 // Record is one line of output.
@@ -13,6 +16,8 @@ type Record struct {
 	TimestampMs int64
 	Stream      byte
 	Text        []byte
+	// Open says that no newline followed: the stream ended, or the line was cut.
+	Open bool
 }
 
 // Ring is a circular byte buffer of records. It grows with its content up to the limit, and beyond it only
@@ -57,6 +62,9 @@ func (r *Ring) Append(record Record) {
 	binary.LittleEndian.PutUint64(header[:], uint64(record.TimestampMs))
 	binary.LittleEndian.PutUint32(header[8:], uint32(len(record.Text)))
 	header[12] = record.Stream
+	if record.Open {
+		header[12] |= openBit
+	}
 	r.write(header[:])
 	r.write(record.Text)
 }
@@ -69,7 +77,8 @@ func (r *Ring) At(position uint64) (Record, uint64) {
 	r.read(position+headerBytes, text)
 	record := Record{
 		TimestampMs: int64(binary.LittleEndian.Uint64(header[:])),
-		Stream:      header[12],
+		Stream:      header[12] &^ openBit,
+		Open:        header[12]&openBit != 0,
 		Text:        text,
 	}
 	return record, position + headerBytes + uint64(len(text))

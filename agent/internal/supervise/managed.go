@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"atoll.dev/agent/internal/process"
+	"atoll.dev/agent/internal/ring"
 )
 
 // Status is where a managed process is.
@@ -61,6 +62,7 @@ type Managed struct {
 	restarts      int
 	failuresInRow int
 	endWatch      context.CancelFunc
+	givenUp       bool
 }
 
 // command is a request to the goroutine that owns the runs.
@@ -197,15 +199,37 @@ func (m *Managed) afterExit(pause *time.Timer) <-chan struct{} {
 }
 
 func (m *Managed) backOffLocked(failed bool, pause *time.Timer) {
-	if !m.Restart.wants(failed, m.restarts) {
+	if m.givenUp || !m.Restart.wants(failed, m.restarts) {
 		m.stopLocked()
 		return
 	}
+	m.announceLocked()
 	wait := m.Restart.backoff(m.failuresInRow)
 	m.failuresInRow++
 	at := time.Now().Add(wait)
 	m.state.Status, m.state.NextRestartAt = BackingOff, &at
 	pause.Reset(wait)
+}
+
+func (m *Managed) announceLocked() {
+	if m.Restart.Announce == nil || m.state.LastExit == nil {
+		return
+	}
+	text := m.Restart.Announce(*m.state.LastExit, m.restarts+1)
+	m.spec.Log.Append(ring.Record{
+		TimestampMs: time.Now().UnixMilli(), Stream: process.StreamStdout, Text: []byte(text),
+	})
+}
+
+// GiveUp has the end of this run be the last one, however it ends; a pause before a restart ends now.
+func (m *Managed) GiveUp() {
+	m.mu.Lock()
+	m.givenUp = true
+	pausing := m.state.Status == BackingOff
+	m.mu.Unlock()
+	if pausing {
+		_ = m.Stop()
+	}
 }
 
 // stopLocked ends the followers of the output too.
@@ -248,7 +272,7 @@ func (m *Managed) obey(c command, pause *time.Timer) <-chan struct{} {
 		return nil
 	}
 	m.mu.Lock()
-	m.restarts, m.failuresInRow = 0, 0
+	m.restarts, m.failuresInRow, m.givenUp = 0, 0, false
 	m.state.RestartCount++
 	m.mu.Unlock()
 	ended := m.tryBegin(pause)

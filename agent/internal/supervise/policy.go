@@ -1,7 +1,11 @@
 // Package supervise keeps managed processes running: restarts with back-off, health checks, names.
 package supervise
 
-import "time"
+import (
+	"time"
+
+	"atoll.dev/agent/internal/process"
+)
 
 // Policy says when a process that ended is started again.
 type Policy string
@@ -20,6 +24,8 @@ type Restart struct {
 	MaxRestarts    *int
 	InitialBackoff time.Duration
 	MaxBackoff     time.Duration
+	// Announce, where given, says in the output what comes next, before each restart by the policy.
+	Announce func(exit process.Snapshot, attempt int) string
 }
 
 // Check is a health check of a port on the loopback.

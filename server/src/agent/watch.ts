@@ -8,6 +8,7 @@ const agentEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('hello'), incarnation: z.number(), generation: z.number() }),
   z.object({ event: z.literal('alive') }),
   z.object({ event: z.literal('exit'), pid: z.number(), oomKilled: z.boolean().optional() }),
+  z.object({ event: z.literal('hold'), held: z.boolean() }),
   z.object({ event: z.literal('build'), handle: z.number() }),
   z.object({ event: z.literal('oom'), pid: z.number().optional(), reason: z.string().max(64) }),
 ]);

@@ -13,10 +13,20 @@ export interface PortAddress {
   form: 'host' | 'path' | 'local';
   /** What of the request's path only names the port; empty unless the form is `path`. */
   prefix: string;
+  /** The workspace that the path names; any port of its sandboxes is reached with a key for it. */
+  workspace?: string;
+}
+
+/** The API of a sandbox: by host name or header, or in the Blaxel dialect below a path that names its workspace. */
+export interface SandboxAddress {
+  kind: 'sandbox';
+  identifier: string;
+  /** What of the path stands for workspace and sandbox; absent where those are named otherwise. */
+  below?: { workspace: string; prefix: string };
 }
 
 /** What a request is addressed to, read from its Host, its path and X-Tensorlake-Sandbox-Id (tensorlake wire 0.2.7, 1.1). */
-export type Address = { kind: 'server' } | { kind: 'sandbox'; identifier: string } | PortAddress;
+export type Address = { kind: 'server' } | SandboxAddress | PortAddress;
 
 const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 /** Names begin with a letter and ids have no hyphen, so this is never a sandbox by itself. */
@@ -64,7 +74,7 @@ export function createAddressReader({ baseDomain, localPortOf }: AddressOptions)
     if (byHost !== undefined) return byHost;
     const header = request.headers['x-tensorlake-sandbox-id'];
     if (typeof header === 'string' && header !== '') return { kind: 'sandbox', identifier: header };
-    return fromPath(request.url) ?? { kind: 'server' };
+    return fromPath(request.url) ?? fromWorkspacePath(request.url) ?? { kind: 'server' };
   };
 }
 
@@ -82,6 +92,20 @@ function fromPath(url: string | undefined): PortAddress | undefined {
   const port = Number(digits);
   if (!(port <= MAX_PORT) || identifier.length > 63) return undefined;
   return { kind: 'port', identifier, port, form: 'path', prefix };
+}
+
+/** `/WORKSPACE/sandboxes/NAME`, and below it `port/N` (blaxel wire 1.8). Versions of APIs stand in the same place. */
+const workspacePath =
+  /^\/(?!v\d+\/)([a-z0-9][a-z0-9._-]{0,62})\/sandboxes\/([a-z0-9][a-z0-9-]{0,62})(?=[/?]|$)/;
+const portBelow = /^\/port\/([1-9][0-9]{0,4})(?=[/?]|$)/;
+
+function fromWorkspacePath(url = ''): Address | undefined {
+  const [prefix, workspace, identifier] = workspacePath.exec(url) ?? [];
+  if (prefix === undefined || workspace === undefined || identifier === undefined) return undefined;
+  const [portPrefix = '', digits] = portBelow.exec(url.slice(prefix.length)) ?? [];
+  const port = Number(digits);
+  if (!(port <= MAX_PORT)) return { kind: 'sandbox', identifier, below: { workspace, prefix } };
+  return { kind: 'port', identifier, port, form: 'path', prefix: `${prefix}${portPrefix}`, workspace };
 }
 
 /** The longest first: a base domain may itself end in `.local`, and what is below it is below it alone. */

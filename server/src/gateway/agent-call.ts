@@ -6,14 +6,19 @@ import { requestHeaders } from './headers.ts';
 import { watchConnect } from './proxy.ts';
 
 /** The handshake of a client's WebSocket, passed on to the agent. */
-export function callAgent(request: IncomingMessage, endpoint: SlotEndpoint, token: string): ClientRequest {
+export function callAgent(
+  request: IncomingMessage,
+  endpoint: SlotEndpoint,
+  token: string,
+  path: string,
+): ClientRequest {
   if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined)
     throw new ApiError('invalid_request', 'a WebSocket handshake has no body');
   const call = httpRequest({
     host: endpoint.host,
     port: endpoint.port,
     agent: false,
-    path: request.url ?? '/',
+    path,
     headers: { ...requestHeaders(request.headers, token), connection: 'Upgrade', upgrade: 'websocket' },
     setHost: false,
   });

@@ -7,18 +7,20 @@ import type { Reach, Sandboxes } from '../sandbox/sandboxes.ts';
 import { requireRole } from '../tenancy/caller.ts';
 import type { Caller } from '../tenancy/caller.ts';
 import { namesBoth } from './address.ts';
+import type { SandboxAddress } from './address.ts';
 import { callAgent } from './agent-call.ts';
 import { corsHeaders, responseHeaders } from './headers.ts';
 import { isPlainAnswer, proxy } from './proxy.ts';
+import { replyPlatformError } from './platform-error.ts';
 import { replyError } from './reply-error.ts';
-import { guardRequest } from './request-guard.ts';
+import { guardBelow, guardRequest } from './request-guard.ts';
 import { answerOn, handshakeOf, upgrade } from './upgrade.ts';
 import { createUpstreams } from './upstream.ts';
 
 export interface GatewayOptions {
   sandboxes: Pick<Sandboxes, 'attach' | 'get' | 'onCut'>;
   /** Who makes the request; throws `unauthenticated`. */
-  authenticate: (request: IncomingMessage) => Caller;
+  authenticate: (request: IncomingMessage, workspace?: string) => Caller;
   log: Log;
 }
 
@@ -29,9 +31,10 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
   const upstreams = createUpstreams();
   sandboxes.onCut((record) => upstreams.cut(record));
 
-  const reach = async (request: IncomingMessage, identifier: string): Promise<Reach> => {
-    const caller = authenticate(request);
+  const reach = async (request: IncomingMessage, { identifier, below }: SandboxAddress): Promise<Reach> => {
+    const caller = authenticate(request, below?.workspace);
     requireRole(caller, 'member');
+    if (below !== undefined) return sandboxes.attach(caller.workspace.id, identifier);
     const other = namesBoth(request, identifier);
     const { id } = sandboxes.get(caller.workspace.id, identifier);
     if (other !== undefined && sandboxes.get(caller.workspace.id, other).id !== id) {
@@ -52,16 +55,23 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
   const forward = async (
     request: IncomingMessage,
     response: ServerResponse,
-    identifier: string,
+    address: SandboxAddress,
   ): Promise<void> => {
-    guardRequest(request);
-    const { record, endpoint, token, release } = await reach(request, identifier);
+    guard(request, address);
+    const { record, endpoint, token, release } = await reach(request, address);
     try {
       // The client may have gone while the sandbox woke.
       if (response.destroyed) return;
-      await proxy(request, response, { endpoint, token, agent: upstreams.of(record) });
+      await proxy(request, response, {
+        endpoint,
+        token,
+        agent: upstreams.of(record),
+        path: pathOf(request, address),
+      });
     } catch (error) {
-      throw hasEnded(record) ? new ApiError('sandbox_ended', `sandbox ${identifier} has ended`) : error;
+      throw hasEnded(record)
+        ? new ApiError('sandbox_ended', `sandbox ${address.identifier} has ended`)
+        : error;
     } finally {
       release();
     }
@@ -72,15 +82,15 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
     response: ServerResponse,
     socket: Socket,
     head: Buffer,
-    identifier: string,
+    address: SandboxAddress,
   ): Promise<void> => {
-    guardRequest(request);
-    const { record, endpoint, token, release } = await reach(request, identifier);
+    guard(request, address);
+    const { record, endpoint, token, release } = await reach(request, address);
     const attach = (cut: () => void) => upstreams.attach(record, cut);
     try {
       if (socket.destroyed) return;
       await upgrade(request, response, socket, head, {
-        open: () => callAgent(request, endpoint, token),
+        open: () => callAgent(request, endpoint, token, pathOf(request, address)),
         attach,
         isPlain: isPlainAnswer,
         answerHeaders: (headers) => ({ ...responseHeaders(headers), ...corsHeaders }),
@@ -91,31 +101,59 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
     }
   };
 
+  /** In the words of the dialect that the request was made in. */
+  const refuse = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    error: unknown,
+    { below }: SandboxAddress,
+  ): void =>
+    below === undefined
+      ? replyError(request, response, error, log, corsHeaders)
+      : replyPlatformError(request, response, error, log, corsHeaders);
+
   return {
     /** Joins a client's WebSocket with one in a sandbox. Never rejects. */
     upgrade: async (
       request: IncomingMessage,
       socket: Socket,
       head: Buffer,
-      identifier: string,
+      address: SandboxAddress,
     ): Promise<void> => {
       socket.on('error', () => socket.destroy());
       const response = answerOn(request, socket);
       try {
-        await join(request, response, socket, head, identifier);
+        await join(request, response, socket, head, address);
       } catch (error) {
-        replyError(request, response, error, log, corsHeaders);
+        refuse(request, response, error, address);
       }
     },
     /** Answers a request that is addressed to a sandbox. Never rejects. */
-    handle: async (request: IncomingMessage, response: ServerResponse, identifier: string): Promise<void> => {
+    handle: async (
+      request: IncomingMessage,
+      response: ServerResponse,
+      address: SandboxAddress,
+    ): Promise<void> => {
       if (request.method === 'OPTIONS') return void response.writeHead(204, corsHeaders).end();
       try {
-        await forward(request, response, identifier);
+        await forward(request, response, address);
       } catch (error) {
-        replyError(request, response, error, log, corsHeaders);
+        refuse(request, response, error, address);
       }
     },
     close: (): void => upstreams.cutAll(),
   };
+}
+
+const guard = (request: IncomingMessage, { below }: SandboxAddress): void =>
+  below === undefined ? guardRequest(request) : guardBelow(request);
+
+/** Where the agent serves the sandbox API of the Blaxel dialect. */
+const SANDBOX_API = '/blaxel';
+
+/** Byte for byte as it was sent, but for what names the sandbox. */
+function pathOf({ url = '/' }: IncomingMessage, { below }: SandboxAddress): string {
+  if (below === undefined) return url;
+  const rest = url.slice(below.prefix.length);
+  return `${SANDBOX_API}${rest.startsWith('/') ? '' : '/'}${rest}`;
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ApiError } from '@atoll/protocol';
+import { AGENT_PORT } from '../agent/port.ts';
 import type { Log } from '../lib/log.ts';
 import type { Reach, Sandboxes } from '../sandbox/sandboxes.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
@@ -21,7 +22,7 @@ import { answerOn, handshakeOf, upgrade } from './upgrade.ts';
 export interface PortGatewayOptions {
   sandboxes: Pick<Sandboxes, 'attach' | 'get' | 'findPublic' | 'onCut' | 'onExposure'>;
   /** Who makes the request; throws `unauthenticated`. */
-  authenticate: (request: IncomingMessage) => Caller;
+  authenticate: (request: IncomingMessage, workspace?: string) => Caller;
   /** Address, scheme and host as the client used them. */
   clientOf: (request: IncomingMessage) => Pick<Forwarded, 'address' | 'host' | 'proto'>;
   log: Log;
@@ -54,14 +55,14 @@ export function createPortGateway({ sandboxes, authenticate, clientOf, log }: Po
     request: IncomingMessage,
     address: PortAddress,
   ): { record: SandboxRecord; isOurKey: boolean } => {
-    const { identifier, port } = address;
+    const { identifier, port, workspace } = address;
     const open = sandboxes.findPublic(identifier, port);
     if (open !== undefined) return { record: open, isOurKey: isOurs(request) };
-    const caller = authenticate(request);
+    const caller = authenticate(request, workspace);
     requireRole(caller, 'member');
     const record = sandboxes.get(caller.workspace.id, identifier);
-    if (!record.exposedPorts.includes(port))
-      throw new ApiError('port_not_exposed', `sandbox ${identifier} does not expose port ${port}`);
+    const isOpen = workspace === undefined ? record.exposedPorts.includes(port) : port !== AGENT_PORT;
+    if (!isOpen) throw new ApiError('port_not_exposed', `sandbox ${identifier} does not expose port ${port}`);
     return { record, isOurKey: true };
   };
 

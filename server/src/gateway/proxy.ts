@@ -9,6 +9,8 @@ export interface Upstream {
   endpoint: SlotEndpoint;
   token: string;
   agent: Agent;
+  /** As the agent sees it. */
+  path: string;
 }
 
 /** How long the agent may take to accept a connection. A lost first SYN would cost a second, so it is tried again. */
@@ -26,7 +28,7 @@ export function proxy(request: IncomingMessage, response: ServerResponse, upstre
       port: upstream.endpoint.port,
       agent: upstream.agent,
       method: request.method ?? 'GET',
-      path: request.url ?? '/',
+      path: upstream.path,
       headers: requestHeaders(request.headers, upstream.token),
       setHost: false,
     });

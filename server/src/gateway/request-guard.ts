@@ -31,6 +31,18 @@ function decodePath(path: string): string {
   }
 }
 
+/**
+ * The same for the sandbox API below a path, where doubled and encoded slashes mean something: its own server reads the
+ * path as it was sent. Only a way out of the prefix is refused.
+ */
+export function guardBelow(request: IncomingMessage): void {
+  const [path = ''] = (request.url ?? '').split('?', 1);
+  if (path.split('/').some((segment) => /^(\.|%2e){1,2}$/i.test(segment)))
+    throw new ApiError('invalid_request', 'the path has `.` or `..` segments; send it resolved');
+  decodePath(path);
+  guardHeaders(request);
+}
+
 /** Refuses framing that two parsers could read in two ways. */
 export function guardHeaders({ headersDistinct }: IncomingMessage): void {
   const codings = headersDistinct['transfer-encoding'];

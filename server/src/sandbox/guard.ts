@@ -64,6 +64,8 @@ async function watch(
 ): Promise<void> {
   const token = agentToken(context.serverKey, record.id, record.incarnation);
   const report = createOomReport(context, record);
+  const hold = createHold(context, record);
+  signal.addEventListener('abort', () => hold(false));
   let failures = 0;
   let breaks = 0;
   while (failures < MAX_FAILURES && !signal.aborted) {
@@ -72,6 +74,7 @@ async function watch(
     const onEvent = (event: AgentEvent): void => {
       failures = 0;
       if (event.event === 'oom') report(event);
+      if (event.event === 'hold') hold(event.held);
       if (event.event === 'build' && record.image === BUILDER_IMAGE) {
         context.onBuilder?.(record, { endpoint, token, handle: event.handle }, signal);
       }
@@ -83,6 +86,16 @@ async function watch(
     breaks = Date.now() - startedAt < CALM_AFTER_MS ? breaks + 1 : 0;
     await pause(Math.min(MAX_RETRY_MS, RETRY_AFTER_MS * 2 ** breaks), signal);
   }
+}
+
+/** Keeps the idle clock from running while a process in the sandbox asks for that. */
+function createHold({ activity }: SandboxContext, { id }: SandboxRecord) {
+  let release: (() => void) | undefined;
+  return (isHeld: boolean): void => {
+    if (isHeld === (release !== undefined)) return;
+    release?.();
+    release = isHeld ? activity.hold(id) : undefined;
+  };
 }
 
 /** Logs that memory was short, in bounded number: the sandbox's root can say so without end. */

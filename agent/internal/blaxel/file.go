@@ -1,0 +1,3 @@
+package blaxel
+
+func (s *Server) fileRoute(method string, r *request) handler { return notFound }

@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeOnEachDriver } from '../fixtures/server.ts';
+import { IMAGE } from './blaxel/calls.ts';
+import { openClient } from './blaxel-core/client.ts';
+import type { Client, SandboxInstance } from './blaxel-core/client.ts';
+import { testProcesses } from './blaxel-core/process.ts';
+
+describeOnEachDriver('npm @blaxel/core 0.3.21', (server) => {
+  let client: Client;
+  let shared: SandboxInstance | undefined;
+  const small = { image: IMAGE, memory: 512 };
+
+  beforeAll(async () => {
+    client = await openClient(server());
+    shared = await client.create({ ...small, name: 'shared', envs: [{ name: 'GREETING', value: 'hello' }] });
+  });
+  afterAll(async () => void (await shared?.delete()));
+  const sandbox = (): SandboxInstance => {
+    if (shared === undefined) throw new Error('the sandbox is not up');
+    return shared;
+  };
+
+  test('a sandbox is created, found, listed, changed and deleted', async () => {
+    const made = await client.createIfNotExists({ ...small, name: 'life', labels: { k: 'v' } });
+    expect(made.status).toBe('DEPLOYED');
+    expect((await client.createIfNotExists({ ...small, name: 'life' })).metadata.labels).toEqual({ k: 'v' });
+    const relabelled = await client.updateMetadata('life', { labels: { x: 'y' } });
+    expect(relabelled.metadata.labels).toEqual({ x: 'y' });
+    await made.process.exec({ command: 'echo kept > /tmp/kept', waitForCompletion: true });
+    await client.updateTtl('life', '1h');
+    const kept = await made.process.exec({ command: 'cat /tmp/kept', waitForCompletion: true });
+    expect(kept.stdout).toBe('kept\n');
+    await client.delete('life');
+    expect((await client.get('life')).status).toBe('TERMINATED');
+    await expect(client.get('nope')).rejects.toMatchObject({ code: 404 });
+  });
+
+  describe('processes', () => testProcesses(sandbox));
+});

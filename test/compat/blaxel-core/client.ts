@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import type { TestServer } from '../../fixtures/server.ts';
+import { installNpmFolder } from '../npm-folder.ts';
+
+/** What the tests use of the published client; it is installed in a folder of its own, without its types. */
+export interface SandboxInstance {
+  metadata: { name: string; url: string; labels?: Record<string, string> };
+  status: string;
+  spec: { runtime: { image: string; envs?: { name: string; value: string }[] } };
+  events: unknown[];
+  process: {
+    exec(request: Record<string, unknown>): Promise<ProcessResult>;
+    get(identifier: string): Promise<ProcessResult>;
+    list(): Promise<ProcessResult[]>;
+    logs(identifier: string, type?: 'all' | 'stdout' | 'stderr'): Promise<string>;
+    wait(identifier: string, options?: { maxWait?: number; interval?: number }): Promise<ProcessResult>;
+    stop(identifier: string): Promise<unknown>;
+    kill(identifier: string): Promise<unknown>;
+    writeStdin(identifier: string, data: string): Promise<void>;
+    closeStdin(identifier: string): Promise<void>;
+    streamLogs(
+      identifier: string,
+      options: { onLog?: (line: string) => void; onStdout?: (line: string) => void },
+    ): { close(): void; wait(): Promise<void> };
+  };
+  fs: {
+    write(path: string, content: string): Promise<unknown>;
+    writeBinary(path: string, content: Buffer): Promise<unknown>;
+    writeTree(files: { path: string; content: string }[], path: string): Promise<unknown>;
+    read(path: string): Promise<string>;
+    readBinary(path: string): Promise<Blob>;
+    ls(
+      path: string,
+    ): Promise<{ files: { name: string; permissions: string }[]; subdirectories: { name: string }[] }>;
+    mkdir(path: string): Promise<unknown>;
+    cp(from: string, to: string): Promise<unknown>;
+    rm(path: string, recursive?: boolean): Promise<unknown>;
+  };
+  system: { health(): Promise<{ status: string }> };
+  fetch(port: number, path?: string): Promise<Response>;
+  delete(): Promise<{ status: string }>;
+}
+
+export interface ProcessResult {
+  pid: string;
+  name: string;
+  command: string;
+  status: string;
+  exitCode: number;
+  workingDir: string;
+  logs: string;
+  stdout: string;
+  stderr: string;
+  restartCount: number;
+  completedAt: string | null;
+}
+
+export interface Client {
+  create(request?: Record<string, unknown>): Promise<SandboxInstance>;
+  createIfNotExists(request: Record<string, unknown>): Promise<SandboxInstance>;
+  get(name: string): Promise<SandboxInstance>;
+  list(query?: Record<string, unknown>): Promise<Iterable<SandboxInstance>>;
+  updateMetadata(name: string, metadata: Record<string, unknown>): Promise<SandboxInstance>;
+  updateTtl(name: string, ttl: string): Promise<SandboxInstance>;
+  delete(name: string): Promise<{ status: string }>;
+}
+
+/** The unmodified npm `@blaxel/core`, told by its own environment variables where the server is. */
+export async function openClient(server: TestServer): Promise<Client> {
+  const dir = await installNpmFolder('blaxel-npm');
+  Object.assign(process.env, {
+    BL_API_URL: `${server.url}/v0`,
+    BL_RUN_URL: server.url,
+    BL_WORKSPACE: 'default',
+    BL_API_KEY: server.apiKey,
+    BL_DISABLE_H2: '1',
+    DO_NOT_TRACK: '1',
+  });
+  const entry = join(dir, 'node_modules/@blaxel/core/dist/esm/index.js');
+  const { SandboxInstance: client } = (await import(/* @vite-ignore */ entry)) as { SandboxInstance: Client }; // as above
+  return client;
+}
