@@ -8,7 +8,7 @@ const python = await installPythonClient();
 const sourceDir = join(import.meta.dirname, 'tensorlake-python');
 const TESTS_TIMEOUT_MS = 120_000;
 
-describeOnEachDriver('PyPI tensorlake', (server) => {
+describeOnEachDriver('PyPI tensorlake', (server, driver) => {
   test('every test of the Python suite passes', { timeout: TESTS_TIMEOUT_MS }, async () => {
     const { stderr } = await run([python, '-W', 'ignore::DeprecationWarning', 'test_tensorlake.py'], {
       cwd: sourceDir,
@@ -17,6 +17,7 @@ describeOnEachDriver('PyPI tensorlake', (server) => {
         TENSORLAKE_API_URL: server().url,
         TENSORLAKE_API_KEY: server().apiKey,
         PYTHONDONTWRITEBYTECODE: '1',
+        ...(driver === 'gvisor' && { ATOLL_TEST_MEMORY: '1' }),
       },
     });
     expect(stderr).toMatch(/^OK$/m);

@@ -11,7 +11,7 @@ import { installTl } from './tl-install.ts';
 const tl = await installTl();
 const id = expect.stringMatching(/^[a-z0-9]{21}\n$/);
 
-describeOnEachDriver('tl of npm tensorlake 0.5.33', (server) => {
+describeOnEachDriver('tl of npm tensorlake 0.5.33', (server, driver) => {
   interface Ran {
     exit: number | null;
     stdout: string;
@@ -194,6 +194,26 @@ describeOnEachDriver('tl of npm tensorlake 0.5.33', (server) => {
     expect(await sbx('checkpoint', 'rm', snapshot)).toEqual(ok(`${snapshot}\n`));
     await sbx('terminate', 'tl-snap', copy.stdout.trim());
   });
+
+  test.runIf(driver === 'gvisor')(
+    'checkpoint and create take memory, and copy makes a live copy',
+    async () => {
+      const created = await sbx('create', 'tl-live', '-m', '128');
+      expect(created).toEqual(ok(id, expect.anything()));
+      await sbx('exec', 'tl-live', '--', 'sh', '-c', 'setsid sleep 1000 </dev/null >/dev/null 2>&1 &');
+      const taken = await sbx('checkpoint', 'tl-live', '--checkpoint-type', 'memory');
+      expect(taken).toEqual(ok(id, expect.stringContaining('(in_progress)')));
+      const snapshot = taken.stdout.trim();
+      expect((await sbx('checkpoint', 'ls')).stdout).toContain('memory');
+      const restored = await sbx('create', '--snapshot', snapshot);
+      const copied = await sbx('copy', 'tl-live');
+      const [copy = ''] = /[a-z0-9]{21}/.exec(copied.stdout) ?? [];
+      for (const sandbox of [restored.stdout.trim(), copy])
+        expect((await sbx('exec', sandbox, '--', 'pgrep', '-c', 'sleep')).stdout.trim()).toBe('1');
+      expect(await sbx('checkpoint', 'rm', snapshot)).toEqual(ok(`${snapshot}\n`));
+      await sbx('terminate', 'tl-live', copy, restored.stdout.trim());
+    },
+  );
 
   test('secrets are set, listed and removed', async () => {
     expect(await runTl(['secrets', 'ls'])).toEqual(ok('no secrets found\n'));

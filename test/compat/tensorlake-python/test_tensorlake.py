@@ -18,8 +18,13 @@ from tensorlake.sandbox import (
     SandboxClient,
     SandboxNotFoundError,
     SandboxStatus,
+    SnapshotType,
     StdinMode,
 )
+
+# Counts in memory alone; the files of a new sandbox would say nothing.
+COUNTER = """setsid nohup sh -c 'i=0; while :; do i=$((i+1))
+echo $i > /tmp/count.new; mv /tmp/count.new /tmp/count; sleep 0.02; done' </dev/null >/dev/null 2>&1 &"""
 
 
 def lines(events):
@@ -248,6 +253,25 @@ class Snapshots(unittest.TestCase):
         with self.assertRaises(RemoteAPIError) as caught:
             client.get_snapshot(snapshot.snapshot_id)
         self.assertEqual(caught.exception.status_code, 404)
+
+    @unittest.skipUnless(os.environ.get("ATOLL_TEST_MEMORY"), "the runtime writes no memory")
+    def test_sandboxes_and_copies_count_on_from_memory(self):
+        client = SandboxClient()
+        self.addCleanup(client.close)
+        count = "until [ -s /tmp/count ]; do sleep 0.05; done; sleep 0.2; cat /tmp/count"
+        with client.create_and_connect(cpus=1, memory_mb=256) as source:
+            source.run("sh", ["-c", COUNTER])
+            before = int(source.run("sh", ["-c", count]).stdout)
+            snapshot = client.snapshot_and_wait(source.sandbox_id, snapshot_type=SnapshotType.MEMORY)
+            self.assertEqual(snapshot.snapshot_type, SnapshotType.MEMORY)
+            [copy] = client.copy(source.sandbox_id).sandboxes
+            self.assertEqual(copy.status, "running")
+            with client.connect(copy.sandbox_id) as copied:
+                self.assertGreater(int(copied.run("sh", ["-c", count]).stdout), before)
+            client.delete(copy.sandbox_id)
+            with client.create_and_connect(snapshot_id=snapshot.snapshot_id) as restored:
+                self.assertGreater(int(restored.run("sh", ["-c", count]).stdout), before)
+        client.delete_snapshot(snapshot.snapshot_id)
 
 
 class Asynchronous(unittest.IsolatedAsyncioTestCase):
