@@ -81,7 +81,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
   const operations = createSlotOperations();
   let version: Promise<string> | undefined;
   const { runsc } = context;
-  const standstill = createStandstill({ runsc, paths });
+  const standstill = createStandstill({ paths });
   const still = { runsc, standstill };
   await makeFolders(paths);
   return {

@@ -12,9 +12,6 @@ export interface RunscCommands {
   restoreMain(slot: Slot, paths: SlotPaths, dir: string): string[];
   /** The sandbox lives on in every case: what ends it is `remove`, once its checkpoint is safe. */
   checkpoint(slotId: string, dir: string): string[];
-  /** Stops all processes of the pod; gVisor itself goes on and answers. */
-  pause(slotId: string): string[];
-  resume(slotId: string): string[];
   /** Prints what the container has changed of its files, as tar. */
   exportUpper(slotId: string): [string, ...string[]];
   /** What it writes goes into its root file system instead of a private upper layer. */
@@ -93,8 +90,6 @@ export function runscCommands(runscPath: string, paths: DriverPaths): RunscComma
       `--image-path=${dir}`,
       podIdOf(slotId),
     ],
-    pause: (slotId) => [...base, 'pause', mainIdOf(slotId)],
-    resume: (slotId) => [...base, 'resume', mainIdOf(slotId)],
     exportUpper: (slotId) => [...base, 'tar', 'rootfs-upper', mainIdOf(slotId)],
     runWriting: (slot, { mainBundle }) => [
       ...base,

@@ -16,10 +16,12 @@ export interface SlotPaths {
   mainConfig: string;
   /** Named pipe that holds back the prepared `runsc run`. */
   gate: string;
-  /** There while gVisor holds the slot's processes. */
+  /** Says how far gVisor holds the slot's processes; absent while it does not. */
   paused: string;
   /** State files and socket that runsc keeps under its root. */
   runscFiles: readonly string[];
+  /** The socket of gVisor's control server. */
+  controlSocket: string;
   mainState: string;
   podState: string;
 }
@@ -54,6 +56,7 @@ export function slotPaths(paths: DriverPaths, slotId: string): SlotPaths {
   const dir = join(paths.slotsDir, slotId);
   const stateOf = (containerId: string, suffix: string): string =>
     join(paths.runscRoot, `${containerId}_sandbox:${podIdOf(slotId)}.${suffix}`);
+  const controlSocket = join(paths.runscRoot, `runsc-${podIdOf(slotId)}.sock`);
   const containers = [podIdOf(slotId), mainIdOf(slotId)];
   return {
     dir,
@@ -66,8 +69,9 @@ export function slotPaths(paths: DriverPaths, slotId: string): SlotPaths {
     runscFiles: [
       ...containers.flatMap((id) => [stateOf(id, 'state'), stateOf(id, 'lock')]),
       stateOf(podIdOf(slotId), 'state.next'),
-      join(paths.runscRoot, `runsc-${podIdOf(slotId)}.sock`),
+      controlSocket,
     ],
+    controlSocket,
     mainState: stateOf(mainIdOf(slotId), 'state'),
     podState: stateOf(podIdOf(slotId), 'state'),
   };

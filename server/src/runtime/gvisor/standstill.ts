@@ -1,45 +1,78 @@
-import { access, rm, writeFile } from 'node:fs/promises';
-import { run } from '../../lib/run.ts';
-import type { RunscCommands } from './runsc.ts';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SentryError, callSentry } from './sentry-socket.ts';
 import { slotPaths } from './slot-path.ts';
 import type { DriverPaths } from './slot-path.ts';
 
-const COMMAND_TIMEOUT_MS = 10_000;
-
-export interface StandstillOptions {
-  runsc: RunscCommands;
-  paths: DriverPaths;
-}
+const CALL_TIMEOUT_MS = 10_000;
+/** How long the tasks of a sandbox that is being stopped may take to come to their stop. */
+const SETTLE_MS = 2_000;
+const LOOK_EVERY_MS = 50;
 
 export type Standstill = ReturnType<typeof createStandstill>;
 
+/** What the mark of a slot says; a slot without one runs. */
+const marks = ['pausing', 'still', 'resuming'] as const;
+type Mark = (typeof marks)[number];
+
 /**
- * Stops the processes of a sandbox from inside. From outside, by the freezer of its control group, it would be quicker,
- * but gVisor could not answer then, and one that is frozen twice kills the next process that it starts: the stub that it
- * keeps ready for that does not survive. A file says so for as long as they are stopped, for who finds the slot after a
- * crash.
+ * Stops the processes of a sandbox from inside. From outside, by the freezer of its control group, gVisor could not
+ * answer, and one that is frozen twice kills the next process that it starts: the stub that it keeps ready for that does
+ * not survive.
+ *
+ * gVisor counts pauses: a second one would need a second resume, and a resume too many ends the sandbox. So each call is
+ * made once. A mark in the slot's folder says before a call what it is going to do and after it what it has done. A call
+ * that was sent counts as done, answered or not: gVisor carries it out whoever waits. Only where a server died between
+ * the two marks is nobody sure, and then gVisor is asked.
  */
-export function createStandstill({ runsc, paths }: StandstillOptions) {
-  const isStill = (slotId: string): Promise<boolean> => exists(slotPaths(paths, slotId).paused);
-  /** Idempotent: whoever wrote the file may have died before it paused, and gVisor refuses to pause what it has. */
-  const pause = async (slotId: string): Promise<void> => {
-    await writeFile(slotPaths(paths, slotId).paused, '');
-    await run(runsc.pause(slotId), { timeoutMs: COMMAND_TIMEOUT_MS }).catch((error: unknown) => {
-      if (!/in state paused/.test(String(error))) throw error;
-    });
+export function createStandstill({ paths }: { paths: DriverPaths }) {
+  const turns = new Map<string, Promise<void>>();
+  /** One call of a slot at a time. */
+  const inTurn = (slotId: string, work: () => Promise<void>): Promise<void> => {
+    const turn = (turns.get(slotId) ?? Promise.resolve()).then(work, work);
+    turns.set(slotId, turn);
+    const leave = (): void => {
+      if (turns.get(slotId) === turn) turns.delete(slotId);
+    };
+    turn.then(leave, leave);
+    return turn;
   };
-  /** Idempotent, and also for a slot whose pause was cut short: gVisor refuses to resume what it has not stopped. */
-  const resume = async (slotId: string): Promise<void> => {
-    const { paused } = slotPaths(paths, slotId);
-    if (!(await exists(paused))) return;
-    await run(runsc.resume(slotId), { timeoutMs: COMMAND_TIMEOUT_MS }).catch((error: unknown) => {
-      if (!/in state running/.test(String(error))) throw error;
-    });
-    await rm(paused, { force: true });
+
+  const markOf = (slotId: string): string => slotPaths(paths, slotId).paused;
+  const socketOf = (slotId: string): string => slotPaths(paths, slotId).controlSocket;
+
+  /** Where the slot is, with what an earlier server left unsure found out. */
+  const settledMark = async (slotId: string): Promise<'still' | undefined> => {
+    const mark = await readMark(markOf(slotId));
+    if (mark === 'still' || mark === undefined) return mark;
+    const isStill = await standsStill(socketOf(slotId));
+    await writeMark(markOf(slotId), isStill ? 'still' : undefined);
+    return isStill ? 'still' : undefined;
   };
+
+  const pause = (slotId: string): Promise<void> =>
+    inTurn(slotId, async () => {
+      if ((await settledMark(slotId)) === 'still') return;
+      await change(markOf(slotId), { during: 'pausing', from: undefined, to: 'still' }, () =>
+        callSentry(socketOf(slotId), 'containerManager.Pause', CALL_TIMEOUT_MS),
+      );
+    });
+
+  const resume = (slotId: string): Promise<void> =>
+    inTurn(slotId, async () => {
+      if ((await settledMark(slotId)) === undefined) return;
+      await change(markOf(slotId), { during: 'resuming', from: 'still', to: undefined }, () =>
+        callSentry(socketOf(slotId), 'containerManager.Resume', CALL_TIMEOUT_MS),
+      );
+    });
+
+  const isStill = async (slotId: string): Promise<boolean> => (await readMark(markOf(slotId))) !== undefined;
+
   return {
     isStill,
+    /** Idempotent. */
     pause,
+    /** Idempotent. */
     resume,
     /** Answers what makes the sandbox again as it was. */
     begin: async (slotId: string): Promise<() => Promise<void>> => {
@@ -58,9 +91,63 @@ export function createStandstill({ runsc, paths }: StandstillOptions) {
   };
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+interface Change {
+  during: Mark;
+  from: 'still' | undefined;
+  to: 'still' | undefined;
+}
+
+/** Makes a call between its two marks. */
+async function change(
+  path: string,
+  { during, from, to }: Change,
+  call: () => Promise<unknown>,
+): Promise<void> {
+  await writeMark(path, during);
+  try {
+    await call();
+  } catch (error) {
+    await writeMark(path, error instanceof SentryError && error.wasSent ? to : from);
+    throw error;
+  }
+  await writeMark(path, to);
+}
+
+/** A mark that is empty was written by a server that knew no others. */
+async function readMark(path: string): Promise<Mark | undefined> {
+  const content = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  return content === undefined ? undefined : (marks.find((mark) => mark === content) ?? 'still');
+}
+
+/** As a whole or not at all; a slot that is being removed needs none. */
+async function writeMark(path: string, mark: Mark | undefined): Promise<void> {
+  if (mark === undefined) return rm(path, { force: true });
+  await writeFile(`${path}.next`, mark);
+  await rename(`${path}.next`, path);
+}
+
+/**
+ * Whether all tasks of a sandbox stand in the stop that a pause puts them into. gVisor answers no question about that,
+ * but shows what its threads do; the pod's own process, which nobody inside can stop, is among them. A pause that was
+ * cut short may still be bringing tasks to their stop, so one that runs is looked at for a while.
+ */
+async function standsStill(socketPath: string): Promise<boolean> {
+  const deadline = Date.now() + SETTLE_MS;
+  for (;;) {
+    const stacks = await callSentry(socketPath, 'debug.Stacks', CALL_TIMEOUT_MS);
+    if (areAllStopped(String(stacks))) return true;
+    if (Date.now() > deadline) return false;
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** Of a dump of gVisor's threads, one paragraph each. */
+export function areAllStopped(stacks: string): boolean {
+  const tasks = stacks
+    .split('\n\n')
+    .filter((stack) => /created by \S+\/kernel\.\(\*Task\)\.Start\b/.test(stack));
+  return tasks.length > 0 && tasks.every((stack) => /\/kernel\.\(\*Task\)\.doStop\(/.test(stack));
 }
