@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 import { readRecords } from './records.ts';
 import { createCalls, idOf } from './sandbox-calls.ts';
+import { processesOfSlot } from './slot-process.ts';
 
 const END_TIMEOUT_MS = 30_000;
 
@@ -72,17 +72,4 @@ async function describeEnd(server: TestServer, id: string): Promise<{ status: st
   const outcome = await createCalls(server).get(id);
   const { status, termination_reason } = JSON.parse(outcome?.body ?? '{}') as Record<string, string>; // wire 1.4
   return { status: status ?? '', reason: termination_reason ?? '' };
-}
-
-/** Everything that runs in the control groups of a slot. */
-function processesOfSlot(slotId: string): { pid: number; line: string }[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.flatMap((pid) => {
-    try {
-      if (!readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(slotId)) return [];
-      return [{ pid: Number(pid), line: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') }];
-    } catch {
-      return []; // it ended in between
-    }
-  });
 }

@@ -1,12 +1,9 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { call, createSandbox, sandboxCalls } from '../fixtures/api.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import { snapshotCalls } from '../fixtures/snapshot-calls.ts';
+import { damagedBlobs } from './damaged-blobs.ts';
 
 const small = { resources: { memory_mb: 128 } };
 /** From the first write of a snapshot to beyond its last, in milliseconds. */
@@ -70,17 +67,3 @@ describeOnEachDriver('a server that is killed', (server, driver) => {
     await terminate(id);
   });
 });
-
-/** Blobs whose bytes are not those of their name. */
-async function damagedBlobs(dataDir: string): Promise<string[]> {
-  const dir = join(dataDir, 'blobs', 'sha256');
-  const names = await readdir(dir);
-  const digests = await Promise.all(
-    names.map(async (name) => {
-      const hash = createHash('sha256');
-      for await (const chunk of createReadStream(join(dir, name))) hash.update(chunk as Buffer); // no encoding
-      return hash.digest('hex');
-    }),
-  );
-  return names.filter((name, index) => name !== digests[index]);
-}

@@ -8,14 +8,29 @@ export interface StoredSandbox {
   state: string;
   operation: string | null;
   slotId: string | null;
+  checkpointId: string | null;
 }
 
 /** Reads the records of a server from its database, beside it. */
 export function readRecords(dataDir: string): StoredSandbox[] {
+  return query<StoredSandbox>(
+    dataDir,
+    `SELECT id, name, state, operation, slot_id AS slotId, checkpoint_id AS checkpointId
+     FROM sandboxes ORDER BY created_at, id`,
+  );
+}
+
+/** The checkpoints that the server knows, and whether somebody still needs each. */
+export const readCheckpoints = (dataDir: string): { id: string; isHeld: 0 | 1 }[] =>
+  query(
+    dataDir,
+    `SELECT id, EXISTS (SELECT 1 FROM checkpoint_holders WHERE checkpoint_id = id) AS isHeld FROM checkpoints`,
+  );
+
+function query<Row>(dataDir: string, sql: string): Row[] {
   const database = new DatabaseSync(join(dataDir, 'atoll.db'), { readOnly: true });
   try {
-    const sql = 'SELECT id, name, state, operation, slot_id AS slotId FROM sandboxes ORDER BY created_at, id';
-    return database.prepare(sql).all() as unknown as StoredSandbox[]; // the columns of this query
+    return database.prepare(sql).all() as unknown as Row[]; // the columns of the query
   } finally {
     database.close();
   }

@@ -34,12 +34,27 @@ export function createCalls(server: TestServer, signal?: AbortSignal) {
       const body = JSON.stringify({ command: '/bin/sh', args: ['-c', script] });
       return call('POST', '/api/v1/processes/run', { headers: onSandbox(id), body });
     },
+    runAsRoot: (id: string, script: string) => {
+      const body = JSON.stringify({ command: '/bin/sh', args: ['-c', script], user: 'root' });
+      return call('POST', '/api/v1/processes/run', { headers: onSandbox(id), body });
+    },
     write: (id: string, content: string) =>
       call('PUT', '/api/v1/files?path=/tmp/chaos', { headers: onSandbox(id), body: content }),
     rename: (id: string, name: string) =>
       call('PATCH', `${SANDBOXES}/${id}`, { body: JSON.stringify({ name }) }),
     terminate: (id: string) => call('DELETE', `${SANDBOXES}/${id}`),
     get: (id: string) => call('GET', `${SANDBOXES}/${id}`),
+    suspend: (id: string) => call('POST', `${SANDBOXES}/${id}/suspend`),
+    resume: (id: string) => call('POST', `${SANDBOXES}/${id}/resume`),
+    copy: (id: string) => call('POST', `${SANDBOXES}/${id}/copy?times=1`),
+    snapshot: (id: string, kind: 'filesystem' | 'memory') =>
+      call('POST', `${SANDBOXES}/${id}/snapshot`, { body: JSON.stringify({ snapshot_type: kind }) }),
+    rollback: (id: string, snapshotId: string) =>
+      call('POST', `/sandboxes/${id}/rollback`, { body: JSON.stringify({ snapshot_id: snapshotId }) }),
+    restore: (snapshotId: string) =>
+      call('POST', SANDBOXES, { body: JSON.stringify({ snapshot_id: snapshotId }) }),
+    snapshots: () => call('GET', '/snapshots'),
+    removeSnapshot: (id: string) => call('DELETE', `/snapshots/${id}`),
   };
 }
 
