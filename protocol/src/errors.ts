@@ -47,6 +47,15 @@ const table = {
   port_not_exposed: { status: 404, hint: 'Expose it with `atoll sbx port expose`.' },
   snapshot_not_found: { status: 404, hint: 'See your snapshots with `atoll sbx checkpoint ls`.' },
   not_found: { status: 404 },
+  volume_not_found: { status: 404, hint: 'See the volumes of your workspace with `atoll fs ls`.' },
+  volume_snapshot_not_found: {
+    status: 404,
+    hint: 'See the snapshots of a volume with `atoll fs snapshot ls`.',
+  },
+  volume_in_use: {
+    status: 409,
+    hint: 'One sandbox writes to a volume, or any number read it. Terminate the sandbox that has it first.',
+  },
   pool_not_found: { status: 404, hint: 'See the pools of your workspace with `atoll pool ls`.' },
   pool_in_use: { status: 409, hint: 'Terminate the sandboxes that were claimed from it first.' },
   pool_exhausted: {

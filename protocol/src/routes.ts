@@ -9,6 +9,7 @@ import * as blaxelSandbox from './blaxel/sandbox.ts';
 import * as blaxelWorkspace from './blaxel/workspace.ts';
 import type { Route } from './route.ts';
 import { dataPlane } from './tensorlake/data-plane.ts';
+import * as fileSystem from './tensorlake/file-system.ts';
 import * as platform from './tensorlake/platform.ts';
 import * as pool from './tensorlake/pool.ts';
 import * as sshKey from './tensorlake/ssh-key.ts';
@@ -31,6 +32,7 @@ export const controlRoutes: readonly Route[] = [
   snapshot,
   pool,
   secret,
+  fileSystem,
   sshKey,
   tenancy,
   session,

@@ -28,6 +28,7 @@ import { platformRoutes } from './http/tensorlake/platform-routes.ts';
 import { snapshotRoutes } from './http/tensorlake/snapshot-routes.ts';
 import { poolRoutes } from './http/tensorlake/pool-routes.ts';
 import { sshKeyRoutes } from './http/tensorlake/ssh-key-routes.ts';
+import { fileSystemRoutes } from './http/tensorlake/file-system-routes.ts';
 import { secretRoutes } from './http/tensorlake/secret-routes.ts';
 import { templateRoutes } from './http/tensorlake/template-routes.ts';
 import { createSandboxView, sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
@@ -39,6 +40,7 @@ import type { createSshEndpoint } from './ssh-endpoint.ts';
 import type { SandboxEnvironments } from './secret/sandbox-environments.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import type { Db } from './store/db.ts';
+import type { Volumes } from './volume/volumes.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
 import { followTls, readTls } from './tls-context.ts';
 import { version } from './version.ts';
@@ -51,6 +53,7 @@ interface HttpParts {
   images: ImageStore;
   definitions: ImageDefinitions;
   templateBuilds: TemplateBuilds;
+  volumes: Volumes;
   snapshots: Snapshots;
   sandboxes: Sandboxes;
   tenancy: Tenancy;
@@ -88,6 +91,7 @@ export async function openHttp({ config, log, opened }: Start, parts: HttpParts)
       ...sandboxRoutes({ sandboxes, show, portsSettled: localPorts.settled }),
       ...poolRoutes({ pools: sandboxes.pools }),
       ...secretRoutes({ secrets }),
+      ...fileSystemRoutes(parts),
       ...snapshotRoutes({ sandboxes, snapshots }),
       ...sshKeyRoutes({ sshKeys: tenancy.sshKeys }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),

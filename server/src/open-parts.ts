@@ -13,7 +13,8 @@ import type { ImageStore } from './image/image-store.ts';
 import { removeEmptyFolders } from './lib/empty-folder.ts';
 import { systemClock } from './lib/clock.ts';
 import { openHost } from './host.ts';
-import { checkHost, usualLimits } from './sandbox/admission.ts';
+import type { RuntimeDriver } from './runtime/driver.ts';
+import { checkHost, usualLimits, volumeLimitsOf } from './sandbox/admission.ts';
 import { openRangesOf, policyOf } from './sandbox/network-rules.ts';
 import { createSandboxes } from './sandbox/sandboxes.ts';
 import { createSlotPool } from './sandbox/slot-pool.ts';
@@ -27,6 +28,8 @@ import { createNetworkOpenings } from './store/network-openings.ts';
 import { createPoolStore } from './store/pool-store.ts';
 import { createSandboxStore } from './store/sandbox-store.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
+import { openVolumes } from './volume/open-volumes.ts';
+import type { OpenVolumes } from './volume/open-volumes.ts';
 import type { Start } from './start.ts';
 
 /** More starts at once would only make each other slower. */
@@ -60,8 +63,10 @@ export async function openParts(start: Start, ground: Ground) {
     log,
   });
   opened.defer(() => snapshots.close());
+  const { volumes, sandboxVolumes } = await openFileSystems(start, ground, host.driver);
   const sandboxes = createSandboxes({
     ...host,
+    volumes: sandboxVolumes,
     pools: createPoolStore(db),
     transaction: db.transaction,
     flush: () => void db.flush(),
@@ -94,7 +99,7 @@ export async function openParts(start: Start, ground: Ground) {
   });
   opened.defer(() => sandboxes.close());
   const building = openBuilding(start, ground, host, images);
-  return { images, snapshots, sandboxes, ...building };
+  return { images, snapshots, volumes, sandboxes, ...building };
 }
 
 type Host = Awaited<ReturnType<typeof openRuntime>>;
@@ -154,6 +159,26 @@ async function openCheckpoints({ log, opened }: Start, { dataDir, db }: Ground, 
   });
   opened.defer(() => checkpoints.settled());
   return checkpoints;
+}
+
+async function openFileSystems(
+  { config, log, opened }: Start,
+  { dataDir, db }: Ground,
+  driver: RuntimeDriver,
+): Promise<OpenVolumes> {
+  const { admission } = config;
+  const volumes = await openVolumes({
+    db,
+    dataDir: dataDir.path,
+    runDir: runDirOf(config, dataDir),
+    limits: volumeLimitsOf(admission),
+    ...(driver.capabilities.volumes === 'none' && { unsupportedBy: driver.name }),
+    checkHost: () => checkHost(dataDir.path, admission),
+    clock: systemClock,
+    log,
+  });
+  opened.defer(() => volumes.close());
+  return volumes;
 }
 
 /** The builder, and what clients that drive a build themselves talk to. */

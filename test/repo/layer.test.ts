@@ -17,6 +17,7 @@ const ranks: Record<string, number> = {
   tenancy: 2,
   build: 3,
   snapshot: 3,
+  volume: 3,
   sandbox: 4,
   gateway: 5,
   ssh: 6,

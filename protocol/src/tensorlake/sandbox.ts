@@ -40,6 +40,18 @@ const text = (max: number) =>
 export const snapshotType = z.enum(['memory', 'filesystem']);
 export type SnapshotType = z.output<typeof snapshotType>;
 
+/** A file system in a sandbox. `prefetch` is a hint to services that fetch it from afar. */
+export const fileSystemMount = z.object({
+  /** Or its name. */
+  file_system_id: z.string(),
+  mount_path: z.string(),
+  read_only: z.boolean().nullish(),
+  prefetch: z.boolean().nullish(),
+  /** As it was then, read-only. */
+  snapshot_id: z.string().nullish(),
+});
+export type FileSystemMount = z.output<typeof fileSystemMount>;
+
 export const createSandboxBody = z.object({
   image: text(512).min(1).nullish(),
   resources: requestedResources.nullish(),
@@ -55,7 +67,7 @@ export const createSandboxBody = z.object({
   /** Of this server. `filesystem`: start from the files of a memory snapshot alone. */
   snapshot_type: snapshotType.nullish(),
   name: z.string().nullish(),
-  file_systems: z.array(z.unknown()).nullish(),
+  file_systems: z.array(fileSystemMount).nullish(),
   exposed_ports: z.array(z.number().int().min(1).max(65_535)).nullish(),
   allow_unauthenticated_access: z.boolean().nullish(),
   secret_names: z.array(z.string()).max(1000).nullish(),
@@ -124,7 +136,14 @@ export const sandboxInfo = z.object({
   secret_names: z.array(z.string()).optional(),
   /** The pool that it was claimed from. */
   pool_id: z.string().optional(),
-  file_systems: z.array(z.unknown()),
+  file_systems: z.array(
+    z.object({
+      file_system_id: z.string(),
+      mount_path: z.string(),
+      read_only: z.boolean().optional(),
+      snapshot_id: z.string().optional(),
+    }),
+  ),
   /** Of this server: the sandbox that it is a copy of. */
   origin_sandbox_id: z.string().optional(),
   /** Of this server: the snapshot that it was started from or rolled back to last. */
@@ -170,6 +189,9 @@ export const createSandbox = defineRoute({
     'checkpoint_unusable',
     'invalid_state',
     'secret_not_found',
+    'volume_not_found',
+    'volume_snapshot_not_found',
+    'volume_in_use',
     'unsupported',
     'name_taken',
     'quota_exceeded',
@@ -296,6 +318,7 @@ export const copySandbox = defineRoute({
     'invalid_state',
     'conflict',
     'unsupported',
+    'volume_in_use',
     'limit_exceeded',
     'quota_exceeded',
     'checkpoint_failed',

@@ -132,6 +132,8 @@ export interface RuntimeCapabilities {
   /** Whether images may ask for more than files (`SandboxSpec.needs`). */
   runtimeNeeds: boolean;
   filesystemSnapshot: boolean;
+  /** When it can mount volumes into a sandbox: never, or at its start. */
+  volumes: 'none' | 'start';
   /** `exact` answers ENOSPC at the limit. */
   diskLimit: 'exact' | 'none';
 }

@@ -12,6 +12,9 @@ export interface AdmissionSettings {
   maxPoolsPerWorkspace: number;
   /** How many sandboxes the pools of one workspace may keep ready, all together. */
   maxWarmPerWorkspace: number;
+  maxVolumeMb: number;
+  maxVolumesPerWorkspace: number;
+  maxVolumeSnapshotsPerWorkspace: number;
   /** Creates are refused while the host has less than this available. */
   reservedMemoryMb: number;
   reservedDiskMb: number;
@@ -24,12 +27,22 @@ export const defaultAdmission: AdmissionSettings = {
   maxLivingPerWorkspace: 1000,
   maxPoolsPerWorkspace: 100,
   maxWarmPerWorkspace: 100,
+  maxVolumeMb: 1024 * 1024,
+  maxVolumesPerWorkspace: 1000,
+  maxVolumeSnapshotsPerWorkspace: 1000,
   reservedMemoryMb: 512,
   reservedDiskMb: 1024,
 };
 
 /** The size of a create that names none (tensorlake wire 1.4). */
 export const usualLimits: ResourceLimits = { cpus: 1, memoryMb: 1024, diskMb: 10_240 };
+
+/** What of it is about volumes. */
+export const volumeLimitsOf = (settings: AdmissionSettings) => ({
+  maxSizeMb: settings.maxVolumeMb,
+  maxVolumesPerWorkspace: settings.maxVolumesPerWorkspace,
+  maxSnapshotsPerWorkspace: settings.maxVolumeSnapshotsPerWorkspace,
+});
 
 const MIN_CPUS = 0.1;
 const MIN_MEMORY_MB = 64;

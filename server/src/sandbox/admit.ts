@@ -13,6 +13,7 @@ import { resolveOrigin } from './origin.ts';
 import type { Origin } from './origin.ts';
 import { unbuiltDigest } from './provide-image.ts';
 import type { SandboxRequest } from './request.ts';
+import { admitVolumes } from './volume-use.ts';
 
 export interface AdmitOptions {
   context: SandboxContext;
@@ -40,6 +41,7 @@ export function admitCreate(
   const limits = checkLimits(request.limits, admission);
   const secretNames = [...new Set(request.secretNames)];
   context.secrets.requireAll(workspaceId, secretNames);
+  const volumes = admitVolumes(context, workspaceId, request, memory !== undefined);
   checkQuota(context.store.countLiving(workspaceId), admission);
   checkHost(dataDir, admission);
   if (memory) checkMemoryFor(context.checkpoints.find(memory.checkpointId)?.sizeBytes ?? 0, admission);
@@ -58,6 +60,7 @@ export function admitCreate(
       expiresAt: request.expiresAt,
       idleLimitSecs: request.idleLimitSecs,
       entrypoint: request.entrypoint,
+      volumes: volumes.length > 0 ? volumes : undefined,
       secretNames: secretNames.length > 0 ? secretNames : undefined,
       originSnapshotId: origin.snapshotId,
       pool: request.pool,

@@ -2,7 +2,7 @@ import type { BuilderCall } from '../agent/build-session.ts';
 import type { AgentBinaries } from '../agent/binary.ts';
 import type { IdentityFolders } from '../agent/identity.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
-import type { ImageStore, Rootfs } from '../image/image-store.ts';
+import type { ImageStore } from '../image/image-store.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { SandboxNetwork } from '../network/network.ts';
@@ -12,9 +12,11 @@ import type { RuntimeDriver } from '../runtime/driver.ts';
 import type { SandboxEnvironments } from '../secret/sandbox-environments.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
 import type { SandboxRecord, SandboxStore } from '../store/sandbox-store.ts';
+import type { SandboxVolumes } from '../volume/sandbox-volumes.ts';
 import type { Activity } from './activity.ts';
 import type { createFlights } from './flight.ts';
 import type { Snapshots } from '../snapshot/snapshots.ts';
+import type { SandboxRootfs } from './rootfs.ts';
 import type { SlotPool } from './slot-pool.ts';
 
 /** What this process holds for a sandbox that runs or is frozen. */
@@ -24,7 +26,7 @@ export interface Live {
   since: number;
   /** Ends the watch over its agent. */
   unwatch: () => void;
-  rootfs: Rootfs;
+  rootfs: SandboxRootfs;
 }
 
 /** What the operations on sandboxes work with. */
@@ -36,6 +38,7 @@ export interface SandboxContext {
   images: ImageStore;
   snapshots: Snapshots;
   checkpoints: CheckpointStore;
+  volumes: SandboxVolumes;
   secrets: Pick<SecretStore, 'requireAll' | 'environment' | 'changedAt'>;
   environments: Pick<SandboxEnvironments, 'put' | 'of' | 'copy'>;
   pool: SlotPool;

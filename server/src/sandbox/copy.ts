@@ -8,6 +8,7 @@ import type { AdmissionSettings } from './admission.ts';
 import { requireCheckpoints } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import type { Enroll } from './enroll.ts';
+import { requireNoWriter } from './volume-use.ts';
 import { startFromCheckpoint, templateOf } from './start-from-checkpoint.ts';
 import type { Begun } from './start-from-checkpoint.ts';
 import { takeCheckpoint } from './take-checkpoint.ts';
@@ -67,6 +68,7 @@ async function admit(
   requireCheckpoints(context);
   if (source.state !== 'running' && source.state !== 'suspended')
     throw new ApiError('invalid_state', `cannot copy sandbox ${source.id}: it is ${source.state}`);
+  requireNoWriter(source);
   if (times > MAX_COPIES)
     throw new ApiError('limit_exceeded', `${times} copies at once; this server makes ${MAX_COPIES}`);
   checkQuota(context.store.countLiving(source.workspaceId) + times - 1, admission);

@@ -30,6 +30,7 @@ export function writeEnd(
       ...(ending.error !== undefined && { error: ending.error }),
     });
     if (written) context.images.dropReferences(imageHolder(record));
+    if (written) context.volumes.detach(record);
     if (written) context.checkpoints.release(sleepHolder(record));
     return written;
   });

@@ -30,6 +30,7 @@ export function createEnroll(
     starts.requirePlace();
     context.transaction(() => {
       context.store.insert(record);
+      context.volumes.attach(record);
       if (record.manifestDigest !== unbuiltDigest)
         context.images.addReference(record.manifestDigest, imageHolder(record));
       inTransaction?.();

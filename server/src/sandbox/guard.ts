@@ -2,11 +2,11 @@ import { BUILDER_IMAGE } from '../agent/builder-image.ts';
 import { agentToken } from '../agent/token.ts';
 import { followAgent } from '../agent/watch.ts';
 import type { AgentEvent } from '../agent/watch.ts';
-import type { Rootfs } from '../image/image-store.ts';
 import { pause } from '../lib/deadline.ts';
 import type { SlotEndpoint } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
+import type { SandboxRootfs } from './rootfs.ts';
 
 /** How often in a row the stream of a runtime that still runs may break before its agent counts as lost. */
 const MAX_FAILURES = 5;
@@ -21,7 +21,7 @@ const LOOK_EVERY_MS = 2_000;
  * Watches over a sandbox from the moment it runs, and starts its idle clock. The agent's event stream is its sign of life: when it breaks, one look at
  * the runtime decides between a new stream and the end of the sandbox.
  */
-export function guard(context: SandboxContext, record: SandboxRecord, rootfs: Rootfs): void {
+export function guard(context: SandboxContext, record: SandboxRecord, rootfs: SandboxRootfs): void {
   const { endpoint, slotId } = record;
   if (endpoint === undefined || slotId === undefined) throw new Error(`sandbox ${record.id} runs nowhere`);
   const unwatched = new AbortController();

@@ -17,7 +17,9 @@ export async function readAsleep<T>(
   consume: (upper: UpperExport) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
-  const { dir, image, rootfs } = await openForRestore(context, record, checkpointId, signal);
+  const { dir, image, rootfs } = await openForRestore(context, record, checkpointId, signal, {
+    isQuiet: true,
+  });
   const kind = {
     limits: record.limits,
     purpose: 'restore',

@@ -35,6 +35,7 @@ export async function reconcile(context: SandboxContext): Promise<Reconciled> {
   const freedSlots = await freeUnowned(context, owned);
   const inUse = [...context.live.values()].map(({ rootfs }) => rootfs.path);
   await context.images.reconcileMounts(inUse);
+  await context.volumes.unmountIdle();
   return {
     adopted: results.filter((result) => result === 'adopted').length,
     ended: results.filter((result) => result === 'ended').length,

@@ -1,5 +1,6 @@
 import type { ResourceLimits } from '../runtime/driver.ts';
 import type { SnapshotKind } from '../snapshot/snapshot-records.ts';
+import type { VolumeMountRequest } from '../volume/sandbox-volumes.ts';
 import type { NetworkRules, PoolMembership, SandboxRecord } from '../store/sandbox-store.ts';
 
 /** What a create asks for, in the domain's words. Absent means the usual. */
@@ -14,6 +15,7 @@ export interface SandboxRequest {
   timeoutSecs?: number;
   entrypoint?: string[];
   secretNames?: string[];
+  volumes?: readonly VolumeMountRequest[];
   /** Absent: no rules. */
   network?: NetworkRules;
   /** The pool that it is made for. */

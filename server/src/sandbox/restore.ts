@@ -2,7 +2,7 @@ import { ApiError } from '@atoll/protocol';
 import { announceRestored } from '../agent/restored.ts';
 import { agentToken } from '../agent/token.ts';
 import type { RestoreHost } from '../checkpoint/checkpoint-store.ts';
-import type { NamedManifest, Rootfs } from '../image/image-store.ts';
+import type { NamedManifest } from '../image/image-store.ts';
 import { stage } from '../lib/stage.ts';
 import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
@@ -10,6 +10,7 @@ import type { SandboxContext } from './context.ts';
 import { guard } from './guard.ts';
 import { applyRules } from './network-rules.ts';
 import { acquireRootfs, releaseRootfs } from './rootfs.ts';
+import type { SandboxRootfs } from './rootfs.ts';
 import { claimSlot, fillIdentity, freeAfterFailure, freeSlotOf, specOf } from './start.ts';
 import type { SlotPool } from './slot-pool.ts';
 
@@ -25,7 +26,7 @@ interface Opened {
   dir: string;
   takenAt: number;
   image: NamedManifest;
-  rootfs: Rootfs;
+  rootfs: SandboxRootfs;
 }
 
 type Restore = RestoreSource & Opened;
@@ -64,12 +65,13 @@ export async function openForRestore(
   record: SandboxRecord,
   checkpointId: string,
   signal: AbortSignal,
+  options?: { isQuiet: boolean },
 ): Promise<Opened> {
   const { driver } = context;
   const host = await restoreHost(driver);
   const { dir, manifest } = await context.checkpoints.open(checkpointId, host, signal);
   const runnable = context.images.resolveManifest(record.manifestDigest);
-  const rootfs = await acquireRootfs(context, record);
+  const rootfs = await acquireRootfs(context, record, options);
   const image = { ...runnable, canonicalName: record.image };
   return { dir, takenAt: manifest.createdAt, image, rootfs };
 }

@@ -2,7 +2,7 @@ import { ApiError } from '@atoll/protocol';
 import { announceRestored } from '../agent/restored.ts';
 import { agentToken } from '../agent/token.ts';
 import type { OpenedCheckpoint } from '../checkpoint/checkpoint-store.ts';
-import type { NamedManifest, Rootfs } from '../image/image-store.ts';
+import type { NamedManifest } from '../image/image-store.ts';
 import type { Slot, SlotEndpoint } from '../runtime/driver.ts';
 import type { SnapshotKind } from '../snapshot/snapshot-records.ts';
 import type { ReadySnapshot } from '../snapshot/snapshots.ts';
@@ -15,6 +15,8 @@ import { operations } from './lifecycle.ts';
 import { applyRules } from './network-rules.ts';
 import { acquireRootfs, releaseRootfs } from './rootfs.ts';
 import { restoreHost } from './restore.ts';
+import type { SandboxRootfs } from './rootfs.ts';
+import { requireNoVolumes } from './volume-use.ts';
 import { requireNeeds } from './runtime-needs.ts';
 import { fillIdentity, specOf } from './start.ts';
 
@@ -43,6 +45,7 @@ export async function rollbackSandbox(
 ): Promise<SandboxRecord> {
   const snapshot = context.snapshots.findReady(record.workspaceId, snapshotId, part);
   requireSameSize(record, snapshot);
+  if (snapshot.memory) requireNoVolumes(record, 'a rollback to the memory');
   const { from, preempts } = operations.rollback;
   context.transaction(() => {
     if (!context.store.beginOperation(record, 'rollback', from, preempts)) throw refusal(context, record);
@@ -96,7 +99,7 @@ function requireSameSize(
 /** What takes the place of a sandbox, running and not yet known to anybody. */
 interface Successor {
   record: SandboxRecord;
-  rootfs: Rootfs;
+  rootfs: SandboxRootfs;
 }
 
 async function carryOut(
@@ -121,7 +124,7 @@ async function carryOut(
 async function freeOld(
   context: SandboxContext,
   { slotId }: SandboxRecord,
-  rootfs: Rootfs | undefined,
+  rootfs: SandboxRootfs | undefined,
 ): Promise<void> {
   if (slotId !== undefined) {
     await context.pool.freeSurely(slotId);
@@ -188,7 +191,7 @@ async function openMemory(
 
 interface Place {
   slot: Slot;
-  rootfs: Rootfs;
+  rootfs: SandboxRootfs;
   needs: NamedManifest['needs'];
   checkpoint?: OpenedCheckpoint;
 }

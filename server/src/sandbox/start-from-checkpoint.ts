@@ -24,6 +24,7 @@ export type CheckpointTemplate = Pick<
   | 'timeoutSecs'
   | 'entrypoint'
   | 'secretNames'
+  | 'volumes'
   | 'originSandboxId'
   | 'originSnapshotId'
 >;
@@ -36,7 +37,7 @@ export interface Begun {
 
 /** What a copy takes over of its source: all but the name, which is its own. */
 export function templateOf(source: SandboxRecord): CheckpointTemplate {
-  const { timeoutSecs, entrypoint, secretNames } = source;
+  const { timeoutSecs, entrypoint, secretNames, volumes } = source;
   return {
     workspaceId: source.workspaceId,
     image: source.image,
@@ -50,6 +51,7 @@ export function templateOf(source: SandboxRecord): CheckpointTemplate {
     ...(timeoutSecs !== undefined && { timeoutSecs }),
     ...(entrypoint !== undefined && { entrypoint }),
     ...(secretNames !== undefined && { secretNames }),
+    ...(volumes !== undefined && { volumes }),
   };
 }
 

@@ -3,7 +3,7 @@ import type { AgentConfig } from '../agent/identity.ts';
 import { AGENT_PORT } from '../agent/port.ts';
 import { BUILDER_IMAGE } from '../agent/builder-image.ts';
 import { agentToken } from '../agent/token.ts';
-import type { NamedManifest, Rootfs } from '../image/image-store.ts';
+import type { NamedManifest } from '../image/image-store.ts';
 import type { RuntimeCapabilities, RuntimeNeeds, SandboxSpec, Slot, SlotPurpose } from '../runtime/driver.ts';
 import { stage } from '../lib/stage.ts';
 import { missingSecrets } from '../secret/secret-store.ts';
@@ -14,6 +14,7 @@ import { requireNeeds } from './runtime-needs.ts';
 import { applyRules } from './network-rules.ts';
 import type { SlotPool } from './slot-pool.ts';
 import { acquireRootfs, releaseRootfs } from './rootfs.ts';
+import type { SandboxRootfs } from './rootfs.ts';
 
 /** The hostname that processes see (tensorlake wire 2.3). */
 const HOSTNAME = 'tl-sbx';
@@ -49,7 +50,7 @@ async function startAgain(
   context: SandboxContext,
   record: SandboxRecord,
   image: NamedManifest,
-  rootfs: Rootfs,
+  rootfs: SandboxRootfs,
   signal: AbortSignal,
   error: unknown,
 ): Promise<SandboxRecord> {
@@ -64,7 +65,7 @@ async function startOnce(
   context: SandboxContext,
   record: SandboxRecord,
   image: NamedManifest,
-  rootfs: Rootfs,
+  rootfs: SandboxRootfs,
   take: SlotPool['take'],
   signal: AbortSignal,
 ): Promise<SandboxRecord> {
@@ -85,7 +86,7 @@ async function startOnce(
 export const specOf = (
   context: SandboxContext,
   record: SandboxRecord,
-  own: { rootfs: Rootfs; identityDir: string; needs: RuntimeNeeds | undefined },
+  own: { rootfs: SandboxRootfs; identityDir: string; needs: RuntimeNeeds | undefined },
 ): SandboxSpec => ({
   sandboxId: record.id,
   incarnation: record.incarnation,
@@ -95,6 +96,7 @@ export const specOf = (
   agentBinary: context.agents.pathOf(record.agentDigest),
   identityDir: own.identityDir,
   ...(own.needs && { needs: own.needs }),
+  ...(own.rootfs.volumes.length > 0 && { mounts: own.rootfs.volumes }),
 });
 
 export const fillIdentity = (

@@ -10,6 +10,7 @@ import { readAsleep } from './read-asleep.ts';
 import { operations } from './lifecycle.ts';
 import type { MemoryFiles } from './memory-files.ts';
 import { takeMemory } from './take-memory.ts';
+import { requireNoVolumes } from './volume-use.ts';
 
 /** Clients look once at first and then every second; most snapshots are ready by that first look. */
 const PATIENCE_MS = 900;
@@ -25,6 +26,7 @@ export async function takeSnapshot(
   memoryFiles: Pick<MemoryFiles, 'later'>,
 ): Promise<SnapshotRecord> {
   requireAble(context, kind);
+  if (kind === 'memory') requireNoVolumes(record, 'a memory snapshot');
   const { snapshot, taken } = begin(context, record, kind);
   if (kind === 'memory') void taken.then(() => memoryFiles.later(snapshot));
   await waitAtMost(taken, PATIENCE_MS);

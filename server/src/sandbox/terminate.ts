@@ -39,6 +39,7 @@ export async function carryOutTerminate(
   ending: Ending,
 ): Promise<void> {
   const live = cutOff(context, record);
+  context.volumes.interruptCopies(record);
   await freeSlotOf(context, record);
   context.live.delete(record.id);
   await releaseRootfs(context, live?.rootfs);

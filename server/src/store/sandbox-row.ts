@@ -1,6 +1,7 @@
 import type { SlotEndpoint } from '../runtime/driver.ts';
 import type { Db } from './db.ts';
 import type { PoolMembership, SandboxOperation, SandboxRecord, SandboxState } from './sandbox-store.ts';
+import type { VolumeMount } from './volume-mount.ts';
 
 /** A row of the `sandboxes` table. */
 export interface SandboxRow {
@@ -24,6 +25,7 @@ export interface SandboxRow {
   idle_limit_secs: number | null;
   entrypoint: string | null;
   secret_names: string | null;
+  volumes: string | null;
   pool_id: string | null;
   pool_generation: number | null;
   warm: number;
@@ -50,8 +52,8 @@ export function insertSandbox(db: Db, record: SandboxRecord): void {
     `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, runtime, image, manifest_digest, agent_digest,
        cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, pool_id, pool_generation, warm,
        internet, allow_out, deny_out, network_generation, origin_snapshot_id, created_at, exposed_ports,
-       allow_unauthenticated, origin_sandbox_id, expires_at, idle_limit_secs)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       allow_unauthenticated, origin_sandbox_id, expires_at, idle_limit_secs, volumes)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     record.id,
     record.workspaceId,
     record.name ?? null,
@@ -82,6 +84,7 @@ export function insertSandbox(db: Db, record: SandboxRecord): void {
     record.originSandboxId ?? null,
     record.expiresAt ?? null,
     record.idleLimitSecs ?? null,
+    record.volumes ? JSON.stringify(record.volumes) : null,
   );
 }
 
@@ -125,6 +128,7 @@ export function toRecord(row: SandboxRow): SandboxRecord {
     // Written by this module alone, so their shape is known.
     ...present('endpoint', row.endpoint === null ? null : (JSON.parse(row.endpoint) as SlotEndpoint)),
     ...present('entrypoint', row.entrypoint === null ? null : (JSON.parse(row.entrypoint) as string[])),
+    ...present('volumes', row.volumes === null ? null : (JSON.parse(row.volumes) as VolumeMount[])),
     ...present('secretNames', row.secret_names === null ? null : (JSON.parse(row.secret_names) as string[])),
   };
 }

@@ -1,7 +1,11 @@
 import type { ResourceLimits, SlotEndpoint } from '../runtime/driver.ts';
 import type { Db } from './db.ts';
+import type { ListPage, Page } from './list-page.ts';
 import { insertSandbox, toRecord } from './sandbox-row.ts';
 import type { SandboxRow } from './sandbox-row.ts';
+import type { VolumeMount } from './volume-mount.ts';
+
+export type { ListFilter, ListPage, Page, ShownOperation } from './list-page.ts';
 
 export const states = ['pending', 'running', 'suspended', 'terminated', 'failed'] as const;
 export type SandboxState = (typeof states)[number];
@@ -57,6 +61,8 @@ export interface SandboxRecord {
   entrypoint?: string[];
   /** Secrets of the workspace in the environment of its processes. */
   secretNames?: string[];
+  /** File systems that outlive it. */
+  volumes?: VolumeMount[];
   network: NetworkRules;
   /** Counts the changes of its rules, those of its workspace included. */
   networkGeneration: number;
@@ -78,24 +84,6 @@ export interface SandboxRecord {
   terminationReason?: string;
   error?: string;
 }
-
-export interface Page {
-  limit: number;
-  /** Continue behind this sandbox. */
-  after?: { at: number; id: string };
-  direction: 'forward' | 'backward';
-}
-
-/** Operations that are seen from outside: a sandbox in one is in no other state meanwhile. */
-export type ShownOperation = 'suspending' | 'snapshotting';
-
-/** Which sandboxes are asked for: those in one of these states, and in this operation or in none that is shown. */
-export interface ListFilter {
-  states: readonly SandboxState[];
-  during?: ShownOperation;
-}
-
-export type ListPage = Partial<Pick<Page, 'limit' | 'after'>> & { filter?: ListFilter };
 
 /** The columns that an operation may change. */
 export type SandboxChange = Partial<

@@ -1,8 +1,14 @@
 import { ApiError } from '@atoll/protocol';
-import type { CreateSandboxBody, RollbackSandboxBody, UpdateSandboxBody } from '@atoll/protocol';
+import type {
+  CreateSandboxBody,
+  FileSystemMount,
+  RollbackSandboxBody,
+  UpdateSandboxBody,
+} from '@atoll/protocol';
 import type { SandboxRequest } from '../../sandbox/request.ts';
 import type { SandboxUpdate } from '../../sandbox/update.ts';
 import type { RollbackTarget } from '../../sandbox/rollback.ts';
+import type { VolumeMountRequest } from '../../volume/sandbox-volumes.ts';
 import type { NetworkRules } from '../../store/sandbox-store.ts';
 
 /** A create of the Tensorlake wire in the domain's words. What the server cannot keep is refused, never ignored. */
@@ -18,6 +24,7 @@ export function toSandboxRequest(body: Partial<CreateSandboxBody>): SandboxReque
       ...(diskMb != null && { diskMb }),
     },
     ...(body.image != null && { image: body.image }),
+    ...(body.file_systems?.length && { volumes: body.file_systems.map(toVolumeMount) }),
     ...(body.snapshot_id != null && { snapshotId: body.snapshot_id }),
     ...(body.snapshot_type != null && { snapshotPart: body.snapshot_type }),
     ...(body.name != null && { name: body.name }),
@@ -31,6 +38,14 @@ export function toSandboxRequest(body: Partial<CreateSandboxBody>): SandboxReque
   };
 }
 
+/** Volumes are on this machine, so there is nothing to fetch ahead. */
+export const toVolumeMount = (mount: FileSystemMount): VolumeMountRequest => ({
+  volume: mount.file_system_id,
+  mountPath: mount.mount_path,
+  ...(mount.read_only != null && { isReadonly: mount.read_only }),
+  ...(mount.snapshot_id != null && { snapshotId: mount.snapshot_id }),
+});
+
 /** Absent or null: no rules. */
 export const toNetworkRules = (network: CreateSandboxBody['network']): NetworkRules => ({
   internet: network?.allow_internet_access ?? true,
@@ -43,7 +58,6 @@ const isGiven = (value: unknown): boolean =>
 
 function refuseUnsupported(body: Partial<CreateSandboxBody>): void {
   const unsupported = {
-    file_systems: body.file_systems,
     'resources.gpus': body.resources?.gpus,
   };
   refuseGiven(unsupported);

@@ -4,6 +4,7 @@ import type { Created } from '../../sandbox/request.ts';
 import type { ResourceLimits } from '../../runtime/driver.ts';
 import { states } from '../../store/sandbox-store.ts';
 import type { ListFilter, NetworkRules, SandboxRecord, ShownOperation } from '../../store/sandbox-store.ts';
+import type { VolumeMount } from '../../store/volume-mount.ts';
 
 /** The wire's status: the state, unless an operation in flight has a word of its own. */
 function statusOf(record: Pick<SandboxRecord, 'state' | 'operation'>): SandboxStatus {
@@ -61,7 +62,7 @@ export function toSandboxInfo(
     ...(portUrls.length > 0 && { port_urls: [...portUrls] }),
     ...(ssh && { ssh }),
     secret_names: record.secretNames ?? [],
-    file_systems: [],
+    file_systems: (record.volumes ?? []).map(toFileSystemMount),
     sandbox_url: baseUrl,
     ...(record.name !== undefined && { name: record.name }),
     ...(record.originSandboxId !== undefined && { origin_sandbox_id: record.originSandboxId }),
@@ -75,6 +76,13 @@ export function toSandboxInfo(
     ...(record.error !== undefined && { error_details: { message: record.error } }),
   };
 }
+
+const toFileSystemMount = ({ volumeId, mountPath, isReadonly, snapshotId }: VolumeMount) => ({
+  file_system_id: volumeId,
+  mount_path: mountPath,
+  ...(isReadonly && { read_only: true }),
+  ...(snapshotId !== undefined && { snapshot_id: snapshotId }),
+});
 
 /** Ended sandboxes are archived from the moment they end. */
 export const toArchivedInfo = (record: SandboxRecord, namespace: string, baseUrl: string) => ({

@@ -36,6 +36,7 @@ export async function createFakeDriver({ runDir, log }: FakeDriverOptions): Prom
       memorySnapshot: false,
       filesystemSnapshot: false,
       runtimeNeeds: false,
+      volumes: 'none',
       diskLimit: 'none',
     },
     prepare: async (slot) => {

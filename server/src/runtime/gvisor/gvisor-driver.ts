@@ -18,6 +18,7 @@ import { findGofer, seesSameFiles } from './gofer.ts';
 import { gateZone, holdRun } from './held-run.ts';
 import type { HeldRun } from './held-run.ts';
 import { launchInCgroup } from '../launch.ts';
+import { throwIfUnmountable, withMountPoints } from './mount-points.ts';
 import { openOutputPipes } from '../pipe.ts';
 import type { OutputPipes } from '../pipe.ts';
 import { runscCommands } from './runsc.ts';
@@ -91,6 +92,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       memorySnapshot: true,
       filesystemSnapshot: true,
       runtimeNeeds: true,
+      volumes: 'start',
       diskLimit: 'exact',
     },
     version: () => (version ??= digestOf(options.runscPath)),
@@ -259,6 +261,7 @@ async function start(
     return { ...slot.endpoint, port };
   } catch (cause) {
     child.kill('SIGKILL');
+    throwIfUnmountable(spec, cause);
     throw new Error(`the sandbox in slot ${slot.id} did not start`, { cause });
   }
 }
@@ -272,7 +275,7 @@ async function runMain(
   if (spec.disk !== undefined) return runWriting(context, slot, { ...spec, disk: spec.disk }, paths);
   const held = context.held.get(slot.id);
   context.held.delete(slot.id);
-  const config = JSON.stringify(mainSpec(slot, spec));
+  const config = JSON.stringify(mainSpec(slot, await withMountPoints(spec, paths)));
   if (held !== undefined && fitsHeldRun(spec) && (await seesSameFiles(held.goferPid, spec))) {
     await writeFile(paths.mainConfig, config);
     await held.release();
@@ -291,7 +294,7 @@ async function restore(
   { dir, signal }: { dir: string; signal: AbortSignal },
 ): Promise<SlotEndpoint> {
   const paths = slotPaths(context.paths, slot.id);
-  await writeFile(paths.mainConfig, JSON.stringify(mainSpec(slot, spec)));
+  await writeFile(paths.mainConfig, JSON.stringify(mainSpec(slot, await withMountPoints(spec, paths))));
   try {
     await succeed(context, slot, paths, context.runsc.restorePod(slot, paths, dir), signal);
     await forgetCgroupV1(paths.podState);
@@ -303,9 +306,13 @@ async function restore(
   return slot.endpoint;
 }
 
-/** Of the spec that counts the held command takes the mounts alone: its process is the one that it was held with. */
-const fitsHeldRun = ({ needs }: SandboxSpec): boolean =>
-  needs === undefined || needs.capabilities.length === 0;
+/**
+ * Of the spec that counts the held command takes the mounts alone: its process is the one that it was held with. And the
+ * two of them have a connection for each bind already.
+ */
+const fitsHeldRun = ({ needs, mounts = [] }: SandboxSpec): boolean =>
+  mounts.length === 0 && (needs === undefined || needs.capabilities.length === 0);
+
 /** Over an overlay of the host, whose upper directory is then all that the sandbox wrote. */
 async function runWriting(
   context: Context,

@@ -7,8 +7,10 @@ import { join } from 'node:path';
  */
 export interface SlotPaths {
   dir: string;
-  /** Where a root file system is mounted that keeps what is written. */
+  /** Where a root file system is mounted that keeps what is written, or has volumes. */
   rootfs: string;
+  /** The folders that volumes are mounted at, as a layer. */
+  mountPoints: string;
   /** Bundle of the pod's root container, which does nothing. */
   pauseBundle: string;
   /** Bundle of the container with the image and the agent. */
@@ -61,6 +63,7 @@ export function slotPaths(paths: DriverPaths, slotId: string): SlotPaths {
   return {
     dir,
     rootfs: join(dir, 'rootfs'),
+    mountPoints: join(dir, 'mount-points'),
     pauseBundle: join(dir, 'pause'),
     mainBundle: join(dir, 'main'),
     mainConfig: join(dir, 'main', 'config.json'),

@@ -87,6 +87,7 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
       memorySnapshot: false,
       filesystemSnapshot: true,
       runtimeNeeds: false,
+      volumes: 'start',
       diskLimit: 'exact',
     },
     prepare: (slot, signal) => operations.run(slot.id, signal, (either) => prepare(context, slot, either)),

@@ -1,0 +1,42 @@
+import { ApiError } from '@atoll/protocol';
+import type { SandboxRecord } from '../store/sandbox-store.ts';
+import type { VolumeMount } from '../store/volume-mount.ts';
+import type { SandboxContext } from './context.ts';
+import type { SandboxRequest } from './request.ts';
+
+/** The volumes that a create asks for. A memory knows the mounts that it was taken with, and these were none. */
+export function admitVolumes(
+  { driver, volumes }: SandboxContext,
+  workspaceId: string,
+  { volumes: asked = [] }: SandboxRequest,
+  hasMemory: boolean,
+): VolumeMount[] {
+  if (asked.length === 0) return [];
+  if (driver.capabilities.volumes === 'none')
+    throw new ApiError('unsupported', `the runtime ${driver.name} mounts no volumes`, {
+      hint: 'Start the server with --runtime gvisor or native.',
+    });
+  if (hasMemory)
+    throw new ApiError('unsupported', 'a sandbox that goes on from a memory snapshot cannot have volumes', {
+      hint: 'Start from its files alone: snapshot_type "filesystem".',
+    });
+  return volumes.resolveAll(workspaceId, asked);
+}
+
+/** A volume has one writer, and what a copy's memory knows of it would be wrong from its first write on. */
+export function requireNoWriter({ id, volumes = [] }: SandboxRecord): void {
+  const written = volumes.find(({ isReadonly }) => !isReadonly);
+  if (written === undefined) return;
+  throw new ApiError('volume_in_use', `cannot copy sandbox ${id}: it writes volume ${written.name}`, {
+    hint: 'Mount volumes read-only in sandboxes that are to be copied.',
+  });
+}
+
+/** A memory snapshot outlives its sandbox, and the volumes go on without it. */
+export function requireNoVolumes({ id, volumes = [] }: SandboxRecord, what: string): void {
+  const [first] = volumes;
+  if (first === undefined) return;
+  throw new ApiError('unsupported', `${what} of sandbox ${id} is not possible: it has volume ${first.name}`, {
+    hint: 'Use its files alone, and a snapshot of the volume for what that holds.',
+  });
+}

@@ -1,0 +1,104 @@
+import { ApiError } from '@atoll/protocol';
+import type { SandboxMount } from '../runtime/driver.ts';
+import type { SandboxRecord } from '../store/sandbox-store.ts';
+import type { VolumeMount } from '../store/volume-mount.ts';
+import { checkMountPaths } from './mount-path.ts';
+import type { VolumeDisks } from './volume-disks.ts';
+import type { VolumeRecords } from './volume-records.ts';
+import type { Volumes } from './volumes.ts';
+
+/** A volume that a sandbox asks for. */
+export interface VolumeMountRequest {
+  /** By id or name. */
+  volume: string;
+  mountPath: string;
+  isReadonly?: boolean;
+  /** The volume as it was then; always read-only. */
+  snapshotId?: string;
+}
+
+/** The volumes of a sandbox on the host, until they are released. */
+export interface HeldVolumes {
+  mounts: readonly SandboxMount[];
+  release: () => Promise<void>;
+}
+
+interface Options {
+  volumes: Pick<Volumes, 'findReady' | 'findReadySnapshot'>;
+  records: VolumeRecords;
+  disks: VolumeDisks;
+}
+
+export type SandboxVolumes = ReturnType<typeof createSandboxVolumes>;
+
+type Owner = Pick<SandboxRecord, 'id' | 'workspaceId' | 'volumes'>;
+
+/** What is mounted: the snapshot where one is named. */
+const diskOf = ({ volumeId, snapshotId }: VolumeMount): string => snapshotId ?? volumeId;
+
+/**
+ * How sandboxes have volumes. A sandbox is attached from its create to its end, also while it sleeps: nobody else writes
+ * what its memory knows. Its volumes are mounted on the host as long as it is in memory.
+ */
+export function createSandboxVolumes({ volumes, records, disks }: Options) {
+  const resolve = (workspaceId: string, asked: VolumeMountRequest): VolumeMount => {
+    const { id, name } = volumes.findReady(workspaceId, asked.volume);
+    const { mountPath, snapshotId, isReadonly = snapshotId !== undefined } = asked;
+    if (snapshotId === undefined) return { volumeId: id, name, mountPath, isReadonly };
+    const snapshot = volumes.findReadySnapshot(workspaceId, snapshotId);
+    if (snapshot.volumeId !== id)
+      throw new ApiError('volume_snapshot_not_found', `volume ${name} has no snapshot ${snapshotId}`);
+    return { volumeId: id, name, mountPath, isReadonly: true, snapshotId };
+  };
+  return {
+    /** Finds what a create asks for. */
+    resolveAll: (workspaceId: string, asked: readonly VolumeMountRequest[]): VolumeMount[] => {
+      checkMountPaths(asked.map(({ mountPath }) => mountPath));
+      return asked.map((mount) => resolve(workspaceId, mount));
+    },
+    /** In the transaction that writes the sandbox: a volume is there and free, or nothing is written. */
+    attach: ({ id, workspaceId, volumes: mounts = [] }: Owner): void => {
+      for (const mount of mounts) {
+        volumes.findReady(workspaceId, mount.volumeId);
+        if (mount.snapshotId !== undefined) volumes.findReadySnapshot(workspaceId, mount.snapshotId);
+        records.attach(id, mount);
+      }
+    },
+    /** In the transaction that writes its end. */
+    detach: ({ id }: Pick<SandboxRecord, 'id'>): void => records.detachAll(id),
+    /** `isQuiet` keeps what runs for a moment beside the sandbox from writing. */
+    hold: async (mounts: readonly VolumeMount[], { isQuiet = false } = {}): Promise<HeldVolumes> => {
+      const held: string[] = [];
+      const release = async (): Promise<void> => {
+        for (const id of held.splice(0).toReversed()) await disks.release(id);
+      };
+      try {
+        const found: SandboxMount[] = [];
+        for (const mount of mounts) {
+          const id = diskOf(mount);
+          const source = await disks.hold(id, { isReadonly: mount.isReadonly || isQuiet });
+          held.push(id);
+          const { mountPath: destination, isReadonly } = mount;
+          found.push({ kind: 'bind', destination, source, isReadonly });
+        }
+        return { mounts: found, release };
+      } catch (error) {
+        await release();
+        throw error;
+      }
+    },
+    /** Who copies a volume that the sandbox writes gives up: its processes could not end before. */
+    interruptCopies: ({ id, volumes: mounts = [] }: Owner): void => {
+      for (const mount of mounts) {
+        const why = `sandbox ${id}, which writes volume ${mount.name}, ended meanwhile`;
+        if (!mount.isReadonly)
+          disks.interrupt(
+            mount.volumeId,
+            new ApiError('conflict', why, { hint: 'Take the snapshot again.' }),
+          );
+      }
+    },
+    /** Unmounts what no sandbox in memory needs. After sandboxes are adopted. */
+    unmountIdle: disks.unmountIdle,
+  };
+}

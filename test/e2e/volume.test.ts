@@ -1,0 +1,206 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { call, createSandbox, sandboxCalls } from '../fixtures/api.ts';
+import { describeOnEachDriver } from '../fixtures/server.ts';
+import type { TestServer } from '../fixtures/server.ts';
+
+const path = '/platform/v1/file-systems';
+const limits = { memory_mb: 256, disk_mb: 256 };
+
+/** Calls on the volumes of a server, and sandboxes that have them. */
+function volumeCalls(server: () => TestServer) {
+  return {
+    make: async (name: string, more: object = {}): Promise<string> => {
+      const made = await call(server(), path, { body: { name, size_mb: 32, ...more } });
+      expect(made).toMatchObject({ status: 200, body: { name, status: 'ready' } });
+      return (made.body as { id: string }).id; // wire 1.7
+    },
+    remove: (id: string) => call(server(), `${path}/${id}`, { method: 'DELETE' }),
+    show: async (id: string) => (await call(server(), `${path}/${id}`)).body,
+    start: async (mounts: object[], more: object = {}) => {
+      const id = await createSandbox(server(), { resources: limits, file_systems: mounts, ...more });
+      return { id, ...sandboxCalls(server(), id) };
+    },
+    refused: async (mounts: object[]) =>
+      (await call(server(), '/sandboxes', { body: { resources: limits, file_systems: mounts } })).body,
+    end: (id: string) => call(server(), `/sandboxes/${id}`, { method: 'DELETE' }),
+  };
+}
+
+const at = (id: string, more: object = {}) => ({ file_system_id: id, mount_path: '/mnt/data', ...more });
+
+describeOnEachDriver('volumes', (server, driver) => {
+  const { make, remove, show, start, refused, end } = volumeCalls(server);
+
+  test('what is written outlives the sandbox, up to the size of the volume, and the host gets no device', async () => {
+    const id = await make('kept', { labels: { team: 'blue' }, description: 'of the test' });
+    const first = await start([at('kept')]);
+    const script = `echo hello > /mnt/data/greeting && mkdir /mnt/data/mine && sudo chown 12:34 /mnt/data/mine
+      sudo mknod /mnt/data/disk b 7 0 2>/dev/null; sudo cat /mnt/data/disk 2>&1 | head -c 100
+      dd if=/dev/zero of=/mnt/data/full bs=1M count=64 2>&1 | grep -o 'No space left'; rm /mnt/data/full`;
+    expect((await first.run(script)).output).toContain('No space left');
+    expect(await show('kept')).toMatchObject({
+      id,
+      size_mb: 32,
+      labels: { team: 'blue' },
+      attached_to: [{ sandbox_id: first.id, mount_path: '/mnt/data', read_only: false }],
+    });
+    expect((await call(server(), `/sandboxes/${first.id}`)).body).toMatchObject({
+      file_systems: [{ file_system_id: id, mount_path: '/mnt/data' }],
+    });
+    await end(first.id);
+    expect(await show(id)).toMatchObject({ attached_to: [] });
+    const second = await start([at(id, { mount_path: '/srv/a/new/place' })]);
+    const { output } = await second.run('cd /srv/a/new/place && cat greeting && stat -c %u:%g mine');
+    expect(output).toBe('hello\n12:34');
+    await end(second.id);
+    expect((await remove(id)).status).toBe(204);
+    expect(readdirSync(join(server().dataDir, 'volume'))).not.toContain(`${id}.img`);
+    expect(await show(id)).toMatchObject({ code: 'volume_not_found' });
+  });
+
+  test('has one writer or many readers, and is not deleted while somebody has it', async () => {
+    const id = await make('shared');
+    const writer = await start([at(id)]);
+    await writer.run('echo one > /mnt/data/file');
+    expect(await refused([at(id)])).toMatchObject({ code: 'volume_in_use' });
+    expect(await refused([at(id, { read_only: true })])).toMatchObject({ code: 'volume_in_use' });
+    expect((await remove(id)).body).toMatchObject({ code: 'volume_in_use' });
+    const taken = await call(server(), `${path}/shared/snapshots`, { body: { description: 'before' } });
+    expect(taken).toMatchObject({ status: 200, body: { status: 'ready', file_system_id: id } });
+    const { id: snapshotId } = taken.body as { id: string };
+    await writer.run('echo two > /mnt/data/file; sync');
+    await end(writer.id);
+
+    const reader = await start([at(id, { read_only: true })]);
+    const pinned = await start([at(id, { snapshot_id: snapshotId })]);
+    expect((await reader.run('cat /mnt/data/file; touch /mnt/data/x 2>&1')).output).toMatch(
+      /^two\n.*Read-only/,
+    );
+    expect((await pinned.run('cat /mnt/data/file; touch /mnt/data/x 2>&1')).output).toMatch(
+      /^one\n.*Read-only/,
+    );
+    expect(await refused([at(id)])).toMatchObject({ code: 'volume_in_use' });
+    const snapshot = `/platform/v1/file-system-snapshots/${snapshotId}`;
+    expect((await call(server(), snapshot, { method: 'DELETE' })).body).toMatchObject({
+      code: 'volume_in_use',
+    });
+    await Promise.all([end(reader.id), end(pinned.id)]);
+
+    const grown = await make('grown', { snapshot_id: snapshotId, size_mb: 64 });
+    expect((await remove(id)).status).toBe(204);
+    const again = await start([at(grown)]);
+    const { output } = await again.run('cat /mnt/data/file; df -m --output=size /mnt/data | tail -1');
+    expect(output).toMatch(/^one\n\s*(?:4\d|5\d|6\d)$/);
+    const grow = (size_mb: number) => call(server(), `${path}/grown`, { method: 'PATCH', body: { size_mb } });
+    expect((await grow(96)).body).toMatchObject({ code: 'volume_in_use' });
+    await end(again.id);
+    expect((await grow(32)).body).toMatchObject({ code: 'invalid_resources' });
+    expect((await grow(96)).body).toMatchObject({ size_mb: 96 });
+    const last = await start([at(grown)]);
+    expect((await last.run('cat /mnt/data/file; df -m --output=size /mnt/data | tail -1')).output).toMatch(
+      /^one\n\s*(?:7\d|8\d|9\d)$/,
+    );
+    await end(last.id);
+    expect((await call(server(), snapshot, { method: 'DELETE' })).status).toBe(204);
+  });
+
+  test('mounts nothing where the runtime lives, nor outside of the sandbox', async () => {
+    const id = await make('placed');
+    for (const mount_path of [
+      'data',
+      '/',
+      '/proc/x',
+      '/.atoll',
+      '/dev/shm',
+      '/etc',
+      '/a/../b',
+      '/a//b',
+      '/a:b',
+    ])
+      expect(await refused([at(id, { mount_path })])).toMatchObject({ code: 'invalid_request' });
+    for (const other of ['/mnt/data', '/mnt'])
+      expect(await refused([at(id), at(id, { mount_path: other })])).toMatchObject({
+        code: 'invalid_request',
+      });
+    expect(await refused([at('none')])).toMatchObject({ code: 'volume_not_found' });
+    // In the image a link to /run, which the host has as well.
+    const mount_path = '/var/run/of-a-volume';
+    const made = await call(server(), '/sandboxes', { body: { file_systems: [at(id, { mount_path })] } });
+    expect(existsSync('/run/of-a-volume')).toBe(false);
+    if (driver === 'gvisor') expect(made.body).toMatchObject({ code: 'invalid_request' });
+    else await end((made.body as { sandbox_id: string }).sandbox_id); // wire 1.4
+    expect(await show(id)).toMatchObject({ attached_to: [] });
+    const running = await start([at(id)]);
+    const mounts = `/sandboxes/${running.id}/file_systems`;
+    const later = { file_system_id: id, mount_path: '/later' };
+    expect((await call(server(), mounts, { body: later })).body).toMatchObject({ code: 'unsupported' });
+    const body = { mount_path: '/mnt/data' };
+    expect((await call(server(), mounts, { method: 'DELETE', body })).body).toMatchObject({
+      code: 'unsupported',
+    });
+    await end(running.id);
+  });
+
+  test('is kept over a killed server, which lets writers go on that a snapshot had stopped', async () => {
+    const id = await make('steady');
+    const running = await start([at(id)]);
+    await running.run('echo before > /mnt/data/file');
+    execFileSync('fsfreeze', ['--freeze', join('/run/atoll', server().instanceId, 'volume', id)]);
+    const stray = join(server().dataDir, 'volume', 'file_system_stray.img');
+    writeFileSync(stray, '');
+    await server().kill9();
+    await server().restart();
+    expect(existsSync(stray)).toBe(false);
+    const script = 'cat /mnt/data/file; echo after > /mnt/data/file; cat /mnt/data/file';
+    expect((await sandboxCalls(server(), running.id).run(script)).output).toBe('before\nafter');
+    expect(await refused([at(id)])).toMatchObject({ code: 'volume_in_use' });
+    await end(running.id);
+    expect((await remove(id)).status).toBe(204);
+  });
+
+  test.runIf(driver === 'gvisor')(
+    'stays attached while its sandbox sleeps, and is copied by nobody',
+    async () => {
+      const id = await make('asleep');
+      const library = await make('library');
+      const filler = await start([at(library)]);
+      await filler.run('echo book > /mnt/data/book');
+      await end(filler.id);
+      const books = at(library, { mount_path: '/mnt/library', read_only: true });
+      const box = await start([at(id), books], { name: 'sleeper' });
+      await box.run(
+        '(exec 3>>/mnt/data/log; while sleep 0.2; do echo tick >&3; done) & echo one > /mnt/data/file',
+      );
+      expect((await call(server(), '/sandboxes/sleeper/copy', { method: 'POST' })).body).toMatchObject({
+        code: 'volume_in_use',
+      });
+      const memory = { body: { snapshot_type: 'memory' } };
+      expect((await call(server(), '/sandboxes/sleeper/snapshot', memory)).body).toMatchObject({
+        code: 'unsupported',
+      });
+      await call(server(), '/sandboxes/sleeper/suspend', { method: 'POST' });
+      await expect
+        .poll(async () => (await call(server(), '/sandboxes/sleeper')).body, {
+          timeout: 30_000,
+          interval: 200,
+        })
+        .toMatchObject({ status: 'suspended' });
+      expect(await refused([at(id)])).toMatchObject({ code: 'volume_in_use' });
+      expect((await remove(id)).body).toMatchObject({ code: 'volume_in_use' });
+      const { output } = await box.run(
+        'cat /mnt/data/file /mnt/library/book; tail -n1 -f /mnt/data/log | head -n2',
+      );
+      expect(output).toBe('one\nbook\ntick\ntick');
+      const reader = await start([books]);
+      const copied = await call(server(), `/sandboxes/${reader.id}/copy`, { method: 'POST' });
+      expect(copied.status).toBe(200);
+      const { sandboxes } = copied.body as { sandboxes: { sandbox_id: string }[] }; // wire 1.4
+      const copy = sandboxes[0]?.sandbox_id ?? '';
+      expect((await sandboxCalls(server(), copy).run('cat /mnt/library/book')).output).toBe('book');
+      await Promise.all([box.id, reader.id, copy].map(end));
+    },
+  );
+});
