@@ -3,6 +3,7 @@ import { describeOnEachDriver } from '../fixtures/server.ts';
 import { IMAGE } from './blaxel/calls.ts';
 import { openClient } from './blaxel-core/client.ts';
 import type { Client, SandboxInstance } from './blaxel-core/client.ts';
+import { testFiles } from './blaxel-core/file.ts';
 import { testProcesses } from './blaxel-core/process.ts';
 
 describeOnEachDriver('npm @blaxel/core 0.3.21', (server) => {
@@ -36,4 +37,5 @@ describeOnEachDriver('npm @blaxel/core 0.3.21', (server) => {
   });
 
   describe('processes', () => testProcesses(sandbox));
+  describe('files', () => testFiles(server, sandbox));
 });

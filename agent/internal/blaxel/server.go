@@ -39,12 +39,16 @@ type Server struct {
 	options   Options
 	processes *registry
 	holds     *Holds
+	uploads   *uploads
 }
 
 // NewServer makes the sandbox API.
 func NewServer(options Options) *Server {
 	holds := NewHolds(options.Hub)
-	return &Server{options: options, holds: holds, processes: newRegistry(options, holds)}
+	return &Server{
+		options: options, holds: holds, processes: newRegistry(options, holds),
+		uploads: &uploads{byID: map[string]*upload{}},
+	}
 }
 
 // Holds tells what keeps the sandbox awake.

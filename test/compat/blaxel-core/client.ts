@@ -36,7 +36,6 @@ export interface SandboxInstance {
     cp(from: string, to: string): Promise<unknown>;
     rm(path: string, recursive?: boolean): Promise<unknown>;
   };
-  system: { health(): Promise<{ status: string }> };
   fetch(port: number, path?: string): Promise<Response>;
   delete(): Promise<{ status: string }>;
 }
