@@ -3,7 +3,9 @@ import { withoutUndefined } from './without-undefined.ts';
 
 /** One entry of a directory. */
 export interface DirectoryEntry {
+  /** Without the directory. */
   name: string;
+  /** Whether it is a directory. */
   isDir: boolean;
   /** Bytes; absent for directories. */
   size?: number;

@@ -27,6 +27,7 @@ export type OutputMode = (typeof OutputMode)[keyof typeof OutputMode];
 export type ProcessUser = string | { uid: number; gid?: number };
 
 interface CommandOptions {
+  /** Its arguments, as they are: no shell reads them. */
   args?: string[];
   /** Added to the environment of the sandbox. */
   env?: Record<string, string>;
@@ -58,7 +59,9 @@ export interface RunOptions extends CommandOptions {
 /** A process that was started in a sandbox. */
 export interface ProcessInfo {
   handle?: number;
+  /** In the sandbox. */
   pid: number;
+  /** Whether it runs, and how it ended. */
   status: ProcessStatus;
   /** Present once it has exited by itself. */
   exitCode?: number;
@@ -66,7 +69,9 @@ export interface ProcessInfo {
   signal?: number;
   oomKilled: boolean;
   stdinWritable: boolean;
+  /** The program that was started. */
   command: string;
+  /** Its arguments. */
   args: string[];
   startedAt: Date;
   endedAt?: Date;
@@ -80,6 +85,7 @@ export interface CommandResult {
   exitCode: number;
   /** Lines joined by newlines, without the last newline. */
   stdout: string;
+  /** As `stdout`, of standard error. */
   stderr: string;
   /** Whether it was killed because memory was short. */
   oomKilled: boolean;
@@ -94,6 +100,7 @@ export interface OutputResponse {
 
 /** One line of output, without its newline. */
 export interface OutputEvent {
+  /** Without its newline. */
   line: string;
   timestamp: Date;
   stream?: 'stdout' | 'stderr';

@@ -4,6 +4,7 @@ import type { ProcessUser } from './process-info.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
 export interface CreatePtyOptions extends PtyConnectionOptions {
+  /** The program on the terminal, such as a shell. */
   command: string;
   args?: string[];
   /** Added to the environment of the sandbox; `TERM` is `xterm-256color` unless it is set. */

@@ -35,7 +35,9 @@ export interface PtyParts {
  * await pty.wait(); // 7
  */
 export class Pty implements AsyncIterable<Uint8Array> {
+  /** For `connectPty`. */
   readonly sessionId: string;
+  /** What `connectPty` needs beside the id: whoever has it may type. */
   readonly token: string;
   /** For a WebSocket client of your own; it needs the token and an API key in its headers. */
   readonly websocketUrl: string;

@@ -22,7 +22,9 @@ export type SandboxStatus = (typeof SandboxStatus)[keyof typeof SandboxStatus];
 
 /** What a sandbox may use at most. Ceilings, not reservations. */
 export interface ContainerResourcesInfo {
+  /** CPUs, fractions included. */
   cpus: number;
+  /** Megabytes of memory. */
   memoryMb: number;
   diskMb: number;
   /** The same as `diskMb`. */
@@ -67,8 +69,11 @@ export interface SandboxInfo {
   name?: string;
   /** The workspace that it belongs to. */
   namespace: string;
+  /** Where it is in its life. */
   status: SandboxStatus;
+  /** What its files came from. */
   image?: string;
+  /** What it may use at most. */
   resources: ContainerResourcesInfo;
   /** Names of the secrets in its environment. */
   secretNames: string[];
@@ -76,15 +81,20 @@ export interface SandboxInfo {
   poolId?: string;
   /** Seconds without a request after which a named sandbox suspends and an ephemeral one terminates; absent = never. */
   timeoutSecs?: number;
+  /** The command that runs from the start. */
   entrypoint?: string[];
   network?: NetworkConfig;
+  /** Ports that the gateway routes traffic to. */
   exposedPorts: number[];
   /** Where each exposed port is reached. */
   portUrls: PortUrl[];
+  /** Whether exposed ports need no key. */
   allowUnauthenticatedAccess: boolean;
   /** Absent where the server has no SSH. */
   ssh?: SshEndpoint;
+  /** When it was asked for. */
   createdAt?: Date;
+  /** Present once it has ended. */
   terminatedAt?: Date;
   /** How it ended, e.g. `Success(Timeout)`. */
   outcome?: string;
@@ -144,6 +154,8 @@ export interface CreateSandboxOptions {
   secretNames?: string[];
   /** Ports that the gateway routes traffic to. */
   exposedPorts?: number[];
+  /** The same as `exposedPorts`, as the reference of the API spells it. */
+  exposePorts?: number[];
   /** Whether exposed ports need no key. */
   allowUnauthenticatedAccess?: boolean;
 }
@@ -168,7 +180,7 @@ export function toCreateBody(options: CreateSandboxOptions): Partial<CreateSandb
     snapshot_type: options.snapshotType,
     name: options.name,
     secret_names: options.secretNames,
-    exposed_ports: options.exposedPorts,
+    exposed_ports: options.exposedPorts ?? options.exposePorts,
     allow_unauthenticated_access: options.allowUnauthenticatedAccess,
   });
 }

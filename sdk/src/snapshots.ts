@@ -14,6 +14,7 @@ export type { SnapshotStatus, SnapshotType };
 
 /** One snapshot as the server knows it. */
 export interface SnapshotInfo {
+  /** What sandboxes start from it by. */
   snapshotId: string;
   namespace: string;
   /** The sandbox that it was taken of. */
@@ -29,6 +30,7 @@ export interface SnapshotInfo {
   sizeBytes?: number;
   /** All of its files, unpacked. */
   rootfsDiskBytes?: number;
+  /** When it was asked for. */
   createdAt?: Date;
   /** The snapshot that its sandbox had come from. */
   originSnapshotId?: string;
