@@ -28,7 +28,7 @@ const (
 	reachWithin = 30 * time.Second
 )
 
-var ports = map[string]string{"http": "80", "https": "443", "git": "9418", "ssh": "22", "git+ssh": "22"}
+var ports = map[string]string{"http": "80", "https": "443", "git": "9418"}
 
 // Request is a repository, and what is wanted of it.
 type Request struct {

@@ -24,6 +24,7 @@ export type Checkouts = ReturnType<typeof createCheckouts>;
 
 /** Any base image does: all hold git. */
 const GIT_IMAGE = 'tensorlake/debian-minimal';
+const ANONYMOUS = /^(?:https?|git):\/\//i;
 const TREE = '/checkout';
 const WHOLE_COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
@@ -71,6 +72,11 @@ async function fetch(options: Options, source: GitSource, commit: string): Promi
 }
 
 async function run(options: Options, { remote, ref }: GitSource, more: object): Promise<Fetched> {
+  if (!ANONYMOUS.test(remote)) {
+    throw new StepFailure(`ADD ${remote}: builds have no key for repositories over SSH`, {
+      hint: 'Name the repository by its https:// address; --secret id=GIT_AUTH_TOKEN,src=FILE opens a private one.',
+    });
+  }
   const { files } = await options.image(GIT_IMAGE);
   return runFetcher(options, {
     title: `ADD ${withoutPassword(remote)}`,
