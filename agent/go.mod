@@ -3,7 +3,9 @@ module atoll.dev/agent
 go 1.26
 
 require (
+	github.com/klauspost/compress v1.18.0
 	github.com/pkg/sftp v1.13.12
+	github.com/ulikunitz/xz v0.5.15
 	golang.org/x/sys v0.47.0
 )
 

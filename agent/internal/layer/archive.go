@@ -3,9 +3,6 @@ package layer
 import (
 	"archive/tar"
 	"bufio"
-	"bytes"
-	"compress/bzip2"
-	"compress/gzip"
 	"io"
 	"os"
 	"path"
@@ -22,29 +19,15 @@ func (w *walker) unpack(at string) (bool, error) {
 	}
 	defer file.Close()
 	plain, err := decompressed(file)
-	if err != nil || plain == nil {
-		return false, nil
+	if err != nil {
+		// What only begins like a compressed file is one like any other.
+		return false, onlyFailure(err)
 	}
 	reader := bufio.NewReaderSize(plain, 1<<16)
 	if !isTar(reader) {
 		return false, nil
 	}
 	return true, w.members(tar.NewReader(reader), at)
-}
-
-// decompressed looks at the first bytes only: names say nothing.
-func decompressed(file io.Reader) (io.Reader, error) {
-	reader := bufio.NewReader(file)
-	start, _ := reader.Peek(6)
-	switch {
-	case bytes.HasPrefix(start, []byte{0x1f, 0x8b}):
-		return gzip.NewReader(reader)
-	case bytes.HasPrefix(start, []byte("BZh")):
-		return bzip2.NewReader(reader), nil
-	case bytes.HasPrefix(start, []byte("\xfd7zXZ\x00")), bytes.HasPrefix(start, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return nil, invalid("archives compressed by xz or zstd are not unpacked: use gzip, or unpack them in a RUN")
-	}
-	return reader, nil
 }
 
 func isTar(reader *bufio.Reader) bool {
