@@ -173,3 +173,21 @@ func (d *Directory) credential(u user, gid *uint32) Credential {
 	}
 	return result
 }
+
+// UserName is what the image calls a uid; "" where it has no name for it.
+func (d *Directory) UserName(uid uint32) string {
+	users, _ := d.database.load()
+	if index := slices.IndexFunc(users, func(u user) bool { return u.uid == uid }); index >= 0 {
+		return users[index].name
+	}
+	return ""
+}
+
+// GroupName is what the image calls a gid; "" where it has no name for it.
+func (d *Directory) GroupName(gid uint32) string {
+	_, groups := d.database.load()
+	if index := slices.IndexFunc(groups, func(g group) bool { return g.gid == gid }); index >= 0 {
+		return groups[index].name
+	}
+	return ""
+}

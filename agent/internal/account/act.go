@@ -1,6 +1,7 @@
 package account
 
 import (
+	"fmt"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -17,13 +18,22 @@ func (c Credential) ActAs(operation func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		err := c.assume()
-		if err == nil {
-			err = operation()
-		}
-		done <- err
+		done <- c.act(operation)
 	}()
 	return <-done
+}
+
+// act keeps a defect in one operation from ending the agent: nobody else catches panics of this goroutine.
+func (c Credential) act(operation func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v", cause)
+		}
+	}()
+	if err := c.assume(); err != nil {
+		return err
+	}
+	return operation()
 }
 
 func (c Credential) assume() error {

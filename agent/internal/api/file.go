@@ -5,7 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/url"
 
 	"golang.org/x/sys/unix"
 
@@ -20,15 +19,11 @@ type fileRoutes struct {
 
 // query reads path and the user whose permissions count, by default the image's.
 func (f *fileRoutes) query(r *http.Request) (string, account.Credential, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
+	q, credential, err := f.asked(r)
 	if err != nil {
-		return "", account.Credential{}, invalid("malformed query: " + err.Error())
+		return "", account.Credential{}, err
 	}
-	credential, err := f.accounts.Resolve(values.Get("user"))
-	if err != nil {
-		return "", account.Credential{}, userFailure(err)
-	}
-	return values.Get("path"), credential, nil
+	return q.text("path"), credential, nil
 }
 
 func (f *fileRoutes) read(w http.ResponseWriter, r *http.Request) error {
@@ -64,15 +59,18 @@ func (f *fileRoutes) write(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (f *fileRoutes) remove(w http.ResponseWriter, r *http.Request) error {
-	path, credential, err := f.query(r)
+	q, credential, err := f.asked(r)
 	if err != nil {
 		return err
 	}
-	if err := f.files.Remove(credential, path); err != nil {
-		return fileFailure(path, err)
+	path, remove := q.text("path"), f.files.Remove
+	if q.flag("recursive") {
+		remove = f.files.RemoveAll
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	if q.err != nil {
+		return q.err
+	}
+	return changed(w, path, remove(credential, path))
 }
 
 func (f *fileRoutes) list(w http.ResponseWriter, r *http.Request) error {
@@ -101,6 +99,13 @@ var fileFailures = []struct {
 	{file.ErrNotADirectory, http.StatusBadRequest, "NOT_A_DIRECTORY", "Path is not a directory"},
 	{file.ErrNotRegular, http.StatusBadRequest, "NOT_A_REGULAR_FILE", "Path is not a regular file"},
 	{file.ErrTruncated, http.StatusBadRequest, "TRUNCATED_BODY", "request body ended early; nothing was written"},
+	{file.ErrInvalidArchive, http.StatusBadRequest, "INVALID_ARCHIVE", "the body is no archive that can be unpacked here"},
+	{file.ErrExists, http.StatusConflict, "ALREADY_EXISTS", "Path already exists"},
+	{file.ErrNotEmpty, http.StatusConflict, "NOT_EMPTY", "Directory is not empty"},
+	{file.ErrIntoItsOwn, http.StatusBadRequest, "INVALID_PATH", "A directory cannot be put into itself"},
+	{file.ErrIsRoot, http.StatusBadRequest, "INVALID_PATH", "The root directory cannot be moved, replaced or deleted"},
+	{fs.ErrExist, http.StatusConflict, "ALREADY_EXISTS", "Path already exists"},
+	{unix.ENOTEMPTY, http.StatusConflict, "NOT_EMPTY", "Directory is not empty"},
 	{fs.ErrNotExist, http.StatusNotFound, "NOT_FOUND", "File not found"},
 	{fs.ErrPermission, http.StatusForbidden, "PERMISSION_DENIED", "Permission denied"},
 	{unix.EROFS, http.StatusForbidden, "PERMISSION_DENIED", "Read-only file system"},
@@ -118,7 +123,11 @@ var fileFailures = []struct {
 func fileFailure(path string, err error) error {
 	for _, known := range fileFailures {
 		if errors.Is(err, known.cause) {
-			return &failure{known.status, known.code, known.message + ": " + path}
+			message := known.message + ": " + path
+			if known.cause == file.ErrInvalidArchive {
+				message = err.Error()
+			}
+			return &failure{known.status, known.code, message}
 		}
 	}
 	return err
