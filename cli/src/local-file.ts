@@ -14,11 +14,14 @@ export async function openSource(path: string, stdin: NodeJS.ReadStream): Promis
   if (path === '-') return { chunks: stdin, sizeBytes: undefined };
   const found = await statOf(path);
   if (found === undefined) throw new CliError(`no file ${path}`);
-  if (found.isDirectory())
-    throw new CliError(`${path} is a directory`, 'Copy files one by one, or a tar of them.');
+  if (found.isDirectory()) throw new CliError(`${path} is a directory`);
   const chunks = createReadStream(path, { highWaterMark: 256 * 1024 });
   return { chunks, sizeBytes: found.isFile() ? found.size : undefined };
 }
+
+/** Whether a path of this machine is a directory that is there. */
+export const isDirectory = async (path: string): Promise<boolean> =>
+  (await statOf(path))?.isDirectory() ?? false;
 
 export interface Target {
   /** Where it ends up. */

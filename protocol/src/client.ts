@@ -93,7 +93,10 @@ function urlOf(baseUrl: string, route: Route, input: AnyInput): string {
   );
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(input.query ?? {})) {
-    if (value !== undefined) query.append(name, String(value));
+    // A list is a name that is repeated.
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined) query.append(name, String(one));
+    }
   }
   return `${baseUrl}${path}${query.size > 0 ? `?${query}` : ''}`;
 }

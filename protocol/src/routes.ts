@@ -1,3 +1,4 @@
+import { fileRoutes } from './atoll/file.ts';
 import * as build from './atoll/build.ts';
 import * as event from './atoll/event.ts';
 import * as image from './atoll/image.ts';
@@ -46,5 +47,6 @@ export const controlRoutes: readonly Route[] = [
 /** Routes that the gateway passes to the agent of the addressed sandbox. */
 export const dataPlaneRoutes: readonly Route[] = [
   ...Object.values(dataPlane),
+  ...Object.values(fileRoutes),
   ...Object.values(terminalRoutes),
 ];

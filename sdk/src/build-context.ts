@@ -26,7 +26,15 @@ const CHUNK_BYTES = 256 * 1024;
  * pipes and devices are left out; owners are not kept.
  */
 export async function* packContext(dir: string, options: PackOptions = {}): AsyncGenerator<Uint8Array> {
-  const ignored = await readIgnored(dir, options.dockerfileName ?? 'Dockerfile');
+  yield* packTree(dir, await readIgnored(dir, options.dockerfileName ?? 'Dockerfile'), options);
+}
+
+/** A folder as a tar archive, without what the matcher takes out. */
+export async function* packTree(
+  dir: string,
+  ignored: PathMatcher,
+  options: Pick<PackOptions, 'onProgress' | 'signal'>,
+): AsyncGenerator<Uint8Array> {
   const progress = { fileCount: 0, sizeBytes: 0 };
   for await (const member of walk(dir, '', ignored)) {
     options.signal?.throwIfAborted();
@@ -55,12 +63,12 @@ async function readIgnored(dir: string, dockerfileName: string): Promise<PathMat
 
 function absentIfMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code === 'ENOENT') return undefined;
-  throw new SandboxError(`the build context cannot be read: ${error.message}`, { cause: error });
+  throw new SandboxError(`the folder cannot be read: ${error.message}`, { cause: error });
 }
 
 async function* walk(dir: string, folder: string, ignored: PathMatcher): AsyncGenerator<TarMember> {
   const names = await readdir(join(dir, folder)).catch((cause: Error) => {
-    throw new SandboxError(`the build context cannot be read: ${cause.message}`, { cause });
+    throw new SandboxError(`the folder cannot be read: ${cause.message}`, { cause });
   });
   for (const name of names.toSorted()) {
     const path = folder === '' ? name : `${folder}/${name}`;
@@ -101,7 +109,7 @@ async function memberOf(dir: string, path: string): Promise<TarMember | undefine
 /** Exactly as many bytes as the header promised: what is appended meanwhile is left out, what is missing is an error. */
 async function* contentOf(path: string, { sizeBytes }: TarMember): AsyncGenerator<Uint8Array> {
   const file = await open(path).catch((cause: Error) => {
-    throw new SandboxError(`the build context cannot be read: ${cause.message}`, { cause });
+    throw new SandboxError(`the folder cannot be read: ${cause.message}`, { cause });
   });
   try {
     for (let at = 0; at < sizeBytes;) {

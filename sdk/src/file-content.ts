@@ -1,4 +1,5 @@
 import type { DirectoryEntry as WireDirectoryEntry } from '@atoll/protocol';
+import { toSandboxError } from './errors.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
 /** One entry of a directory. */
@@ -62,4 +63,22 @@ function toReadableStream(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uin
       await iterator.return?.(reason);
     },
   });
+}
+
+/** The whole body of an answer. */
+export async function readWhole(response: Response, signal?: AbortSignal): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    throw toSandboxError(error, signal);
+  }
+}
+
+/** The body of an answer chunk by chunk as it comes. */
+export async function* readChunks(response: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    if (response.body !== null) yield* response.body;
+  } catch (error) {
+    throw toSandboxError(error, signal);
+  }
 }

@@ -12,6 +12,20 @@ export type {
 } from './pool-info.ts';
 export { RemoteAPIError, SandboxConnectionError, SandboxError, SandboxNotFoundError } from './errors.ts';
 export type { DirectoryEntry, DirectoryListing, FileContent } from './file-content.ts';
+export type { FileChange, FileInfo, FileListing, FileMatch } from './file-info.ts';
+export { SandboxFiles } from './sandbox-files.ts';
+export type {
+  FileOptions,
+  FindOptions,
+  FolderTransferOptions,
+  ListTreeOptions,
+  SearchOptions,
+  TransferOptions,
+  TreeOptions,
+  UploadTreeOptions,
+  WatchOptions,
+} from './sandbox-files.ts';
+export type { TreeProgress } from './local-tree.ts';
 export { OutputMode, ProcessStatus, StdinMode } from './process-info.ts';
 export type {
   CommandResult,

@@ -5,8 +5,9 @@ import type { CopySandboxOptions, CopySandboxResponse } from './sandbox-copy.ts'
 import { createConnection, type ClientOptions } from './connection.ts';
 import { toDaemonInfo, type DaemonInfo } from './daemon-info.ts';
 import type { ConnectDesktopOptions, Desktop } from './desktop/desktop.ts';
-import { SandboxError, toSandboxError } from './errors.ts';
-import { isRereadable, toBody, toListing, type DirectoryListing, type FileContent } from './file-content.ts';
+import { SandboxError } from './errors.ts';
+import { isRereadable, readChunks, readWhole, toBody, toListing } from './file-content.ts';
+import type { DirectoryListing, FileContent } from './file-content.ts';
 import { merge, pidParams, toProcessBody, toProcessInfo, toResult } from './process-info.ts';
 import type {
   CommandResult,
@@ -24,6 +25,7 @@ import { TcpTunnel, type CreateTunnelOptions } from './tunnel.ts';
 import { readFollow, readRun } from './process-stream.ts';
 import { Lifecycle, type CreateAndConnectOptions } from './lifecycle.ts';
 import { whereabouts, type SandboxParts } from './sandbox-parts.ts';
+import { SandboxFiles } from './sandbox-files.ts';
 import type { SandboxInfo, SandboxStatus, UpdateSandboxOptions } from './sandbox-info.ts';
 import { snapshotsOf, type CheckpointOptions, type RollbackOptions, type SnapshotInfo } from './snapshots.ts';
 import type { CallOptions } from './transport.ts';
@@ -264,22 +266,12 @@ export class Sandbox implements AsyncDisposable {
 
   /** A whole file. For big ones see `readFileStream`. */
   async readFile(path: string, options: WaitOptions = {}): Promise<Uint8Array> {
-    const response = await this.#stream(dataPlane.readFile, { query: { path } }, options);
-    try {
-      return new Uint8Array(await response.arrayBuffer());
-    } catch (error) {
-      throw toSandboxError(error, options.signal);
-    }
+    return readWhole(await this.#stream(dataPlane.readFile, { query: { path } }, options), options.signal);
   }
 
   /** A file chunk by chunk as it comes, in constant memory. */
   async *readFileStream(path: string, options: WaitOptions = {}): AsyncGenerator<Uint8Array> {
-    const response = await this.#stream(dataPlane.readFile, { query: { path } }, options);
-    try {
-      if (response.body !== null) yield* response.body;
-    } catch (error) {
-      throw toSandboxError(error, options.signal);
-    }
+    yield* readChunks(await this.#stream(dataPlane.readFile, { query: { path } }, options), options.signal);
   }
 
   /** Writes a file, replacing what was there; parent directories are made. */
@@ -296,6 +288,11 @@ export class Sandbox implements AsyncDisposable {
   /** The entries of a directory, directories first. */
   async listDirectory(path: string, options: WaitOptions = {}): Promise<DirectoryListing> {
     return toListing(await this.#call(dataPlane.listDirectory, { query: { path } }, options));
+  }
+
+  /** Directories and trees: find, search, watch, move, copy, archives. */
+  get files(): SandboxFiles {
+    return new SandboxFiles(() => this.#agent());
   }
 
   /** Starts a process on a terminal and attaches to it. */

@@ -37,3 +37,22 @@ function formatProgress(transferred: number, sizeBytes: number | undefined): str
   const percent = Math.floor((transferred / sizeBytes) * 100);
   return `${formatBytes(transferred)} of ${formatBytes(sizeBytes)} (${percent} %)`;
 }
+
+/** Shows how much of a tree has been copied, where somebody watches. */
+export function countFiles(output: Output) {
+  let drawnAt = Date.now();
+  return {
+    onProgress: ({ fileCount, sizeBytes }: { fileCount: number; sizeBytes: number }): void => {
+      if (!output.isProgressSeen || Date.now() - drawnAt < drawEveryMs) return;
+      drawnAt = Date.now();
+      void output.writeError(`\r\x1b[2K${fileCount} files, ${formatBytes(sizeBytes)}`);
+    },
+    during: async <T>(work: () => Promise<T>): Promise<T> => {
+      try {
+        return await work();
+      } finally {
+        if (output.isProgressSeen) await output.writeError('\r\x1b[2K');
+      }
+    },
+  };
+}
