@@ -28,7 +28,7 @@ import { createEventLogs } from './event-log.ts';
 import { execute } from './execute.ts';
 import type { BuildInput } from './execute.ts';
 import { failureOf } from './failure.ts';
-import { Cancelled, endOf, lastEvent, OutOfTime } from './live-build.ts';
+import { Cancelled, endOf, lastEvent, OutOfTime, recordedEnd } from './live-build.ts';
 import type { LiveBuild } from './live-build.ts';
 import { verifyNaming } from './finish-image.ts';
 import type { Naming } from './finish-image.ts';
@@ -265,7 +265,7 @@ export function createBuilds(options: BuildsOptions) {
     return require(workspaceId, id);
   };
 
-  const settleLost = async (id: string): Promise<void> => {
+  const settleLost = (id: string): void => {
     const failure = failureOf(
       new ApiError('shutting_down', 'the server ended while the image was being built', {
         hint: 'Build it again: what was done is cached.',
@@ -275,7 +275,6 @@ export function createBuilds(options: BuildsOptions) {
     );
     store.end(id, { status: 'failed', failure }, now());
     images.dropReferences(buildHolder(id));
-    await logs.closeLost(id, { type: 'failed', durationMs: 0, failure });
   };
 
   const tidy = (): void => {
@@ -298,8 +297,8 @@ export function createBuilds(options: BuildsOptions) {
       id: string,
       reading: { after: number; follow: boolean; signal: AbortSignal },
     ): AsyncGenerator<BuildEvent> => {
-      require(workspaceId, id);
-      return logs.read(id, reading);
+      const end = live.has(id) ? undefined : recordedEnd(require(workspaceId, id));
+      return logs.read(id, { ...reading, ...(end && { end }) });
     },
     /** Ends a build and waits until nothing of it is left. */
     cancel: async (workspaceId: string, id: string): Promise<BuildRecord> => {
@@ -321,12 +320,7 @@ export function createBuilds(options: BuildsOptions) {
     /** Settles what an earlier process left, before the first request. Its sandboxes are gone by then. */
     open: async (): Promise<void> => {
       await mkdir(workDir, { recursive: true, mode: 0o700 });
-      for (const { id } of store.unsettled()) {
-        // One build whose log cannot be ended must not keep all the others, and the server, from starting.
-        await settleLost(id).catch((err: unknown) =>
-          log.error({ err, buildId: id }, 'what is left of a build is not settled'),
-        );
-      }
+      for (const { id } of store.unsettled()) settleLost(id);
       for (const id of await listWorkplaces(workDir, mountDir)) {
         await removeWorkplace(join(mountDir, id), join(workDir, id)).catch((err: unknown) =>
           log.error({ err, buildId: id }, 'a build left something behind'),

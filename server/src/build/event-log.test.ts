@@ -1,9 +1,10 @@
-import { appendFile, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildEvent } from '@atoll/protocol';
 import { expect, test } from 'vitest';
 import { tempDir } from '../../../test/fixtures/temp-dir.ts';
 import { createEventLogs } from './event-log.ts';
+import type { LogReading } from './event-log.ts';
 import type { NewBuildEvent } from './event-writer.ts';
 
 const ID = 'build_a';
@@ -21,9 +22,10 @@ async function makeLogs(limits?: { maxStepBytes: number; maxBuildBytes: number }
   const failures: unknown[] = [];
   const onError = (error: unknown): void => void failures.push(error);
   const logs = createEventLogs(dir, { now: () => 5, onError, ...(limits && { limits }) });
-  const read = async (follow = false): Promise<BuildEvent[]> => {
+  const read = async (follow = false, more: Partial<LogReading> = {}): Promise<BuildEvent[]> => {
     const events: BuildEvent[] = [];
-    for await (const event of logs.read(ID, { after: 0, follow, signal: never })) events.push(event);
+    const reading = { after: 0, follow, signal: never, ...more };
+    for await (const event of logs.read(ID, reading)) events.push(event);
     return events;
   };
   return { dir, logs, failures, read, path: join(dir, `${ID}.ndjson`) };
@@ -64,23 +66,36 @@ test('what was written a moment ago can be read', async () => {
   expect(textsOf(await read())).toEqual(['1 now']);
 });
 
-test('a log that ends in half a line gets its end', async () => {
-  const { logs, path, read } = await makeLogs();
+const end = { ...cancelled, id: 0, at: 9 } as BuildEvent; // with what the log adds
+
+test('a log without an end gets the recorded one, also after half a line', async () => {
+  const { path, read } = await makeLogs();
   await writeFile(path, '{"id":1,"at":1,"type":"status","status":"queued"}\n{"id":2,"at":1,"ty');
-  await logs.closeLost(ID, cancelled);
-  expect((await read()).map(({ id, type }) => [id, type])).toEqual([
-    [1, 'status'],
-    [2, 'cancelled'],
+  const events = await read(true, { end });
+  expect(events.map(({ id, type, at }) => [id, type, at])).toEqual([
+    [1, 'status', 1],
+    [2, 'cancelled', 9],
   ]);
-  expect((await readFile(path, 'utf8')).endsWith('\n')).toBe(true);
+});
+
+test('who has seen more than the disk kept still learns the end', async () => {
+  const { path, read } = await makeLogs();
+  await writeFile(path, '{"id":1,"at":1,"type":"status","status":"queued"}\n');
+  expect((await read(true, { end, after: 7 })).map(({ id }) => id)).toEqual([8]);
+});
+
+test('a log with an end is told once', async () => {
+  const { logs, read } = await makeLogs();
+  logs.open(ID).write(cancelled);
+  expect((await read(true, { end })).map(({ id }) => id)).toEqual([1]);
+  expect(await read(true, { end, after: 1 })).toEqual([]);
 });
 
 test('broken lines in the middle are passed over', async () => {
-  const { logs, path, read } = await makeLogs();
+  const { path, read } = await makeLogs();
   await writeFile(path, '{"id":1,"type":"sta{"id":2}\n\0\0\0\n7\n');
   await appendFile(path, '{"id":3,"at":1,"type":"message","message":"m"}\n');
-  await logs.closeLost(ID, cancelled);
-  expect((await read()).map(({ id }) => id)).toEqual([3, 4]);
+  expect((await read(false, { end })).map(({ id }) => id)).toEqual([3, 4]);
 });
 
 test('a log that cannot be written ends for who follows it, and throws nothing', async () => {

@@ -3,11 +3,21 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildEvent } from '@atoll/protocol';
-import { EventWriter, lineOf } from './event-writer.ts';
-import type { EventLogOptions, NewBuildEvent } from './event-writer.ts';
+import { EventWriter } from './event-writer.ts';
+import type { EventLogOptions } from './event-writer.ts';
 
 const READ_BYTES = 64 * 1024;
-const LINE_END = 0x0a;
+
+export interface LogReading {
+  after: number;
+  follow: boolean;
+  signal: AbortSignal;
+  /** How the build ended, once nobody writes its log any more. */
+  end?: BuildEvent;
+}
+
+const isEnd = (event: BuildEvent | undefined): boolean =>
+  event?.type === 'succeeded' || event?.type === 'failed' || event?.type === 'cancelled';
 
 export type EventLogs = ReturnType<typeof createEventLogs>;
 
@@ -26,23 +36,22 @@ export function createEventLogs(dir: string, options: EventLogOptions) {
       writers.set(buildId, writer);
       return writer;
     },
-    /** Adds the last event to a log that no writer has any more. */
-    closeLost: async (buildId: string, event: NewBuildEvent): Promise<void> => {
-      let last = 0;
-      for await (const { id } of readEvents(pathOf(buildId))) last = id;
-      const line = lineOf({ ...event, id: last + 1, at: options.now() });
-      await appendWhole(pathOf(buildId), line);
-    },
-    /** The events after a number; with `follow` also those to come, to the end of the build. */
+    /**
+     * The events after a number; with `follow` also those to come, to the end of the build. A server that was killed, or
+     * a full disk, leaves a log without its end: `end` is told in its place, also to who has seen more than is left.
+     */
     read: async function* (
       buildId: string,
-      { after, follow, signal }: { after: number; follow: boolean; signal: AbortSignal },
+      { after, follow, signal, end }: LogReading,
     ): AsyncGenerator<BuildEvent> {
       const writer = writers.get(buildId);
       writer?.flush();
+      let last: BuildEvent | undefined;
       for await (const event of readEvents(pathOf(buildId), follow ? writer : undefined, signal)) {
+        last = event;
         if (event.id > after) yield event;
       }
+      if (end && !isEnd(last)) yield { ...end, id: Math.max(after, last?.id ?? 0) + 1 };
     },
     remove: (buildId: string): void => rmSync(pathOf(buildId), { force: true }),
   };
@@ -97,17 +106,4 @@ function parseLine(line: string): BuildEvent[] {
 async function readChunk(file: FileHandle, position: number): Promise<Buffer> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, position);
   return buffer.subarray(0, bytesRead);
-}
-
-/** A line that is glued to half a one would be lost with it, so a half one is ended first. */
-async function appendWhole(path: string, line: string): Promise<void> {
-  const file = await open(path, 'a+', 0o600);
-  try {
-    const { size } = await file.stat();
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
-    const isCut = bytesRead === 1 && buffer[0] !== LINE_END;
-    await file.appendFile(isCut ? `\n${line}` : line);
-  } finally {
-    await file.close();
-  }
 }

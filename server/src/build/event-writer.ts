@@ -28,7 +28,7 @@ const COLLECT_MS = 20;
 const MAX_COLLECTED_CHARS = 256 * 1024;
 
 /** JSON of an event never holds a line end, so a line is an event. */
-export const lineOf = (event: object): string => `${JSON.stringify(event)}\n`;
+const lineOf = (event: object): string => `${JSON.stringify(event)}\n`;
 
 /** Writes the log of one build. Never throws: a build goes on and ends without a log, too. */
 export class EventWriter {

@@ -1,4 +1,4 @@
-import type { BuildFailure } from '@atoll/protocol';
+import type { BuildEvent, BuildFailure } from '@atoll/protocol';
 import type { BuildReport } from './build-report.ts';
 import type { BuildRequest } from './build-request.ts';
 import type { BuildEnd, BuildRecord, DebugState } from './build-store.ts';
@@ -44,6 +44,15 @@ function withDebugHint(failure: BuildFailure, buildId: string): BuildFailure {
   if (!failure.canDebug) return failure;
   const open = `Open a shell in the state before the step: \`atoll image debug ${buildId}\`.`;
   return { ...failure, hint: failure.hint === undefined ? open : `${failure.hint} ${open}` };
+}
+
+/** The end of a build that nobody works on any more, as its record has it; undefined while it has none. */
+export function recordedEnd(record: BuildRecord): BuildEvent | undefined {
+  const { status, createdAt, endedAt } = record;
+  if (endedAt === undefined || status === 'waiting' || status === 'queued' || status === 'running')
+    return undefined;
+  const event = lastEvent({ ...record, status }, endedAt - createdAt);
+  return { ...event, id: 0, at: endedAt } as BuildEvent; // all its fields but the two that are added here
 }
 
 /** The event that ends the log. */
