@@ -6,6 +6,7 @@ import { account } from './command/account/account.ts';
 import { audit } from './command/audit.ts';
 import { doctor } from './command/doctor.ts';
 import { events } from './command/events.ts';
+import { fs } from './command/fs/fs.ts';
 import { image } from './command/image/image.ts';
 import { key } from './command/key/key.ts';
 import { login } from './command/login.ts';
@@ -24,6 +25,7 @@ const commands: readonly AnyCommand[] = [
   sbx,
   image,
   pool,
+  fs,
   secrets,
   server,
   doctor,

@@ -2,6 +2,14 @@ export * from './admin-client.ts';
 export type { ClientOptions } from './connection.ts';
 export { readDockerCredentials, readDockerCredentialsFor } from './docker-config.ts';
 export type { DockerAuth, DockerConfigSource, DockerCredentials } from './docker-config.ts';
+export { FileSystems } from './file-systems.ts';
+export type {
+  CreateFileSystemOptions,
+  FileSystem,
+  FileSystemMount,
+  FileSystemSnapshot,
+  UpdateFileSystemOptions,
+} from './file-system-info.ts';
 export { PoolInUseError, PoolNotFoundError } from './errors.ts';
 export type {
   CreatePoolOptions,

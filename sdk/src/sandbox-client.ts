@@ -1,8 +1,17 @@
-import { getArchivedSandbox, listArchivedSandboxes, listSandboxes } from '@atoll/protocol';
+import {
+  attachFileSystem,
+  detachFileSystem,
+  getArchivedSandbox,
+  listArchivedSandboxes,
+  listSandboxes,
+} from '@atoll/protocol';
 import type { ConnectOptions, SettleOptions, WaitOptions } from './call-options.ts';
 import type { NetworkReport } from '@atoll/protocol';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
+import { toMountBody } from './file-system-info.ts';
+import type { FileSystemMount } from './file-system-info.ts';
+import { FileSystems } from './file-systems.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { ClaimOptions, CreateAndConnectOptions, RunningSandbox } from './lifecycle.ts';
 import { PoolCalls } from './pool-calls.ts';
@@ -69,12 +78,15 @@ export class SandboxClient {
   readonly #lifecycle: Lifecycle;
   readonly #pools: PoolCalls;
   readonly #snapshots: Snapshots;
+  /** The file systems of the workspace. */
+  readonly fileSystems: FileSystems;
 
   constructor(options: ClientOptions = {}) {
     this.#connection = createConnection(options);
     this.#lifecycle = new Lifecycle(this.#connection);
     this.#pools = new PoolCalls(this.#connection);
     this.#snapshots = new Snapshots(this.#connection, this.#lifecycle);
+    this.fileSystems = new FileSystems(this.#connection);
   }
 
   /** The server and the workspace that calls go to, and where that was found. */
@@ -251,6 +263,26 @@ export class SandboxClient {
    */
   rollback(identifier: string, snapshotId: string, options: RollbackOptions = {}): Promise<SandboxInfo> {
     return this.#snapshots.rollback(identifier, snapshotId, options);
+  }
+
+  /** Mounts a file system into a sandbox that runs; throws RemoteAPIError `unsupported` where the runtime cannot. */
+  async attachFileSystem(
+    identifier: string,
+    mount: FileSystemMount,
+    options: WaitOptions = {},
+  ): Promise<SandboxInfo> {
+    const body = toMountBody(mount);
+    return toSandboxInfo(await this.#lifecycle.one(attachFileSystem, identifier, { body }, options));
+  }
+
+  /** Takes a file system out of a sandbox that runs; throws RemoteAPIError `unsupported` where the runtime cannot. */
+  async detachFileSystem(
+    identifier: string,
+    mountPath: string,
+    options: WaitOptions = {},
+  ): Promise<SandboxInfo> {
+    const body = { mount_path: mountPath };
+    return toSandboxInfo(await this.#lifecycle.one(detachFileSystem, identifier, { body }, options));
   }
 
   /**

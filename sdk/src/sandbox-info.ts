@@ -5,6 +5,8 @@ import type {
   SnapshotType,
   UpdateSandboxBody,
 } from '@atoll/protocol';
+import { toMount, toMountBody } from './file-system-info.ts';
+import type { FileSystemMount } from './file-system-info.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
 /** The states of a sandbox, as the API spells them. `timeout` and `failed` only occur in the answer to a create. */
@@ -75,6 +77,8 @@ export interface SandboxInfo {
   image?: string;
   /** What it may use at most. */
   resources: ContainerResourcesInfo;
+  /** File systems that outlive it. */
+  fileSystems: FileSystemMount[];
   /** Names of the secrets in its environment. */
   secretNames: string[];
   /** The pool that it was claimed from. */
@@ -150,6 +154,8 @@ export interface CreateSandboxOptions {
   snapshotType?: SnapshotType;
   /** a–z, 0–9 and `-`, at most 63 characters. A named sandbox can be suspended and resumed. */
   name?: string;
+  /** File systems to mount. */
+  fileSystems?: FileSystemMount[];
   /** Names of secrets of the workspace to put into its environment. */
   secretNames?: string[];
   /** Ports that the gateway routes traffic to. */
@@ -179,6 +185,7 @@ export function toCreateBody(options: CreateSandboxOptions): Partial<CreateSandb
     snapshot_id: options.snapshotId,
     snapshot_type: options.snapshotType,
     name: options.name,
+    file_systems: options.fileSystems?.map(toMountBody),
     secret_names: options.secretNames,
     exposed_ports: options.exposedPorts ?? options.exposePorts,
     allow_unauthenticated_access: options.allowUnauthenticatedAccess,
@@ -227,6 +234,7 @@ export function toSandboxInfo(wire: WireSandboxInfo): SandboxInfo {
     status: wire.status,
     image: wire.image,
     resources: toResources(wire.resources),
+    fileSystems: wire.file_systems.map(toMount),
     secretNames: wire.secret_names ?? [],
     poolId: wire.pool_id,
     timeoutSecs: wire.timeout_secs,

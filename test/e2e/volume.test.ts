@@ -3,6 +3,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { call, createSandbox, sandboxCalls } from '../fixtures/api.ts';
+import { runCli } from '../fixtures/run-cli.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 
@@ -142,6 +143,54 @@ describeOnEachDriver('volumes', (server, driver) => {
       code: 'unsupported',
     });
     await end(running.id);
+  });
+
+  // The same on every driver.
+  const testOnce = test.runIf(driver === 'gvisor');
+
+  testOnce('are seen by their workspace alone', async () => {
+    const id = await make('private');
+    const snapshot = (await call(server(), `${path}/${id}/snapshots`, { body: {} })).body as { id: string };
+    const account = { name: 'other', workspace: 'other-space', ownerName: 'Other' };
+    const { apiKey } = (await call(server(), '/v1/accounts', { body: account })).body as { apiKey: string };
+    const theirs = { url: server().url, apiKey };
+    expect((await call(theirs, path)).body).toMatchObject({ items: [] });
+    const gone = { status: 404, body: { code: 'volume_not_found' } };
+    expect(await call(theirs, `${path}/${id}`)).toMatchObject(gone);
+    expect(await call(theirs, `${path}/${id}`, { method: 'DELETE' })).toMatchObject(gone);
+    expect(await call(theirs, `${path}/${id}/snapshots`, { body: {} })).toMatchObject(gone);
+    expect((await call(theirs, `${path}/${id}/snapshots`)).body).toEqual({ items: [] });
+    expect(await call(theirs, '/sandboxes', { body: { file_systems: [at(id)] } })).toMatchObject(gone);
+    const from = { name: 'stolen', snapshot_id: snapshot.id };
+    expect((await call(theirs, path, { body: from })).body).toMatchObject({
+      code: 'volume_snapshot_not_found',
+    });
+    expect((await call(theirs, `/platform/v1/file-system-snapshots/${snapshot.id}`)).status).toBe(404);
+  });
+
+  testOnce('are made, shown, changed, mounted and deleted by `atoll fs`', async () => {
+    const env = { ATOLL_URL: server().url, ATOLL_API_KEY: server().apiKey };
+    const cli = async (...args: string[]) => {
+      const { exitCode, stdout, stderr } = await runCli(args, { env });
+      return `${exitCode} ${stdout}${stderr}`;
+    };
+    expect(await cli('fs', 'create', 'by-hand', '--size', '32', '--label', 'a=b')).toMatch(/^0 file_system_/);
+    const mount = ['-f', 'by-hand:/mnt/hand'];
+    const id = (await cli('sbx', 'create', '-m', '256', '--disk', '256', ...mount)).slice(2).trim();
+    expect(await cli('fs', 'describe', 'by-hand')).toMatch(
+      new RegExp(`Labels: +a=b[^]*Attached to: +${id} at /mnt/hand`),
+    );
+    expect(await cli('sbx', 'describe', id)).toMatch(/File systems: +file_system_\w+:\/mnt\/hand/);
+    expect(await cli('fs', 'attach', id, 'by-hand:/later')).toMatch(/^1 .*fixed since its start/);
+    expect(await cli('fs', 'rm', 'by-hand')).toMatch(/^1 .*has it/);
+    await cli('sbx', 'terminate', id);
+    const snapshot = /fs_snapshot_\w+/.exec(await cli('fs', 'snapshot', 'by-hand'))?.[0] ?? '';
+    expect(await cli('fs', 'snapshot', 'ls', 'by-hand')).toContain(snapshot);
+    expect(await cli('fs', 'update', 'by-hand', '--size', '48', '--name', 'renamed')).toBe('0 renamed\n');
+    expect(await cli('fs', 'ls')).toMatch(/renamed\tfile_system_\w+\t48 MB\t/);
+    expect(await cli('fs', 'rm', 'renamed')).toBe('0 renamed\n');
+    expect(await cli('fs', 'snapshot', 'rm', snapshot)).toBe(`0 ${snapshot}\n`);
+    expect(await cli('sbx', 'create', '-f', 'nonsense')).toMatch(/^2 /);
   });
 
   test('is kept over a killed server, which lets writers go on that a snapshot had stopped', async () => {

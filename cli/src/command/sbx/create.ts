@@ -3,6 +3,7 @@ import type { CreateSandboxOptions, CreateSandboxResponse } from '@atoll/sdk';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { CliError } from '../../failure.ts';
+import { fileSystemOptions } from '../../option/file-system.ts';
 import { networkOptions, toNetworkFields } from '../../option/network.ts';
 import { resourceOptions } from '../../option/resource.ts';
 import { createTiming } from '../../output/timing.ts';
@@ -27,6 +28,7 @@ export const create = command({
     noWait: flag('-n, --no-wait', 'do not wait until it runs'),
     timing: flag('--timing', 'tell where the time went'),
     secret: list('--secret <name>', 'put this secret into its environment', text),
+    ...fileSystemOptions,
     ...networkOptions,
   },
   failure: 'create sandbox',
@@ -39,6 +41,7 @@ export const create = command({
       ...(options.snapshot !== undefined && { snapshotId: options.snapshot }),
       ...(options.filesOnly && { snapshotType: 'filesystem' }),
       ...(options.secret.length > 0 && { secretNames: options.secret }),
+      ...(options.filesystem.length > 0 && { fileSystems: options.filesystem }),
       ...toNetworkFields(options),
     };
     const timing = options.timing ? createTiming() : undefined;

@@ -56,6 +56,7 @@ function fieldsOf(info: SandboxInfo | ArchivedSandboxInfo): (readonly [string, s
     ['Allow out', (info.network?.allowOut ?? []).join(', ')],
     ['Deny out', (info.network?.denyOut ?? []).join(', ')],
     ['Secrets', info.secretNames.length === 0 ? undefined : info.secretNames.join(', ')],
+    ['File systems', mountsOf(info)],
     ['Pool', info.poolId],
     ['Terminated', info.terminatedAt && formatTime(info.terminatedAt)],
     ['Outcome', info.outcome],
@@ -63,4 +64,11 @@ function fieldsOf(info: SandboxInfo | ArchivedSandboxInfo): (readonly [string, s
     ['Error', info.errorDetails?.message],
     ['Archived', 'archivedAt' in info ? formatTime(info.archivedAt) : undefined],
   ];
+}
+
+function mountsOf({ fileSystems }: SandboxInfo): string | undefined {
+  const shown = fileSystems.map(
+    ({ fileSystemId, mountPath, readOnly }) => `${fileSystemId}:${mountPath}${readOnly ? ':ro' : ''}`,
+  );
+  return shown.length === 0 ? undefined : shown.join(', ');
 }
