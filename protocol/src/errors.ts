@@ -11,6 +11,7 @@ interface ErrorEntry {
 
 const table = {
   invalid_request: { status: 400 },
+  image_in_use: { status: 400, hint: 'Terminate the sandboxes that run on it first.' },
   invalid_api_version: {
     status: 400,
     hint: 'Leave Blaxel-Version out, or send a version that the server names.',

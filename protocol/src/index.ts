@@ -30,3 +30,4 @@ export * from './atoll/session.ts';
 export * from './blaxel/version.ts';
 export * from './blaxel/sandbox.ts';
 export * from './blaxel/workspace.ts';
+export * from './blaxel/image.ts';

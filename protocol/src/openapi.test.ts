@@ -40,6 +40,7 @@ test('the error table is what COMPATIBILITY.md promises', () => {
   expect(codes.toSorted()).toMatchInlineSnapshot(`
     [
       "400 conflicting_sandbox_ids",
+      "400 image_in_use",
       "400 invalid_api_version",
       "400 invalid_dockerfile",
       "400 invalid_name",

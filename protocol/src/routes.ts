@@ -6,6 +6,7 @@ import * as network from './atoll/network.ts';
 import * as server from './atoll/server.ts';
 import * as session from './atoll/session.ts';
 import * as tenancy from './atoll/tenancy.ts';
+import * as blaxelImage from './blaxel/image.ts';
 import * as blaxelSandbox from './blaxel/sandbox.ts';
 import * as blaxelWorkspace from './blaxel/workspace.ts';
 import type { Route } from './route.ts';
@@ -41,6 +42,7 @@ export const controlRoutes: readonly Route[] = [
   image,
   build,
   blaxelSandbox,
+  blaxelImage,
   blaxelWorkspace,
 ].flatMap((module) => Object.values(module).filter(isRoute));
 

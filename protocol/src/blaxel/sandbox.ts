@@ -41,9 +41,9 @@ const expirationPolicy = z.looseObject({
 const network = z.looseObject({
   allowedDomains: z.array(text(253)).nullish(),
   forbiddenDomains: z.array(text(253)).nullish(),
-  proxy: z.unknown(),
-  firewall: z.unknown(),
-  egress: z.unknown(),
+  proxy: z.unknown().optional(),
+  firewall: z.unknown().optional(),
+  egress: z.unknown().optional(),
 });
 
 const runtime = z.looseObject({

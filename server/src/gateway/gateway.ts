@@ -34,7 +34,7 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
   const reach = async (request: IncomingMessage, { identifier, below }: SandboxAddress): Promise<Reach> => {
     const caller = authenticate(request, below?.workspace);
     requireRole(caller, 'member');
-    if (below !== undefined) return sandboxes.attach(caller.workspace.id, identifier);
+    if (below !== undefined) return sandboxes.attach(caller.workspace.id, identifier, true);
     const other = namesBoth(request, identifier);
     const { id } = sandboxes.get(caller.workspace.id, identifier);
     if (other !== undefined && sandboxes.get(caller.workspace.id, other).id !== id) {

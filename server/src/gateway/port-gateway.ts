@@ -106,7 +106,8 @@ export function createPortGateway({ sandboxes, authenticate, clientOf, log }: Po
   ): Promise<void> => {
     guardPortRequest(request, address);
     const { record, isOurKey } = admit(request, address);
-    const reach = await sandboxes.attach(record.workspaceId, record.id);
+    const awaitsStart = address.workspace !== undefined;
+    const reach = await sandboxes.attach(record.workspaceId, record.id, awaitsStart);
     const gone = new AbortController();
     const leave = (): void => gone.abort(new ApiError('invalid_request', 'the client went away'));
     response.once('close', leave);

@@ -170,13 +170,15 @@ export function createSandboxes(options: SandboxesOptions) {
     resume: (record: SandboxRecord): Promise<void> => resumeSandbox(context, record),
     /**
      * The agent of a sandbox, for one request: a suspended one is woken first, once for all who ask. The idle clock
-     * stands still until `release`. Throws `sandbox_not_found`, `sandbox_ended` or `sandbox_not_running`.
+     * stands still until `release`. One that still starts is waited for with `awaitsStart`. Throws `sandbox_not_found`, `sandbox_ended` or `sandbox_not_running`.
      */
-    attach: async (workspaceId: string, identifier: string): Promise<Reach> => {
+    attach: async (workspaceId: string, identifier: string, awaitsStart = false): Promise<Reach> => {
       const { id, state } = directory.find(workspaceId, identifier);
       if (isEnded(state)) throw new ApiError('sandbox_ended', `sandbox ${id} has ended`);
       const release = activity.hold(id);
       try {
+        // What a start fails of is said by what it leaves.
+        if (awaitsStart && state === 'pending') await context.flights.join(id, 'create')?.catch(() => {});
         return { ...(await wake(context, directory.find(workspaceId, id))), release };
       } catch (error) {
         release();

@@ -1,3 +1,4 @@
+import type { ImageStore } from '../../image/image-store.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { createDeclaredSandboxes } from '../../sandbox/declared-sandboxes.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
@@ -5,11 +6,13 @@ import type { SandboxEnvironments } from '../../secret/sandbox-environments.ts';
 import type { Db } from '../../store/db.ts';
 import { createDeclarationStore } from '../../store/declaration-store.ts';
 import type { Binding } from '../bind.ts';
+import { blaxelImageRoutes } from './image-routes.ts';
 import { blaxelSandboxRoutes } from './sandbox-routes.ts';
 import { blaxelWorkspaceRoutes } from './workspace-routes.ts';
 
 export interface BlaxelRoutesOptions {
   sandboxes: Sandboxes;
+  images: ImageStore;
   environments: SandboxEnvironments;
   db: Db;
   clock: Clock;
@@ -19,8 +22,12 @@ export interface BlaxelRoutesOptions {
 
 /** The control plane of the Blaxel dialect, below `/v0`. */
 export function blaxelRoutes(options: BlaxelRoutesOptions): Binding[] {
-  const { sandboxes, environments, db, clock, standbyAfterSecs } = options;
+  const { sandboxes, images, environments, db, clock, standbyAfterSecs } = options;
   const declarations = createDeclarationStore(db);
   const declared = createDeclaredSandboxes({ sandboxes, declarations, environments, clock });
-  return [...blaxelSandboxRoutes({ declared, clock, standbyAfterSecs }), ...blaxelWorkspaceRoutes()];
+  return [
+    ...blaxelSandboxRoutes({ declared, clock, standbyAfterSecs }),
+    ...blaxelImageRoutes({ images, sandboxes }),
+    ...blaxelWorkspaceRoutes(),
+  ];
 }

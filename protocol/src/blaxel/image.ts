@@ -1,0 +1,106 @@
+/** Images of the Blaxel dialect (wire 1.6). Their lists are arrays in every version. */
+import { z } from 'zod';
+import { defineRoute } from '../route.ts';
+
+const tag = 'Blaxel images';
+
+export const blaxelImage = z.object({
+  metadata: z.object({
+    name: z.string(),
+    displayName: z.string(),
+    resourceType: z.string(),
+    workspace: z.string(),
+    status: z.literal('BUILT'),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  }),
+  spec: z.object({
+    /** Bytes of config and layers of all tags, each once for each tag. */
+    size: z.number(),
+    tags: z.array(
+      z.object({ name: z.string(), size: z.number(), createdAt: z.string(), updatedAt: z.string() }),
+    ),
+  }),
+});
+export type BlaxelImage = z.output<typeof blaxelImage>;
+
+/** Images are of sandboxes here; `_` means any type. */
+const resourceType = z.enum(['sandbox', 'sandboxes', '_']);
+const imageParams = z.object({ resourceType, name: z.string() });
+
+export const listBlaxelImages = defineRoute({
+  id: 'listBlaxelImages',
+  method: 'GET',
+  paths: ['/v0/images'],
+  summary: 'The images of the workspace',
+  tag,
+  access: 'viewer',
+  response: z.array(blaxelImage),
+  status: 200,
+  errors: [],
+});
+
+export const getBlaxelImage = defineRoute({
+  id: 'getBlaxelImage',
+  method: 'GET',
+  paths: ['/v0/images/{resourceType}/{name}'],
+  summary: 'An image with its tags',
+  tag,
+  access: 'viewer',
+  params: imageParams,
+  response: blaxelImage,
+  status: 200,
+  errors: ['invalid_request', 'image_not_found'],
+});
+
+export const deleteBlaxelImage = defineRoute({
+  id: 'deleteBlaxelImage',
+  method: 'DELETE',
+  paths: ['/v0/images/{resourceType}/{name}'],
+  summary: 'Remove an image with all its tags, or as `name:tag` one tag, unless a sandbox uses it',
+  tag,
+  access: 'member',
+  params: imageParams,
+  response: blaxelImage,
+  status: 200,
+  errors: ['invalid_request', 'image_not_found', 'image_in_use'],
+});
+
+export const deleteBlaxelImageTag = defineRoute({
+  id: 'deleteBlaxelImageTag',
+  method: 'DELETE',
+  paths: ['/v0/images/{resourceType}/{name}/tags/{tag}'],
+  summary: 'Remove one tag of an image, unless a sandbox uses it',
+  tag,
+  access: 'member',
+  params: imageParams.extend({ tag: z.string() }),
+  response: blaxelImage,
+  status: 200,
+  errors: ['invalid_request', 'image_not_found', 'image_in_use'],
+});
+
+export const listBlaxelHub = defineRoute({
+  id: 'listBlaxelHub',
+  method: 'GET',
+  paths: ['/v0/sandbox/hub'],
+  summary: 'Ready-made images that this server can build',
+  tag,
+  access: 'viewer',
+  response: z.array(
+    z.object({
+      name: z.string(),
+      displayName: z.string(),
+      description: z.string(),
+      longDescription: z.string(),
+      image: z.string(),
+      memory: z.number(),
+      ports: z.array(z.object({ name: z.string(), target: z.number(), protocol: z.string() })),
+      categories: z.array(z.string()),
+      hidden: z.boolean(),
+      coming_soon: z.boolean(),
+      enterprise: z.boolean(),
+    }),
+  ),
+  status: 200,
+  errors: [],
+});
