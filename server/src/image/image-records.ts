@@ -61,6 +61,9 @@ const byId = `SELECT ${imageColumns}, (SELECT tag FROM image_tags t WHERE t.imag
   FROM images i ${imageJoins}`;
 
 /** The rows of images. Every method is synchronous, so that callers can join them in one transaction. */
+/** Holds what a workspace has fetched for the bases of its builds. */
+export const keptLease = (workspaceId: string): string => `kept:${workspaceId}`;
+
 export function createImageRecords(db: Db, now: () => number) {
   return {
     findByTag: (workspaceId: string, repository: string, tag: string): ImageRow | undefined =>
@@ -129,8 +132,14 @@ export function createImageRecords(db: Db, now: () => number) {
         }
       }),
     endLease: (leaseId: string): void => void db.run('DELETE FROM blob_leases WHERE lease_id = ?', leaseId),
-    /** Leases end with the process that took them; the data directory has one process at a time. */
-    endAllLeases: (): void => void db.run('DELETE FROM blob_leases'),
+    isLeased: (leaseId: string, digest: string): boolean =>
+      db.get('SELECT 1 FROM blob_leases WHERE lease_id = ? AND blob_digest = ?', leaseId, digest) !==
+      undefined,
+    /**
+     * Leases end with the process that took them; the data directory has one process at a time. What was fetched for the
+     * bases of builds is whole and stays for the next try, until garbage collection finds it too old.
+     */
+    endAllLeases: (): void => void db.run("DELETE FROM blob_leases WHERE lease_id NOT LIKE 'kept:%'"),
     addManifest: (image: LayoutImage): void => db.transaction(() => addManifest(db, image, now())),
     isKnownSource: (diffId: string, blobDigest: string): boolean =>
       db.get('SELECT 1 FROM layer_sources WHERE diff_id = ? AND blob_digest = ?', diffId, blobDigest) !==

@@ -35,6 +35,8 @@ interface Options {
 const PUSH_IDLE_MS = 15 * 60_000;
 /** For trying what a failed build left, and for using an image by its id alone. */
 const KEEP_UNNAMED_MS = 7 * 24 * 3_600_000;
+/** How long what was fetched for the base of a build stays for the next one, used or not. */
+const KEEP_FETCHED_MS = 24 * 3_600_000;
 
 export type GarbageCollector = ReturnType<typeof createGarbageCollector>;
 
@@ -50,6 +52,7 @@ export function createGarbageCollector(options: Options) {
     cutoff: olderThanMs === undefined ? -1 : options.now() - olderThanMs,
     unnamedCutoff: options.now() - KEEP_UNNAMED_MS,
     pushCutoff: options.now() - PUSH_IDLE_MS,
+    keptCutoff: options.now() - KEEP_FETCHED_MS,
     activeLeases: uploads.owners().map((owner) => `push:${owner}`),
     pinned: options.pinned(),
     ...(workspaceId !== undefined && { workspaceId }),

@@ -10,6 +10,8 @@ export interface MarkOptions {
   workspaceId?: string;
   /** Pushes that did nothing since then are given up. */
   pushCutoff: number;
+  /** What was fetched for the base of a build before this moment goes. */
+  keptCutoff: number;
   /** Leases of pushes with an upload in flight. */
   activeLeases: readonly string[];
   /** Manifests whose file systems are in use. */
@@ -105,7 +107,15 @@ export function createGarbageRecords(db: Db) {
   };
 }
 
-function expireLeases(db: Db, { pushCutoff, activeLeases }: MarkOptions): void {
+function expireLeases(db: Db, options: MarkOptions): void {
+  const { pushCutoff, keptCutoff, cutoff, workspaceId, activeLeases } = options;
+  db.run(
+    `DELETE FROM blob_leases WHERE lease_id LIKE 'kept:%' AND (created_at <= ?1
+       OR created_at <= ?2 AND lease_id = coalesce('kept:' || ?3, lease_id))`,
+    keptCutoff,
+    cutoff,
+    workspaceId ?? null,
+  );
   db.run(
     `DELETE FROM blob_leases WHERE lease_id LIKE 'push:%' AND lease_id NOT IN (SELECT value FROM json_each(?))
        AND lease_id NOT IN (SELECT lease_id FROM blob_leases WHERE created_at > ?)`,

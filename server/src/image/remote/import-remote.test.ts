@@ -192,6 +192,37 @@ test('a client that goes away ends its import', async () => {
   expect(leftovers()).toEqual([]);
 });
 
+test('a base that could not be pulled or was not used is not fetched from the start again', async () => {
+  let isBroken = true;
+  const { store, registry } = await importing((request, response) => {
+    if (!isBroken || !isBlob(request.url)) return false;
+    response.writeHead(404).end();
+    return true;
+  });
+  const reference = `${registry.host}/team/app:v1`;
+  const pull = (workspaceId: string) =>
+    store.remote.pullImage(
+      workspaceId,
+      reference,
+      { signal: AbortSignal.timeout(20_000) },
+      (digest) => digest,
+    );
+  const blobs = () => registry.requests.splice(0).filter((line) => line.includes('/blobs/'));
+  await expect(pull('w1')).rejects.toThrow();
+  blobs();
+  isBroken = false;
+  await pull('w1');
+  expect(blobs().filter((line) => !line.endsWith(image.layerDigest))).toEqual([]);
+  await store.prune({});
+  await pull('w1');
+  expect(blobs()).toEqual([]);
+  await pull('w2');
+  expect(blobs()).toHaveLength(2);
+  await store.prune({ olderThanMs: 0 });
+  await pull('w1');
+  expect(blobs()).toHaveLength(2);
+});
+
 test('the bases of builds wait for one another instead of failing', async () => {
   const held: (() => void)[] = [];
   let isOpen = false;

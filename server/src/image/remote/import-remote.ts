@@ -1,3 +1,5 @@
+import { ApiError } from '@atoll/protocol';
+import { keptLease } from '../image-records.ts';
 import type { ImageRecords } from '../image-records.ts';
 import { parseName } from '../image-names.ts';
 import type { LayoutImage } from '../oci-layout.ts';
@@ -48,7 +50,10 @@ export function createRemoteImporter({ pull: pullAny, records, repositories, unp
     };
   };
   return {
-    /** Fetches an image for a build or the like; `use` has to give it to somebody, for nothing else holds it then. */
+    /**
+     * Fetches an image for a build or the like; `use` has to give it to somebody, for nothing else holds it then. Its
+     * blobs are kept for a while all the same: builds that fail are tried again, and the next try goes on from there.
+     */
     pullImage: <T>(
       workspaceId: string,
       reference: string,
@@ -57,12 +62,23 @@ export function createRemoteImporter({ pull: pullAny, records, repositories, unp
     ): Promise<T> => {
       const source = sourceOf(workspaceId, parseRemoteReference(reference), hooks.dockerConfig);
       const { signal, onProgress = () => {} } = hooks;
-      return turns.queue(workspaceId, signal, () =>
-        pullAny({ ...source, signal, onProgress }, async (image) => {
-          records.addManifest(image);
-          return use(image.descriptor.digest);
-        }),
-      );
+      const kept = keptLease(workspaceId);
+      const keeping = {
+        isKnown: (digest: string) => source.isKnown(digest) || records.isLeased(kept, digest),
+        onFetched: (digest: string) => records.lease(kept, [digest]),
+      };
+      return turns
+        .queue(workspaceId, signal, () =>
+          pullAny({ ...source, ...keeping, signal, onProgress }, async (image) => {
+            records.addManifest(image);
+            return use(image.descriptor.digest);
+          }),
+        )
+        .catch((error: unknown) => {
+          // A full disk needs the room more than the next try does.
+          if (error instanceof ApiError && error.code === 'host_out_of_disk') records.endLease(kept);
+          throw error;
+        });
     },
     /** Checks what can be checked before anything is fetched, and returns the work. */
     prepare: (request: RemoteImport): ((hooks: ImportHooks) => Promise<string>) => {

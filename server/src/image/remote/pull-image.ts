@@ -40,6 +40,8 @@ export interface PullOptions {
   credentials?: Credentials;
   /** Blobs that the caller may see already are not fetched again. */
   isKnown: (digest: string) => boolean;
+  /** Told of each blob that has come whole. */
+  onFetched?: (digest: string) => void;
   signal: AbortSignal;
   onProgress: (event: PullEvent) => void;
 }
@@ -167,6 +169,7 @@ async function fetchAll(
     try {
       await downloadBlob({ session, digest, sizeBytes: size, path, onBytes: reporter(pull, digest, size) });
       await blobs.adopt(digest, path);
+      pull.onFetched?.(digest);
     } finally {
       await rm(path, { force: true });
     }
