@@ -16,7 +16,7 @@ Without a STEP all of them run, in this order:
   images     builds the base images
 
 Only when named:
-  test-tools  brings skopeo and crane, which tests push and pull with
+  test-tools  brings skopeo and crane, which tests push and pull with, and a browser
   bench-tools builds the image with Docker and BuildKit, which builds are compared with
 
 --refresh-images  builds the base images again, with the current packages of the distribution

@@ -1,14 +1,16 @@
-# Programs that only tests need: the image tools that people use with a registry. Nothing of Atoll calls them.
+# Programs that only tests need: the image tools that people use with a registry, and a browser. Nothing of Atoll calls
+# them.
 
 readonly CRANE_VERSION=v0.20.6
 
 setup_test-tools() {
   local crane="$repo/.compat/crane-$CRANE_VERSION"
-  if command -v skopeo >/dev/null && [ -x "$crane/crane" ]; then
+  if command -v skopeo >/dev/null && [ -x "$crane/crane" ] && has_browser; then
     outcome='ok, cached'
     return
   fi
   install_skopeo
+  has_browser || install_browser
   [ -x "$crane/crane" ] || build_crane "$crane"
 }
 
@@ -19,6 +21,20 @@ install_skopeo() {
   logged apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update || true
   logged apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends skopeo || fail \
     'cannot install skopeo' 'apt-get ended with an error' 'repair the package sources of this machine, then run it again'
+}
+
+# The names that test/fixtures/browser.ts looks for.
+has_browser() {
+  command -v chromium-headless-shell chromium chromium-browser google-chrome >/dev/null
+}
+
+# Not every distribution has it as a package; without it the tests of pages in a browser say so and are left out.
+install_browser() {
+  note 'installing a browser without a window'
+  export DEBIAN_FRONTEND=noninteractive
+  logged apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update || true
+  logged apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends chromium-headless-shell ||
+    note 'there is no package of Chromium here'
 }
 
 build_crane() {
