@@ -5,17 +5,23 @@ import { describeMachine, writeReport } from './report.ts';
 import { runScenario } from './scenario.ts';
 import type { Outcome } from './scenario.ts';
 import { buildCached, buildLastStep, buildUncached } from './scenario/build.ts';
-import { claimGvisor } from './scenario/claim-gvisor.ts';
+import { claimAgainstDocker, claimGvisor } from './scenario/claim-gvisor.ts';
 import { createGvisor } from './scenario/create-gvisor.ts';
 import { createNative } from './scenario/create-native.ts';
 import { execGvisor } from './scenario/exec-gvisor.ts';
+import { snapshotBig, snapshotSmall } from './scenario/snapshot-files.ts';
 import { unpackLayerScenario } from './scenario/unpack-layer.ts';
+import { wakeGvisor } from './scenario/wake-gvisor.ts';
 
 const scenarios = [
   createGvisor,
   createNative,
   execGvisor,
   claimGvisor,
+  claimAgainstDocker,
+  wakeGvisor,
+  snapshotSmall,
+  snapshotBig,
   unpackLayerScenario,
   buildUncached,
   buildCached,

@@ -1,14 +1,14 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '@atoll/server/lib/run';
+import { runsc } from '../bare-runsc.ts';
+import { openDockerContainer } from '../docker-container.ts';
 import { timed } from '../scenario.ts';
 import type { Scenario } from '../scenario.ts';
 import { openStand } from '../stand.ts';
 import type { Stand } from '../stand.ts';
 
-const runsc = join(process.env['ATOLL_CACHE_DIR'] ?? join(homedir(), '.cache', 'atoll'), 'runsc', 'runsc');
 const TIMEOUT_MS = 30_000;
 const REFILL_POLL_MS = 50;
 
@@ -34,6 +34,27 @@ export const claimGvisor: Scenario = {
       },
       close: async () => {
         await client.deletePool(poolId);
+        await stand.close();
+      },
+    };
+  },
+};
+
+/** The same against `docker exec` in a container that runs, the CLI of Docker included. */
+export const claimAgainstDocker: Scenario = {
+  name: 'claim → first command, against Docker',
+  goal: 0.5,
+  rounds: { short: 10, full: 40 },
+  open: async () => {
+    const stand = await openStand('gvisor', 1);
+    const { poolId } = await stand.client.createPool({ warmContainers: 1 });
+    const { docker, name, close } = await openDockerContainer();
+    return {
+      subject: { name: 'claim + sandbox.run', run: () => claimAndRun(stand, poolId) },
+      comparator: { name: 'docker exec', run: () => timed(() => docker('exec', name, '/bin/true')) },
+      close: async () => {
+        await close();
+        await stand.client.deletePool(poolId);
         await stand.close();
       },
     };
