@@ -126,6 +126,9 @@ describeOnEachDriver('volumes', (server, driver) => {
       expect(await refused([at(id), at(id, { mount_path: other })])).toMatchObject({
         code: 'invalid_request',
       });
+    expect(await refused([at(id, { owner: '1001' })])).toMatchObject({ code: 'unsupported' });
+    const writable = at(id, { snapshot_id: 'any', read_only: false });
+    expect(await refused([writable])).toMatchObject({ code: 'invalid_request' });
     expect(await refused([at('none')])).toMatchObject({ code: 'volume_not_found' });
     // In the image a link to /run, which the host has as well.
     const mount_path = '/var/run/of-a-volume';

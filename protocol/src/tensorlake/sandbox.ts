@@ -49,6 +49,8 @@ export const fileSystemMount = z.object({
   prefetch: z.boolean().nullish(),
   /** As it was then, read-only. */
   snapshot_id: z.string().nullish(),
+  /** Of newer clients; files keep their owners here. */
+  owner: z.string().nullish(),
 });
 export type FileSystemMount = z.output<typeof fileSystemMount>;
 

@@ -44,6 +44,8 @@ export function createSandboxVolumes({ volumes, records, disks }: Options) {
   const resolve = (workspaceId: string, asked: VolumeMountRequest): VolumeMount => {
     const { id, name } = volumes.findReady(workspaceId, asked.volume);
     const { mountPath, snapshotId, isReadonly = snapshotId !== undefined } = asked;
+    if (snapshotId !== undefined && !isReadonly)
+      throw new ApiError('invalid_request', `${mountPath}: a snapshot of a volume is mounted read-only`);
     if (snapshotId === undefined) return { volumeId: id, name, mountPath, isReadonly };
     const snapshot = volumes.findReadySnapshot(workspaceId, snapshotId);
     if (snapshot.volumeId !== id)

@@ -39,12 +39,15 @@ export function toSandboxRequest(body: Partial<CreateSandboxBody>): SandboxReque
 }
 
 /** Volumes are on this machine, so there is nothing to fetch ahead. */
-export const toVolumeMount = (mount: FileSystemMount): VolumeMountRequest => ({
-  volume: mount.file_system_id,
-  mountPath: mount.mount_path,
-  ...(mount.read_only != null && { isReadonly: mount.read_only }),
-  ...(mount.snapshot_id != null && { snapshotId: mount.snapshot_id }),
-});
+export function toVolumeMount(mount: FileSystemMount): VolumeMountRequest {
+  refuseGiven({ 'file_systems.owner': mount.owner });
+  return {
+    volume: mount.file_system_id,
+    mountPath: mount.mount_path,
+    ...(mount.read_only != null && { isReadonly: mount.read_only }),
+    ...(mount.snapshot_id != null && { snapshotId: mount.snapshot_id }),
+  };
+}
 
 /** Absent or null: no rules. */
 export const toNetworkRules = (network: CreateSandboxBody['network']): NetworkRules => ({
