@@ -1,6 +1,7 @@
 import type { ResourceLimits, SlotEndpoint } from '../runtime/driver.ts';
 import type { Db } from './db.ts';
 import type { ListPage, Page } from './list-page.ts';
+import { applyChange } from './sandbox-change.ts';
 import { insertSandbox, toRecord } from './sandbox-row.ts';
 import type { SandboxRow } from './sandbox-row.ts';
 import type { VolumeMount } from './volume-mount.ts';
@@ -337,50 +338,4 @@ function listEnded(
     page.limit,
   );
   return forward ? records : records.toReversed();
-}
-
-const columnOf = {
-  name: 'name',
-  state: 'state',
-  manifestDigest: 'manifest_digest',
-  operation: 'operation',
-  slotId: 'slot_id',
-  checkpointId: 'checkpoint_id',
-  suspendedAt: 'suspended_at',
-  endpoint: 'endpoint',
-  terminatedAt: 'terminated_at',
-  outcome: 'outcome',
-  terminationReason: 'termination_reason',
-  error: 'error',
-  exposedPorts: 'exposed_ports',
-  allowUnauthenticated: 'allow_unauthenticated',
-  expiresAt: 'expires_at',
-  idleLimitSecs: 'idle_limit_secs',
-} as const satisfies Record<keyof SandboxChange, string>;
-
-function applyChange(
-  db: Db,
-  record: Pick<SandboxRecord, 'id' | 'incarnation'>,
-  during: SandboxOperation | undefined,
-  change: SandboxChange,
-): boolean {
-  const { endpoint, exposedPorts, allowUnauthenticated, ...plain } = change;
-  const values: [string, string | number | null][] = Object.entries(plain).map(([key, value]) => [
-    columnOf[key as keyof typeof columnOf], // keys of SandboxChange
-    value ?? null,
-  ]);
-  if (endpoint) values.push([columnOf.endpoint, JSON.stringify(endpoint)]);
-  if (exposedPorts) values.push([columnOf.exposedPorts, JSON.stringify(exposedPorts)]);
-  if (allowUnauthenticated !== undefined)
-    values.push([columnOf.allowUnauthenticated, allowUnauthenticated ? 1 : 0]);
-  return (
-    db.run(
-      `UPDATE sandboxes SET ${values.map(([column]) => `${column} = ?`).join(', ')}
-       WHERE id = ? AND incarnation = ? AND operation IS ?`,
-      ...values.map(([, value]) => value),
-      record.id,
-      record.incarnation,
-      during ?? null,
-    ) === 1
-  );
 }
