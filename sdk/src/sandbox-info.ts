@@ -1,6 +1,7 @@
 import type {
   CreateSandboxAnswer,
   CreateSandboxBody,
+  OnCrash,
   SandboxInfo as WireSandboxInfo,
   SnapshotType,
   UpdateSandboxBody,
@@ -106,6 +107,8 @@ export interface SandboxInfo {
   errorDetails?: { message: string };
   /** Where its data plane is reached. */
   sandboxUrl?: string;
+  /** What becomes of it when its runtime dies; absent: it is terminated. */
+  onCrash?: OnCrash;
   /** The sandbox that it is a copy of. */
   originSandboxId?: string;
   /** The snapshot that it was started from or rolled back to last. */
@@ -156,6 +159,8 @@ export interface CreateSandboxOptions {
   name?: string;
   /** File systems to mount. */
   fileSystems?: FileSystemMount[];
+  /** `restore`: go on from the last memory snapshot when the runtime dies (gVisor). Default: it is terminated. */
+  onCrash?: OnCrash;
   /** Names of secrets of the workspace to put into its environment. */
   secretNames?: string[];
   /** Ports that the gateway routes traffic to. */
@@ -171,6 +176,8 @@ export interface UpdateSandboxOptions {
   name?: string;
   exposedPorts?: number[];
   allowUnauthenticatedAccess?: boolean;
+  /** What becomes of it when its runtime dies. */
+  onCrash?: OnCrash;
   /** Replaces all rules at once: connections that the new ones deny end, the others go on. `null` removes every rule. */
   network?: Partial<NetworkConfig> | null;
 }
@@ -186,6 +193,7 @@ export function toCreateBody(options: CreateSandboxOptions): Partial<CreateSandb
     snapshot_type: options.snapshotType,
     name: options.name,
     file_systems: options.fileSystems?.map(toMountBody),
+    on_crash: options.onCrash,
     secret_names: options.secretNames,
     exposed_ports: options.exposedPorts ?? options.exposePorts,
     allow_unauthenticated_access: options.allowUnauthenticatedAccess,
@@ -211,6 +219,7 @@ export function toUpdateBody(options: UpdateSandboxOptions): UpdateSandboxBody {
     name: options.name,
     exposed_ports: options.exposedPorts,
     allow_unauthenticated_access: options.allowUnauthenticatedAccess,
+    on_crash: options.onCrash,
     network: options.network === null ? null : networkOf(options.network ?? {}),
   });
 }
@@ -250,6 +259,7 @@ export function toSandboxInfo(wire: WireSandboxInfo): SandboxInfo {
     terminationReason: wire.termination_reason,
     errorDetails: wire.error_details,
     sandboxUrl: wire.sandbox_url,
+    onCrash: wire.on_crash,
     originSandboxId: wire.origin_sandbox_id,
     originSnapshotId: wire.origin_snapshot_id,
   });

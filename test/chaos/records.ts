@@ -7,6 +7,7 @@ export interface StoredSandbox {
   name: string | null;
   state: string;
   operation: string | null;
+  incarnation: number;
   slotId: string | null;
   checkpointId: string | null;
 }
@@ -15,7 +16,7 @@ export interface StoredSandbox {
 export function readRecords(dataDir: string): StoredSandbox[] {
   return query<StoredSandbox>(
     dataDir,
-    `SELECT id, name, state, operation, slot_id AS slotId, checkpoint_id AS checkpointId
+    `SELECT id, name, state, operation, incarnation, slot_id AS slotId, checkpoint_id AS checkpointId
      FROM sandboxes ORDER BY created_at, id`,
   );
 }

@@ -53,6 +53,9 @@ export const fileSystemMount = z.object({
   owner: z.string().nullish(),
 });
 export type FileSystemMount = z.output<typeof fileSystemMount>;
+/** What becomes of a running sandbox whose runtime dies. */
+export const onCrash = z.enum(['terminate', 'restore']);
+export type OnCrash = z.output<typeof onCrash>;
 
 export const createSandboxBody = z.object({
   image: text(512).min(1).nullish(),
@@ -68,6 +71,8 @@ export const createSandboxBody = z.object({
   snapshot_id: z.string().nullish(),
   /** Of this server. `filesystem`: start from the files of a memory snapshot alone. */
   snapshot_type: snapshotType.nullish(),
+  /** Of this server. `restore`: go on from the last memory snapshot when the runtime dies. */
+  on_crash: onCrash.nullish(),
   name: z.string().nullish(),
   file_systems: z.array(fileSystemMount).nullish(),
   exposed_ports: z.array(z.number().int().min(1).max(65_535)).nullish(),
@@ -146,6 +151,8 @@ export const sandboxInfo = z.object({
       snapshot_id: z.string().optional(),
     }),
   ),
+  /** Of this server: what becomes of it when its runtime dies; absent: it ends. */
+  on_crash: onCrash.optional(),
   /** Of this server: the sandbox that it is a copy of. */
   origin_sandbox_id: z.string().optional(),
   /** Of this server: the snapshot that it was started from or rolled back to last. */
@@ -160,6 +167,7 @@ export const updateSandboxBody = z.object({
   exposed_ports: z.array(z.number().int().min(1).max(65_535)).optional(),
   allow_unauthenticated_access: z.boolean().optional(),
   network: network.nullable().optional(),
+  on_crash: onCrash.optional(),
 });
 export type UpdateSandboxBody = z.output<typeof updateSandboxBody>;
 

@@ -5,6 +5,7 @@ import { withoutUndefined } from '../lib/without-undefined.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import { checkHost, checkLimits, checkMemoryFor, checkQuota } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
+import { requireCheckpoints } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { checkPorts } from './exposure.ts';
 import { checkName } from './name.ts';
@@ -36,6 +37,7 @@ export function admitCreate(
   asked: SandboxRequest,
 ): Admitted {
   if (asked.name !== undefined && asked.acceptsAnyName !== true) checkName(asked.name);
+  if (asked.onCrash === 'restore') requireCheckpoints(context);
   const origin = resolveOrigin(context, workspaceId, asked);
   const { request, memory } = origin;
   const limits = checkLimits(request.limits, admission);
@@ -61,6 +63,7 @@ export function admitCreate(
       idleLimitSecs: request.idleLimitSecs,
       entrypoint: request.entrypoint,
       volumes: volumes.length > 0 ? volumes : undefined,
+      onCrash: request.onCrash,
       secretNames: secretNames.length > 0 ? secretNames : undefined,
       originSnapshotId: origin.snapshotId,
       pool: request.pool,

@@ -15,7 +15,7 @@ export const isOnDisk = ({ state, checkpointId }: SandboxRecord): boolean =>
 export const canCheckpoint = ({ driver }: SandboxContext): boolean => driver.capabilities.memorySnapshot;
 
 /** Refused before anything is done, in the words of the driver. */
-export function requireCheckpoints({ driver }: SandboxContext): void {
+export function requireCheckpoints({ driver }: Pick<SandboxContext, 'driver'>): void {
   if (driver.capabilities.memorySnapshot) return;
   throw new ApiError(
     'unsupported',

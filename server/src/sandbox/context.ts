@@ -13,6 +13,7 @@ import type { SandboxEnvironments } from '../secret/sandbox-environments.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
 import type { SandboxRecord, SandboxStore } from '../store/sandbox-store.ts';
 import type { SandboxVolumes } from '../volume/sandbox-volumes.ts';
+import type { Ending } from './ending.ts';
 import type { Activity } from './activity.ts';
 import type { createFlights } from './flight.ts';
 import type { Snapshots } from '../snapshot/snapshots.ts';
@@ -57,8 +58,8 @@ export interface SandboxContext {
   live: Map<string, Live>;
   /** Told as soon as a sandbox answers no more requests: it ends, or stands still. */
   onCut: (record: SandboxRecord) => void;
-  /** Ends a sandbox whose runtime has ended by itself. */
-  onAgentLost: (record: SandboxRecord) => void;
+  /** Ends a sandbox whose runtime has ended by itself, or restores it. */
+  onAgentLost: (record: SandboxRecord, ending?: Ending) => void;
   /** Told when a builder in a sandbox asks for a build; the signal aborts when the sandbox ends. */
   onBuilder?: (record: SandboxRecord, call: BuilderCall, signal: AbortSignal) => void;
   /** Told when a sandbox has ended, for whatever reason. */

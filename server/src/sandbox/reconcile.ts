@@ -102,12 +102,20 @@ async function settleSnapshot(context: SandboxContext, record: SandboxRecord): P
     return settled;
   }
   if (operation !== 'snapshot') return record;
-  if (record.slotId !== undefined && !isOnDisk(record)) {
-    if (record.state === 'running') await context.driver.thaw(record.slotId);
-    else await context.driver.freeze(record.slotId);
+  const slotId = await slotInMemory(context, record);
+  if (slotId !== undefined) {
+    if (record.state === 'running') await context.driver.thaw(slotId);
+    else await context.driver.freeze(slotId);
   }
   context.store.change(record, operation, { operation: null });
   return settled;
+}
+
+/** Where it is in memory, to be stopped and let go on; nowhere where its runtime has died as well. */
+async function slotInMemory({ driver }: SandboxContext, record: SandboxRecord): Promise<string | undefined> {
+  const { slotId } = record;
+  if (slotId === undefined || isOnDisk(record)) return undefined;
+  return (await driver.state(slotId)) === 'running' ? slotId : undefined;
 }
 
 /**
@@ -118,9 +126,10 @@ async function settleStandstill(context: SandboxContext, record: SandboxRecord):
   const { operation, ...settled } = record;
   if (operation === undefined || operation === 'create' || operation === 'terminate') return record;
   const goesOn = operation !== 'hibernate' && !isOnDisk(record);
-  if (record.slotId !== undefined && !isOnDisk(record)) {
-    await context.driver.thaw(record.slotId);
-    if (!goesOn) await context.driver.freeze(record.slotId);
+  const slotId = await slotInMemory(context, record);
+  if (slotId !== undefined) {
+    await context.driver.thaw(slotId);
+    if (!goesOn) await context.driver.freeze(slotId);
   }
   const state = goesOn ? 'running' : 'suspended';
   context.store.change(record, operation, { state, operation: null });
@@ -158,8 +167,11 @@ async function end(context: SandboxContext, record: SandboxRecord, cut: Ending):
   await freeSlotOf(context, record);
   context.live.delete(record.id);
   if (record.state === 'pending') return writeEnd(context, record, record.operation, 'failed', cut);
-  const error = 'the runtime ended while the server was down';
-  writeEnd(context, record, record.operation, 'terminated', { reason: 'runtime_lost', error });
+  const ending = { reason: 'runtime_lost', error: 'the runtime ended while the server was down' };
+  // Its slot is gone, and what restores it begins when everything is settled.
+  const isRestorable = record.state === 'running' && record.operation === undefined;
+  if (record.onCrash === 'restore' && isRestorable) return context.onAgentLost(record, ending);
+  writeEnd(context, record, record.operation, 'terminated', ending);
 }
 
 /** Slots that were ready, or that a create had not named yet, and identity folders without a sandbox. */

@@ -1,7 +1,7 @@
 import type { ResourceLimits } from '../runtime/driver.ts';
 import type { SnapshotKind } from '../snapshot/snapshot-records.ts';
 import type { VolumeMountRequest } from '../volume/sandbox-volumes.ts';
-import type { NetworkRules, PoolMembership, SandboxRecord } from '../store/sandbox-store.ts';
+import type { NetworkRules, OnCrash, PoolMembership, SandboxRecord } from '../store/sandbox-store.ts';
 
 /** What a create asks for, in the domain's words. Absent means the usual. */
 export interface SandboxRequest {
@@ -20,6 +20,7 @@ export interface SandboxRequest {
   network?: NetworkRules;
   /** The pool that it is made for. */
   pool?: PoolMembership;
+  onCrash?: OnCrash;
   exposedPorts?: readonly number[];
   allowUnauthenticated?: boolean;
   /** The dialect has checked the name by a grammar of its own. */

@@ -10,9 +10,9 @@ import { createActivity } from './activity.ts';
 import type { AdmissionSettings } from './admission.ts';
 import { createCheckpointCalls } from './checkpoint-calls.ts';
 import type { SandboxContext } from './context.ts';
+import { createCrashes } from './crash.ts';
 import { createDescent } from './descent.ts';
 import { createDirectory } from './directory.ts';
-import { lostEnding } from './ending.ts';
 import { createEnroll } from './enroll.ts';
 import { createFlights } from './flight.ts';
 import { createLauncher } from './launch.ts';
@@ -29,7 +29,7 @@ import type { Created, SandboxRequest } from './request.ts';
 import { createRetention } from './retention.ts';
 import { requireRestorable } from './restorable.ts';
 import { rollbackSandbox } from './rollback.ts';
-import type { RollbackTarget } from './rollback.ts';
+import type { InTurn, RollbackTarget } from './rollback.ts';
 import { resumeSandbox } from './suspend.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import { terminateSandbox } from './terminate.ts';
@@ -90,12 +90,7 @@ export function createSandboxes(options: SandboxesOptions) {
       if (directory.isVisible(record)) cutListeners.forEach((listen) => listen(record));
     },
     onGone: (record) => pools.gone(record),
-    onAgentLost: (record) => {
-      const ended = lostEnding(context, record).then((ending) => terminateSandbox(context, record, ending));
-      ended.catch((err: unknown) =>
-        log.error({ sandboxId: record.id, err }, 'cannot free a sandbox whose agent was lost'),
-      );
-    },
+    onAgentLost: (record, ending) => crashes.lost(record, ending),
   };
   const starts = createSemaphore(
     options.maxStarts,
@@ -113,6 +108,9 @@ export function createSandboxes(options: SandboxesOptions) {
   /** Ends the wait of creates for their turn. */
   const closing = new AbortController();
   const enroll = createEnroll(context, starts, closing.signal);
+  const inTurn: InTurn = (workspaceId, signal, start) =>
+    starts.run(AbortSignal.any([signal, closing.signal]), () => options.pool.rush(start), workspaceId);
+  const crashes = createCrashes(context, inTurn);
   const unwatchAll = (): void => context.live.forEach(({ unwatch }) => unwatch());
 
   const { admission, dataDir } = options;
@@ -163,9 +161,7 @@ export function createSandboxes(options: SandboxesOptions) {
       takeSnapshot(context, record, kind, memoryFiles),
     /** Starts a sandbox again from a snapshot, under the same id and name. */
     rollback: (record: SandboxRecord, target: RollbackTarget): Promise<SandboxRecord> =>
-      rollbackSandbox(context, record, target, (workspaceId, signal, start) =>
-        starts.run(AbortSignal.any([signal, closing.signal]), () => options.pool.rush(start), workspaceId),
-      ),
+      rollbackSandbox(context, record, target, inTurn),
     ...checkpointCalls,
     resume: (record: SandboxRecord): Promise<void> => resumeSandbox(context, record),
     /**
@@ -192,6 +188,7 @@ export function createSandboxes(options: SandboxesOptions) {
     /** Settles what an earlier process left, then begins to keep slots ready. */
     open: async () => {
       const reconciled = await reconcile(context);
+      crashes.open();
       context.pool.refill();
       reaper.start();
       recovery.start();

@@ -25,6 +25,7 @@ export type CheckpointTemplate = Pick<
   | 'entrypoint'
   | 'secretNames'
   | 'volumes'
+  | 'onCrash'
   | 'originSandboxId'
   | 'originSnapshotId'
 >;
@@ -37,7 +38,7 @@ export interface Begun {
 
 /** What a copy takes over of its source: all but the name, which is its own. */
 export function templateOf(source: SandboxRecord): CheckpointTemplate {
-  const { timeoutSecs, entrypoint, secretNames, volumes } = source;
+  const { timeoutSecs, entrypoint, secretNames, volumes, onCrash } = source;
   return {
     workspaceId: source.workspaceId,
     image: source.image,
@@ -52,6 +53,7 @@ export function templateOf(source: SandboxRecord): CheckpointTemplate {
     ...(entrypoint !== undefined && { entrypoint }),
     ...(secretNames !== undefined && { secretNames }),
     ...(volumes !== undefined && { volumes }),
+    ...(onCrash !== undefined && { onCrash }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { ApiError } from '@atoll/protocol';
-import type { SandboxRecord } from '../store/sandbox-store.ts';
+import type { OnCrash, SandboxRecord } from '../store/sandbox-store.ts';
+import { requireCheckpoints } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import type { Directory } from './directory.ts';
 import { checkPorts } from './exposure.ts';
@@ -9,6 +10,7 @@ import { checkName } from './name.ts';
 /** What of a sandbox may change while it lives; absent fields stay. */
 export interface SandboxUpdate extends Partial<Exposure> {
   name?: string;
+  onCrash?: OnCrash;
   /** `null` takes the limit away. */
   expiresAt?: number | null;
   idleLimitSecs?: number | null;
@@ -16,11 +18,12 @@ export interface SandboxUpdate extends Partial<Exposure> {
 
 /** What of an update is new. */
 function changeOf(record: SandboxRecord, update: SandboxUpdate): SandboxUpdate {
-  const { name, allowUnauthenticated, expiresAt, idleLimitSecs } = update;
+  const { name, onCrash, allowUnauthenticated, expiresAt, idleLimitSecs } = update;
   if (name !== undefined) checkName(name);
   const exposedPorts = update.exposedPorts && checkPorts(update.exposedPorts);
   return {
     ...(name !== undefined && name !== record.name && { name }),
+    ...(onCrash !== undefined && onCrash !== (record.onCrash ?? 'terminate') && { onCrash }),
     ...(exposedPorts && exposedPorts.join() !== record.exposedPorts.join() && { exposedPorts }),
     ...(allowUnauthenticated !== undefined &&
       allowUnauthenticated !== record.allowUnauthenticated && { allowUnauthenticated }),
@@ -32,7 +35,10 @@ function changeOf(record: SandboxRecord, update: SandboxUpdate): SandboxUpdate {
 type Listen = (record: SandboxRecord) => void;
 
 /** What of a sandbox its owner changes while it lives, and who is told when that is an exposed port. */
-export function createUpdates({ store }: Pick<SandboxContext, 'store'>, directory: Directory) {
+export function createUpdates(
+  { store, driver }: Pick<SandboxContext, 'store' | 'driver'>,
+  directory: Directory,
+) {
   const listeners: Listen[] = [];
   const announce: Listen = (record) => listeners.forEach((listen) => listen(record));
 
@@ -40,6 +46,7 @@ export function createUpdates({ store }: Pick<SandboxContext, 'store'>, director
   const admitUpdate = (workspaceId: string, identifier: string, update: SandboxUpdate) => {
     const record = directory.find(workspaceId, identifier);
     const change = changeOf(record, update);
+    if (change.onCrash === 'restore') requireCheckpoints({ driver });
     if (change.name !== undefined) directory.requireFreeName(workspaceId, change.name);
     if (Object.keys(change).length > 0 && record.terminatedAt !== undefined)
       throw new ApiError('invalid_state', `sandbox ${record.id} has ended`);

@@ -10,6 +10,7 @@ const columnOf = {
   slotId: 'slot_id',
   checkpointId: 'checkpoint_id',
   suspendedAt: 'suspended_at',
+  onCrash: 'on_crash',
   endpoint: 'endpoint',
   terminatedAt: 'terminated_at',
   outcome: 'outcome',

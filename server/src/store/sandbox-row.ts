@@ -1,7 +1,13 @@
 import type { SlotEndpoint } from '../runtime/driver.ts';
 import type { Db } from './db.ts';
-import type { PoolMembership, SandboxOperation, SandboxRecord, SandboxState } from './sandbox-store.ts';
 import type { VolumeMount } from './volume-mount.ts';
+import type {
+  OnCrash,
+  PoolMembership,
+  SandboxOperation,
+  SandboxRecord,
+  SandboxState,
+} from './sandbox-store.ts';
 
 /** A row of the `sandboxes` table. */
 export interface SandboxRow {
@@ -40,6 +46,7 @@ export interface SandboxRow {
   origin_sandbox_id: string | null;
   origin_snapshot_id: string | null;
   created_at: number;
+  on_crash: OnCrash | null;
   terminated_at: number | null;
   outcome: string | null;
   termination_reason: string | null;
@@ -52,8 +59,8 @@ export function insertSandbox(db: Db, record: SandboxRecord): void {
     `INSERT INTO sandboxes (id, workspace_id, name, state, operation, incarnation, runtime, image, manifest_digest, agent_digest,
        cpus, memory_mb, disk_mb, timeout_secs, entrypoint, secret_names, pool_id, pool_generation, warm,
        internet, allow_out, deny_out, network_generation, origin_snapshot_id, created_at, exposed_ports,
-       allow_unauthenticated, origin_sandbox_id, expires_at, idle_limit_secs, volumes)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       allow_unauthenticated, origin_sandbox_id, expires_at, idle_limit_secs, volumes, on_crash)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     record.id,
     record.workspaceId,
     record.name ?? null,
@@ -85,6 +92,7 @@ export function insertSandbox(db: Db, record: SandboxRecord): void {
     record.expiresAt ?? null,
     record.idleLimitSecs ?? null,
     record.volumes ? JSON.stringify(record.volumes) : null,
+    record.onCrash ?? null,
   );
 }
 
@@ -121,6 +129,7 @@ export function toRecord(row: SandboxRow): SandboxRecord {
     ...present('expiresAt', row.expires_at),
     ...present('idleLimitSecs', row.idle_limit_secs),
     ...present('originSnapshotId', row.origin_snapshot_id),
+    ...present('onCrash', row.on_crash),
     ...present('terminatedAt', row.terminated_at),
     ...present('outcome', row.outcome),
     ...present('terminationReason', row.termination_reason),

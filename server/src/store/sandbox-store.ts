@@ -36,6 +36,9 @@ export interface PoolMembership {
   isWarm: boolean;
 }
 
+/** What becomes of a sandbox whose runtime dies while it runs. */
+export type OnCrash = 'terminate' | 'restore';
+
 /** A sandbox as the server knows it. Times are epoch milliseconds. */
 export interface SandboxRecord {
   id: string;
@@ -72,6 +75,8 @@ export interface SandboxRecord {
   exposedPorts: readonly number[];
   /** Whether they need no key, as long as the sandbox is named by its id. */
   allowUnauthenticated: boolean;
+  /** Absent: `terminate`. */
+  onCrash?: OnCrash;
   /** Where a suspended sandbox is on disk; absent while it is in memory. */
   checkpointId?: string;
   suspendedAt?: number;
@@ -98,6 +103,7 @@ export type SandboxChange = Partial<
     | 'outcome'
     | 'terminationReason'
     | 'suspendedAt'
+    | 'onCrash'
     | 'exposedPorts'
     | 'allowUnauthenticated'
   >

@@ -5,6 +5,7 @@ import type { Context } from '../../context.ts';
 import { CliError } from '../../failure.ts';
 import { fileSystemOptions } from '../../option/file-system.ts';
 import { networkOptions, toNetworkFields } from '../../option/network.ts';
+import { onCrashOption } from '../../option/on-crash.ts';
 import { resourceOptions } from '../../option/resource.ts';
 import { createTiming } from '../../output/timing.ts';
 import { flag, integer, list, optional, text, value } from '../../parameter.ts';
@@ -24,6 +25,7 @@ export const create = command({
     ),
     entrypoint: list('-e, --entrypoint <word>', 'command that runs from the start, word by word', text),
     snapshot: value('-s, --snapshot <id>', 'start from this snapshot', text),
+    onCrash: onCrashOption,
     filesOnly: flag('--files-only', 'of a memory snapshot, start from the files alone'),
     noWait: flag('-n, --no-wait', 'do not wait until it runs'),
     timing: flag('--timing', 'tell where the time went'),
@@ -39,6 +41,7 @@ export const create = command({
       ...(options.timeout !== undefined && { timeoutSecs: options.timeout }),
       ...(options.entrypoint.length > 0 && { entrypoint: options.entrypoint }),
       ...(options.snapshot !== undefined && { snapshotId: options.snapshot }),
+      ...(options.onCrash !== undefined && { onCrash: options.onCrash }),
       ...(options.filesOnly && { snapshotType: 'filesystem' }),
       ...(options.secret.length > 0 && { secretNames: options.secret }),
       ...(options.filesystem.length > 0 && { fileSystems: options.filesystem }),

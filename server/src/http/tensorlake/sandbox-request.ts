@@ -31,6 +31,7 @@ export function toSandboxRequest(body: Partial<CreateSandboxBody>): SandboxReque
     ...(body.timeout_secs != null && { timeoutSecs: body.timeout_secs }),
     ...(body.entrypoint?.length && { entrypoint: body.entrypoint }),
     ...(body.secret_names?.length && { secretNames: body.secret_names }),
+    ...(body.on_crash != null && { onCrash: body.on_crash }),
     ...(body.exposed_ports != null && { exposedPorts: body.exposed_ports }),
     ...(body.allow_unauthenticated_access != null && {
       allowUnauthenticated: body.allow_unauthenticated_access,
@@ -75,6 +76,7 @@ export const toRollbackTarget = ({ snapshot_id, snapshot_type }: RollbackSandbox
 /** An update of the Tensorlake wire in the domain's words. */
 export const toSandboxUpdate = (body: UpdateSandboxBody): SandboxUpdate => ({
   ...(body.name !== undefined && { name: body.name }),
+  ...(body.on_crash !== undefined && { onCrash: body.on_crash }),
   ...(body.exposed_ports !== undefined && { exposedPorts: body.exposed_ports }),
   ...(body.allow_unauthenticated_access !== undefined && {
     allowUnauthenticated: body.allow_unauthenticated_access,

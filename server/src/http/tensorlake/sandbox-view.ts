@@ -65,6 +65,7 @@ export function toSandboxInfo(
     file_systems: (record.volumes ?? []).map(toFileSystemMount),
     sandbox_url: baseUrl,
     ...(record.name !== undefined && { name: record.name }),
+    ...(record.onCrash !== undefined && { on_crash: record.onCrash }),
     ...(record.originSandboxId !== undefined && { origin_sandbox_id: record.originSandboxId }),
     ...(record.originSnapshotId !== undefined && { origin_snapshot_id: record.originSnapshotId }),
     ...(record.pool !== undefined && { pool_id: record.pool.id }),
