@@ -83,7 +83,7 @@ export const listBlaxelHub = defineRoute({
   id: 'listBlaxelHub',
   method: 'GET',
   paths: ['/v0/sandbox/hub'],
-  summary: 'Ready-made images that this server can build',
+  summary: 'Ready-made images that this server can build: there is none yet',
   tag,
   access: 'viewer',
   response: z.array(

@@ -66,7 +66,7 @@ export function blaxelImageRoutes({ images, sandboxes }: BlaxelImageRoutesOption
     bindBlaxel(routes.deleteBlaxelImageTag, ({ params }, context) =>
       remove(params.name, params.tag, context),
     ),
-    bindBlaxel(routes.listBlaxelHub, () => hub),
+    bindBlaxel(routes.listBlaxelHub, () => []),
   ];
 }
 
@@ -100,21 +100,3 @@ function toImage(name: string, tags: readonly Tag[], { caller }: RequestContext)
     },
   };
 }
-
-/** The ready-made images that there are recipes for. */
-const hub = [
-  {
-    name: 'base-image',
-    displayName: 'Base image',
-    description: 'Node.js, Python, curl and git',
-    longDescription:
-      'Debian with Node.js, npm, Python 3, curl and git. It is built when a sandbox first asks for it.',
-    image: 'blaxel/base-image:latest',
-    memory: 4096,
-    ports: [],
-    categories: [],
-    hidden: false,
-    coming_soon: false,
-    enterprise: false,
-  },
-];
