@@ -28,5 +28,13 @@ export function failureOf(error: unknown, step: FailedStep | undefined, canDebug
   if (error instanceof Error && error.name === 'OutOfTime') {
     return { code: 'build_timeout', message: error.message, ...at };
   }
+  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
+    return {
+      code: 'host_out_of_disk',
+      message: 'the disk of the server is full',
+      hint: 'Try again when the operator has made room; `atoll image prune` may make some.',
+      ...at,
+    };
+  }
   return { code: 'internal', message: 'the build failed for a reason of the server', ...at };
 }
