@@ -207,12 +207,15 @@ async function census({ instanceId, runDir }: Host): Promise<string[]> {
   const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
   return [
     ...(await processesNaming(runDir)),
-    // runsc pins one network namespace for as long as the driver is open.
-    ...mounts.filter((line) => line.includes(runDir) && !line.includes('null-netns')),
+    ...mounts.filter((line) => line.includes(runDir) && !isOfDriver(line, runDir)),
     ...(await cgroupsOf(instanceId)),
     ...(await slotFiles(runDir)),
   ];
 }
+
+/** While a driver is open, runsc pins one network namespace, and the folder of the slots shares what is mounted in it. */
+const isOfDriver = (mount: string, runDir: string): boolean =>
+  mount.includes('null-netns') || mount.split(' ')[4] === join(runDir, 'slot');
 
 async function processesNaming(text: string): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));

@@ -1,5 +1,6 @@
 import { access, chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ApiError } from '@atoll/protocol';
 import type { AgentBinaries } from '../agent/binary.ts';
 import type { createIdentityFolders } from '../agent/identity.ts';
 import { runProcess } from '../agent/run-process.ts';
@@ -125,6 +126,7 @@ export function createBuilders(options: BuilderOptions) {
     // It may have died while it waited to be used. Nothing has run yet that a second start would repeat.
     return startOn(slot, task).catch(async (err: unknown) => {
       task.signal.throwIfAborted();
+      if (err instanceof ApiError) throw err;
       log.warn({ slotId: slot.id, err }, 'a builder did not start; trying another slot');
       return startOn(await slots.takeFresh(kind, task.signal), task);
     });

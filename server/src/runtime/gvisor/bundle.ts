@@ -48,6 +48,9 @@ export function pauseSpec(slot: Slot, pod: Pod): OciSpec {
   };
 }
 
+/** Without one, what a sandbox writes goes where its spec says. */
+export const hasOwnDisk = ({ limits }: Slot): boolean => limits.diskMb > 0;
+
 /** What of a sandbox goes into its bundle. */
 export type MainFiles = Pick<SandboxSpec, 'rootfs' | 'agentBinary' | 'identityDir' | 'needs' | 'mounts'>;
 

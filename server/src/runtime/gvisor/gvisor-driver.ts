@@ -9,14 +9,15 @@ import { digestOf } from '../../lib/file-digest.ts';
 import { awaitAgentReady, awaitSuccess } from '../agent-ready.ts';
 import type { CgroupLimits, Cgroups } from '../cgroup.ts';
 import type { ResourceLimits, RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
-import { isMountPoint } from '../mount-point.ts';
+import { isMountPoint, shareMounts, unshareMounts } from '../mount-point.ts';
 import { mountOverlay } from '../overlay-mount.ts';
 import { createSlotOperations } from '../slot-operation.ts';
-import { mainSpec, pauseRootEntries, pauseSpec } from './bundle.ts';
+import { hasOwnDisk, mainSpec, pauseRootEntries, pauseSpec } from './bundle.ts';
 import { checkpointSlot } from './checkpoint.ts';
 import { findGofer, seesSameFiles } from './gofer.ts';
 import { gateZone, holdRun } from './held-run.ts';
 import type { HeldRun } from './held-run.ts';
+import { fitsHeldRun, preliminaryFiles } from './preliminary-spec.ts';
 import { launchInCgroup } from '../launch.ts';
 import { throwIfUnmountable, withMountPoints } from './mount-points.ts';
 import { openOutputPipes } from '../pipe.ts';
@@ -135,6 +136,8 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
 
 async function makeFolders(paths: DriverPaths): Promise<void> {
   await mkdir(paths.slotsDir, { recursive: true, mode: 0o700 });
+  // What is mounted for a slot as it starts is seen by its file proxy, which was there before.
+  await shareMounts(paths.slotsDir);
   await mkdir(paths.upperDir, { recursive: true, mode: 0o700 });
   for (const dir of pauseRootEntries.dirs) await mkdir(join(paths.pauseRoot, dir), { recursive: true });
   for (const file of pauseRootEntries.files) await writeFile(join(paths.pauseRoot, file), '', { flag: 'a' });
@@ -155,8 +158,6 @@ async function prepare(context: Context, slot: Slot, signal: AbortSignal): Promi
   await forgetCgroupV1(paths.podState);
   signal.throwIfAborted();
   if (isForRestore) return;
-  // What such a slot writes goes where its spec says, and that is an argument of runsc.
-  if (slot.limits.diskMb === 0) return;
   const held = await holdMain(context, slot, paths, signal);
   if (held !== undefined) context.held.set(slot.id, held);
 }
@@ -218,9 +219,8 @@ async function holdMain(
 ): Promise<HeldMain | undefined> {
   const { gate, mainConfig } = paths;
   const { pauseBinary, log } = context.options;
-  const preliminary = { rootfs: context.paths.pauseRoot, identityDir: paths.pauseBundle };
-  const spec = { ...preliminary, agentBinary: pauseBinary };
-  await writeFile(mainConfig, JSON.stringify(mainSpec(slot, spec)));
+  const preliminary = preliminaryFiles(slot, { ...context.paths, ...paths, pauseBinary });
+  await writeFile(mainConfig, JSON.stringify(mainSpec(slot, preliminary)));
   const output = await openOutputPipes(paths.dir);
   const launch = (): ChildProcess => launchMain(context, slot, paths, { output, env: gateZone(gate) });
   try {
@@ -242,7 +242,9 @@ function launchMain(
   options: { output: OutputPipes; env?: Record<string, string> },
 ): ChildProcess {
   const joinFiles = context.options.cgroups.joinFiles(slot.id);
-  const child = launchInCgroup(joinFiles, context.runsc.runMain(slot, paths), options);
+  const { runMain: runWithDisk, runWriting } = context.runsc;
+  const command = hasOwnDisk(slot) ? runWithDisk : runWriting;
+  const child = launchInCgroup(joinFiles, command(slot, paths), options);
   child.unref();
   return child;
 }
@@ -272,11 +274,11 @@ async function runMain(
   spec: SandboxSpec,
   paths: SlotPaths,
 ): Promise<ChildProcess> {
-  if (spec.disk !== undefined) return runWriting(context, slot, { ...spec, disk: spec.disk }, paths);
+  const files = await withRootfs(spec, paths);
   const held = context.held.get(slot.id);
   context.held.delete(slot.id);
-  const config = JSON.stringify(mainSpec(slot, await withMountPoints(spec, paths)));
-  if (held !== undefined && fitsHeldRun(spec) && (await seesSameFiles(held.goferPid, spec))) {
+  const config = JSON.stringify(mainSpec(slot, files));
+  if (held !== undefined && fitsHeldRun(slot, files) && (await seesSameFiles(held.goferPid, files))) {
     await writeFile(paths.mainConfig, config);
     await held.release();
     return held.child;
@@ -284,6 +286,15 @@ async function runMain(
   if (held !== undefined) await discard(held);
   await writeFile(paths.mainConfig, config);
   return launchMain(context, slot, paths, { output: await openOutputPipes(paths.dir) });
+}
+
+/** What keeps its writes runs over an overlay of the host, whose upper directory is then all that it wrote. */
+async function withRootfs(spec: SandboxSpec, paths: SlotPaths): Promise<SandboxSpec> {
+  const { rootfs, dir } = paths;
+  const { disk, layers } = spec;
+  if (disk === undefined) return withMountPoints(spec, paths);
+  await mountOverlay({ lowers: layers, disk, path: rootfs, tempDir: dir });
+  return { ...spec, rootfs };
 }
 
 /** The pod first, then the container in it: with the last one of them everything goes on. */
@@ -306,34 +317,17 @@ async function restore(
   return slot.endpoint;
 }
 
-/**
- * Of the spec that counts the held command takes the mounts alone: its process is the one that it was held with. And the
- * two of them have a connection for each bind already.
- */
-const fitsHeldRun = ({ needs, mounts = [] }: SandboxSpec): boolean =>
-  mounts.length === 0 && (needs === undefined || needs.capabilities.length === 0);
-
-/** Over an overlay of the host, whose upper directory is then all that the sandbox wrote. */
-async function runWriting(
-  context: Context,
-  slot: Slot,
-  spec: SandboxSpec & { disk: string },
-  paths: SlotPaths,
-): Promise<ChildProcess> {
-  const { rootfs } = paths;
-  await mountOverlay({ lowers: spec.layers, disk: spec.disk, path: rootfs, tempDir: paths.dir });
-  await writeFile(paths.mainConfig, JSON.stringify(mainSpec(slot, { ...spec, rootfs })));
-  const joinFiles = context.options.cgroups.joinFiles(slot.id);
-  const child = launchInCgroup(joinFiles, context.runsc.runWriting(slot, paths));
-  child.unref();
-  return child;
-}
-
 /** Released with an empty spec it fails and undoes what it has done, so that its container id is free again. */
 async function discard({ child, release }: HeldMain): Promise<void> {
   const ended = once(child, 'exit', { signal: AbortSignal.timeout(COMMAND_TIMEOUT_MS) });
+  closeOutput(child);
   await release();
   await ended;
+}
+
+/** Nobody reads what it says any more. */
+function closeOutput({ stdout, stderr }: ChildProcess): void {
+  for (const pipe of [stdout, stderr]) pipe?.destroy();
 }
 
 async function remove(context: Context, slotId: string): Promise<void> {
@@ -342,7 +336,7 @@ async function remove(context: Context, slotId: string): Promise<void> {
   context.held.delete(slotId);
   await context.options.cgroups.remove(slotId);
   await held?.release();
-  for (const pipe of [held?.child.stdout, held?.child.stderr]) pipe?.destroy();
+  if (held !== undefined) closeOutput(held.child);
   await unmountAll(paths.rootfs);
   await Promise.all(paths.runscFiles.map((file) => rm(file, { force: true })));
   await rm(paths.dir, { recursive: true, force: true });
@@ -353,6 +347,7 @@ async function close(context: Context): Promise<void> {
   await options.cgroups.close();
   // runsc pins the namespace by a mount; two first pods at once pin it twice.
   await unmountAll(paths.nullNetns);
+  await unshareMounts(paths.slotsDir);
   for (const dir of [paths.runscRoot, paths.slotsDir, paths.pauseRoot, paths.upperDir]) {
     await rm(dir, { recursive: true, force: true });
   }
