@@ -10,6 +10,7 @@ import { createGvisor } from './scenario/create-gvisor.ts';
 import { createNative } from './scenario/create-native.ts';
 import { execGvisor } from './scenario/exec-gvisor.ts';
 import { snapshotBig, snapshotSmall } from './scenario/snapshot-files.ts';
+import { portGvisor, tunnelGvisor } from './scenario/traffic-gvisor.ts';
 import { unpackLayerScenario } from './scenario/unpack-layer.ts';
 import { wakeGvisor } from './scenario/wake-gvisor.ts';
 
@@ -22,6 +23,8 @@ const scenarios = [
   wakeGvisor,
   snapshotSmall,
   snapshotBig,
+  portGvisor,
+  tunnelGvisor,
   unpackLayerScenario,
   buildUncached,
   buildCached,
