@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { TestServer } from '../../fixtures/server.ts';
 import { installNpmFolder } from '../npm-folder.ts';
@@ -75,7 +76,13 @@ export async function openClient(server: TestServer): Promise<Client> {
     BL_DISABLE_H2: '1',
     DO_NOT_TRACK: '1',
   });
-  const entry = join(dir, 'node_modules/@blaxel/core/dist/esm/index.js');
-  const { SandboxInstance: client } = (await import(/* @vite-ignore */ entry)) as { SandboxInstance: Client }; // as above
+  const { SandboxInstance: client } = requireAnew(dir);
   return client;
+}
+
+/** It reads its variables once, when it is loaded: each server needs a client that was loaded for it. */
+function requireAnew(dir: string): { SandboxInstance: Client } {
+  const require = createRequire(join(dir, 'package.json'));
+  for (const path of Object.keys(require.cache)) if (path.startsWith(dir)) delete require.cache[path];
+  return require('@blaxel/core') as { SandboxInstance: Client }; // as above
 }
