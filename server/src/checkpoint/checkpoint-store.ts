@@ -71,11 +71,13 @@ export async function openCheckpointStore(options: CheckpointStoreOptions) {
     );
 
   let removing = Promise.resolve();
-  /** Deletes what nobody holds any more, one after the other. */
+  /** Deletes what nobody holds any more, one after the other; never rejects. What it cannot see now, the next one sees. */
   const sweep = (): Promise<void> => {
-    removing = removing.then(async () => {
-      for (const id of records.unheld()) await removeSurely(id);
-    });
+    removing = removing
+      .then(async () => {
+        for (const id of records.unheld()) await removeSurely(id);
+      })
+      .catch((err: unknown) => log.error({ err }, 'cannot look for checkpoints that nobody holds'));
     return removing;
   };
 
