@@ -24,8 +24,9 @@ export function createSemaphore(
 
   const countWaiting = (): number => queues.values().reduce((sum, queue) => sum + queue.length, 0);
 
-  const requirePlace = (): void => {
-    if (running >= limit && countWaiting() >= maxWaiting) throw onFull();
+  const requirePlace = (count = 1): void => {
+    const free = limit - running + Math.max(0, maxWaiting - countWaiting());
+    if (free < count) throw onFull();
   };
 
   const enter = (signal: AbortSignal, owner: string): Promise<void> => {
@@ -83,7 +84,7 @@ export function createSemaphore(
   };
 
   return {
-    /** Throws when `run` would now: for those who have something to do before it. */
+    /** Throws when `run` would now, or one of so many of them: for those who have something to do before it. */
     requirePlace,
     /** The signal ends the waiting; work that has begun goes on. */
     run: async <T>(signal: AbortSignal, work: () => Promise<T>, owner = ''): Promise<T> => {

@@ -19,6 +19,8 @@ export interface CheckpointCallOptions {
   dataDir: string;
   admission: AdmissionSettings;
   enroll: Enroll;
+  /** Throws where so many starts cannot even wait for their turn. */
+  requirePlaces: (count: number) => void;
   directory: Directory;
 }
 
@@ -30,7 +32,7 @@ export interface Started {
 
 /** The part of the sandboxes that writes them to disk and lets them go on from there. */
 export function createCheckpointCalls(options: CheckpointCallOptions) {
-  const { context, admission, dataDir, enroll, directory } = options;
+  const { context, admission, dataDir, enroll, requirePlaces, directory } = options;
   const { store, log } = context;
   return {
     /** Stops it where it is and writes it to disk; resolves once that is done. */
@@ -42,7 +44,7 @@ export function createCheckpointCalls(options: CheckpointCallOptions) {
     },
     /** Live copies with memory and processes; see `copySandbox`. */
     copy: (source: SandboxRecord, asked: { times: number; timeoutMs: number }): Promise<Copied[]> =>
-      copySandbox(context, { admission, dataDir, enroll }, source, asked),
+      copySandbox(context, { admission, dataDir, enroll, requirePlaces }, source, asked),
     /** A checkpoint of its memory as it is now, held by `holder` until `releaseCheckpoints`; answers its id. */
     takeCheckpoint: (record: SandboxRecord, holder: CheckpointHolder): Promise<string> =>
       takeCheckpoint(context, record, holder),

@@ -23,6 +23,8 @@ export interface CopyOptions {
   admission: AdmissionSettings;
   dataDir: string;
   enroll: Enroll;
+  /** Throws where so many starts cannot even wait for their turn. */
+  requirePlaces: (count: number) => void;
 }
 
 const MAX_COPIES = 100;
@@ -42,8 +44,10 @@ export async function copySandbox(
   const holder = { kind: COPY_HOLDER, id: randomId(21) };
   try {
     const checkpointId = await takeCheckpoint(context, source, holder);
-    // The sandboxes of the workspace may have become more meanwhile.
+    // The sandboxes of the workspace may have become more meanwhile, and so may the starts. All copies begin at once, or
+    // none: whoever asked would not know of the others.
     checkQuota(context.store.countLiving(source.workspaceId) + times - 1, options.admission);
+    options.requirePlaces(times);
     const template = templateOf(source);
     const begun = Array.from({ length: times }, () => begin(context, options, checkpointId, template));
     return await Promise.all(begun.map((copy) => outcomeOf(context, copy, deadline)));
@@ -61,7 +65,7 @@ const begin = (
 
 async function admit(
   context: SandboxContext,
-  { admission, dataDir }: CopyOptions,
+  { admission, dataDir, requirePlaces }: CopyOptions,
   source: SandboxRecord,
   times: number,
 ): Promise<void> {
@@ -72,6 +76,7 @@ async function admit(
   if (times > MAX_COPIES)
     throw new ApiError('limit_exceeded', `${times} copies at once; this server makes ${MAX_COPIES}`);
   checkQuota(context.store.countLiving(source.workspaceId) + times - 1, admission);
+  requirePlaces(times);
   checkHost(dataDir, admission);
   checkMemoryFor(times * (await memoryOf(context, source)), admission);
 }

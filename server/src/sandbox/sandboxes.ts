@@ -100,7 +100,7 @@ export function createSandboxes(options: SandboxesOptions) {
   const reaper = createReaper(context, endsOf(context));
   const recovery = createRecovery(context, options.recoverEveryMs);
   const retention = createRetention(context);
-  const memoryFiles = createMemoryFiles(context);
+  const memoryFiles = createMemoryFiles(context, options.recoverEveryMs);
   const descent = createDescent(context, {
     hibernateAfterMs: options.hibernateAfterMs ?? HIBERNATE_AFTER_MS,
     scarceMemoryMb: 2 * options.admission.reservedMemoryMb,
@@ -114,7 +114,15 @@ export function createSandboxes(options: SandboxesOptions) {
   const unwatchAll = (): void => context.live.forEach(({ unwatch }) => unwatch());
 
   const { admission, dataDir } = options;
-  const checkpointCalls = createCheckpointCalls({ context, admission, dataDir, enroll, directory });
+  const { requirePlace: requirePlaces } = starts;
+  const checkpointCalls = createCheckpointCalls({
+    context,
+    admission,
+    dataDir,
+    enroll,
+    requirePlaces,
+    directory,
+  });
   const updates = createUpdates(context, directory);
   const { launch, create } = createLauncher({
     context,
