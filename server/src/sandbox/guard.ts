@@ -16,6 +16,8 @@ const MAX_RETRY_MS = 5_000;
 const CALM_AFTER_MS = 10_000;
 const REPORT_EVERY_MS = 5_000;
 const LOOK_EVERY_MS = 2_000;
+/** Records are half-written for an instant. */
+const LOOK_AGAIN_AFTER_MS = 250;
 
 /**
  * Watches over a sandbox from the moment it runs, and starts its idle clock. The agent's event stream is its sign of life: when it breaks, one look at
@@ -49,7 +51,7 @@ export function guard(context: SandboxContext, record: SandboxRecord, rootfs: Sa
  */
 async function untilRuntimeEnds(context: SandboxContext, slotId: string, signal: AbortSignal): Promise<void> {
   for (let missed = 0; missed < 2 && !signal.aborted;) {
-    await pause(LOOK_EVERY_MS, signal);
+    await pause(missed === 0 ? LOOK_EVERY_MS : LOOK_AGAIN_AFTER_MS, signal);
     const state = await context.driver.state(slotId).catch(() => 'running' as const);
     missed = state === 'running' ? 0 : missed + 1;
   }
