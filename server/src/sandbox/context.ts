@@ -40,7 +40,7 @@ export interface SandboxContext {
   snapshots: Snapshots;
   checkpoints: CheckpointStore;
   volumes: SandboxVolumes;
-  secrets: Pick<SecretStore, 'requireAll' | 'environment' | 'changedAt'>;
+  secrets: Pick<SecretStore, 'requireAll' | 'existing' | 'environment' | 'changedAt'>;
   environments: Pick<SandboxEnvironments, 'put' | 'of' | 'copy'>;
   pool: SlotPool;
   driver: RuntimeDriver;

@@ -66,3 +66,16 @@ test('a copy whose source is terminated meanwhile is refused, and leaves nothing
   await refused;
   expect(sandboxes.list(workspaceId)).toHaveLength(1);
 });
+
+test('a copy of a sandbox whose secret was removed goes on without it', async () => {
+  const { sandboxes, secrets, workspaceId } = await opened(withCheckpoints);
+  const [kept, removed] = secrets.set(workspaceId, [
+    { name: 'KEPT', value: 'k' },
+    { name: 'REMOVED', value: 'r' },
+  ]);
+  const secretNames = ['KEPT', 'REMOVED'];
+  const { record } = await sandboxes.create(workspaceId, { ...request, secretNames }, 10_000);
+  secrets.remove(workspaceId, removed?.id ?? '');
+  const [copy] = await sandboxes.copy(sandboxes.get(workspaceId, record.id), { times: 1, timeoutMs: 10_000 });
+  expect(copy).toMatchObject({ kind: 'running', record: { secretNames: [kept?.name] } });
+});

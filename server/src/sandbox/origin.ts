@@ -85,15 +85,9 @@ function inherit(
   request: SandboxRequest,
   snapshot: ReadySnapshot,
 ): SandboxRequest {
-  const isThere = (name: string): boolean => {
-    try {
-      secrets.requireAll(snapshot.workspaceId, [name]);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  const secretNames = request.secretNames ?? snapshot.secretNames?.filter(isThere);
+  const secretNames =
+    request.secretNames ??
+    (snapshot.secretNames && secrets.existing(snapshot.workspaceId, snapshot.secretNames));
   const entrypoint = request.entrypoint ?? snapshot.entrypoint;
   return {
     ...request,

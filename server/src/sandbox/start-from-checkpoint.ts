@@ -58,7 +58,8 @@ export function templateOf(source: SandboxRecord): CheckpointTemplate {
 }
 
 /**
- * Begins a new sandbox that goes on from what a checkpoint holds. Whoever calls holds the checkpoint; the start holds it
+ * Begins a new sandbox that goes on from what a checkpoint holds. Secrets that were removed since are no reason to refuse
+ * it: its processes run already. Whoever calls holds the checkpoint; the start holds it
  * as well until it has ended.
  */
 export function startFromCheckpoint(
@@ -67,8 +68,10 @@ export function startFromCheckpoint(
   checkpointId: string,
   template: CheckpointTemplate,
 ): Begun {
+  const { workspaceId, secretNames } = template;
   const record: SandboxRecord = {
     ...template,
+    ...(secretNames && { secretNames: context.secrets.existing(workspaceId, secretNames) }),
     id: newSandboxId(),
     state: 'pending',
     operation: 'create',

@@ -158,6 +158,11 @@ export function createSecretStore({
       const unknown = names.filter((name) => !known.has(name));
       if (unknown.length > 0) throw missingSecrets(unknown);
     },
+    /** Those of these names that have a secret. */
+    existing: (workspaceId: string, names: readonly string[]): string[] => {
+      const known = new Set(rowsOf(workspaceId, names).map(({ name }) => name));
+      return names.filter((name) => known.has(name));
+    },
     /** When one of these was last set. */
     changedAt: (workspaceId: string, names: readonly string[]): number =>
       db.get<{ at: number }>(
