@@ -48,12 +48,9 @@ async function makeCopies(context: Context, source: string, wanted: Wanted): Pro
   const work = () =>
     sandboxes.copy(source, { times, signal, ...(seconds !== undefined && { requestTimeout: seconds }) });
   const made = await (output.isProgressSeen ? output.progress(progress, work) : work());
-  await output.result(made, () =>
-    made.sandboxes
-      .filter(isRunning)
-      .map(({ sandboxId }) => sandboxId)
-      .join('\n'),
-  );
+  const running = made.sandboxes.filter(isRunning);
+  const ids = running.map(({ sandboxId }) => sandboxId);
+  if (output.json || ids.length > 0) await output.result(made, () => ids.join('\n'));
   const failed = made.sandboxes.filter((one) => !isRunning(one));
   if (failed.length > 0) throw new CliError(describe(failed));
 }
