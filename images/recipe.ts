@@ -26,9 +26,12 @@ export interface RegistrySource {
   tag: string;
 }
 
-/** Folder of a recipe and of its layout in the cache: the name without its workspace. */
-export function layoutName(recipe: Recipe): string {
-  return recipe.name.slice(recipe.name.lastIndexOf('/') + 1);
+/**
+ * Folder of a recipe and of its layout in the cache: the name without the usual workspace, with another one before a
+ * dash (server/src/image/recipe-images.ts looks for it).
+ */
+export function layoutName({ name }: Pick<Recipe, 'name'>): string {
+  return name.replace(/^tensorlake\//, '').replace('/', '-');
 }
 
 /** A root file system on its way out of its source. */

@@ -5,15 +5,16 @@ import { parseArgs } from 'node:util';
 import type { CatalogEntry } from '../catalog.ts';
 import { openDebian } from '../debian-source.ts';
 import { recipeAnnotation, writeLayout } from '../oci-layout.ts';
-import { SourceUnavailable } from '../recipe.ts';
+import { SourceUnavailable, layoutName } from '../recipe.ts';
 import type { Recipe, RootfsStream, SourceContext } from '../recipe.ts';
 import { openRegistry } from '../registry-source.ts';
+import { blaxelBaseImage } from './blaxel-base-image/recipe.ts';
 import { docker } from './docker/recipe.ts';
 import type { OnDemandRecipe } from './recipe.ts';
 import { ubuntuSystemd } from './ubuntu-systemd/recipe.ts';
 import { ubuntuVnc } from './ubuntu-vnc/recipe.ts';
 
-const recipes: readonly OnDemandRecipe[] = [ubuntuSystemd, docker, ubuntuVnc];
+const recipes: readonly OnDemandRecipe[] = [ubuntuSystemd, docker, ubuntuVnc, blaxelBaseImage];
 const imagesDir = join(import.meta.dirname, '..');
 const BUILD_TIMEOUT_MS = 30 * 60_000;
 
@@ -42,14 +43,12 @@ async function main(): Promise<void> {
   await rename(partial, values.cache);
 }
 
-const folderOf = ({ name }: OnDemandRecipe): string => name.slice(name.lastIndexOf('/') + 1);
-
 /** A digest of everything that the image is made by. */
 async function keyOf(recipe: OnDemandRecipe): Promise<string> {
   const hash = createHash('sha256').update(process.arch);
   const folders = [imagesDir, join(imagesDir, 'debian-minimal'), join(imagesDir, 'ubuntu-minimal')];
-  const own = [import.meta.dirname, join(import.meta.dirname, folderOf(ubuntuSystemd))];
-  for (const folder of new Set([...folders, ...own, join(import.meta.dirname, folderOf(recipe))])) {
+  const own = [import.meta.dirname, join(import.meta.dirname, layoutName(ubuntuSystemd))];
+  for (const folder of new Set([...folders, ...own, join(import.meta.dirname, layoutName(recipe))])) {
     const files = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile());
     for (const name of files.map((file) => file.name).toSorted()) {
       if (name.endsWith('.test.ts') || name.endsWith('.md')) continue;
@@ -77,7 +76,7 @@ async function build(recipe: OnDemandRecipe, recipeKey: string, dir: string): Pr
   const tempDir = join(dir, 'temp');
   const signal = AbortSignal.any([interruptSignal(), AbortSignal.timeout(BUILD_TIMEOUT_MS)]);
   // The scripts beside this file find their recipe by it: sources pass them nothing but the folder.
-  process.env['ATOLL_RECIPE'] = folderOf(recipe);
+  process.env['ATOLL_RECIPE'] = layoutName(recipe);
   const opened = await openFirst(recipe, { imagesDir: import.meta.dirname, tempDir, signal });
   await Promise.all([
     opened.rootfs.ended,

@@ -31,6 +31,19 @@ test('only recipes are built, and only by their own names', async () => {
   }
 });
 
+test('the recipe of another reserved workspace goes by the full name alone', async () => {
+  const dir = await tempDir();
+  const recipes = await writeRecipes(dir, ['blaxel-lamp', 'table-lamp']);
+  const store = await open(dir, recipes);
+  expect(store.findUnbuilt('w1', 'blaxel/lamp:latest')).toBe('blaxel/lamp');
+  for (const ref of ['lamp', 'blaxel-lamp', 'tensorlake/blaxel-lamp', 'table/lamp', 'blaxel/table-lamp']) {
+    expect(store.findUnbuilt('w1', ref), ref).toBeUndefined();
+  }
+  await store.provide('blaxel/lamp', patience());
+  expect(await recipes.builds()).toEqual(['blaxel/lamp']);
+  expect(store.resolve('w1', 'blaxel/lamp:latest')).toMatchObject({ canonicalName: 'blaxel/lamp' });
+});
+
 test('the own image of that name comes before the recipe, and that of others after it', async () => {
   const dir = await tempDir();
   const store = await open(dir, await writeRecipes(dir, ['desk']));

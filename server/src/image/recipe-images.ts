@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApiError } from '@atoll/protocol';
+import { ApiError, reservedWorkspaces } from '@atoll/protocol';
 import type { Log } from '../lib/log.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import { parseCatalogEntry } from './catalog.ts';
@@ -40,18 +40,21 @@ export function createRecipeImages(options: RecipeImagesOptions) {
     () => new ApiError('too_busy', 'too many images wait to be built'),
   );
 
-  const isRecipe = ({ workspace, repository, tag }: ImageReference): boolean =>
-    options.recipesDir !== undefined &&
-    (workspace === undefined || workspace === aliasWorkspace) &&
-    tag === 'latest' &&
-    !repository.includes('/') &&
-    existsSync(join(options.recipesDir, repository, 'recipe.ts'));
+  const isRecipe = (reference: ImageReference): boolean => {
+    const { workspace = aliasWorkspace, repository, tag } = reference;
+    const folder = folderOf(workspace, repository);
+    return (
+      options.recipesDir !== undefined &&
+      folder !== undefined &&
+      tag === 'latest' &&
+      existsSync(join(options.recipesDir, folder, 'recipe.ts'))
+    );
+  };
 
-  const build = async (repository: string): Promise<void> => {
-    const name = canonicalName(aliasWorkspace, repository, 'latest');
+  const build = async (folder: string, name: string): Promise<void> => {
     const startedAt = Date.now();
     options.log.info({ image: name }, 'building an image on demand');
-    const dir = join(options.cacheDir ?? '', repository);
+    const dir = join(options.cacheDir ?? '', folder);
     try {
       const signal = AbortSignal.any([options.closing, AbortSignal.timeout(BUILD_TIMEOUT_MS)]);
       await runBuild({ program: join(options.recipesDir ?? '', 'build.ts'), dir, name, signal });
@@ -70,22 +73,34 @@ export function createRecipeImages(options: RecipeImagesOptions) {
       const reference = tryParseReference(ref);
       if (reference === undefined || !isRecipe(reference) || options.isTaken(workspaceId, ref))
         return undefined;
-      return canonicalName(aliasWorkspace, reference.repository, reference.tag);
+      return canonicalName(reference.workspace ?? aliasWorkspace, reference.repository, reference.tag);
     },
     /**
      * Builds the image and takes it in. One build serves all who wait; who gives up leaves it to the others, and the
      * next time finds it done. After a failure the next one to ask tries again.
      */
     provide: (name: string, signal: AbortSignal): Promise<void> => {
-      const repository = name.slice(name.indexOf('/') + 1);
+      const [workspace = '', repository = ''] = name.split('/');
+      const folder = folderOf(workspace, repository) ?? repository;
       return flights.join(
-        repository,
-        () => turns.run(options.closing, () => build(repository), aliasWorkspace),
+        folder,
+        () => turns.run(options.closing, () => build(folder, name), workspace),
         signal,
       );
     },
     settled: flights.settled,
   };
+}
+
+/**
+ * The folder that the recipe of a public image would have: its name, with the workspace before a dash unless that is
+ * the usual one. Undefined where it is not public, or would be the folder of another image.
+ */
+function folderOf(workspace: string, repository: string): string | undefined {
+  if (repository.includes('/') || !reservedWorkspaces.some((name) => name === workspace)) return undefined;
+  if (workspace !== aliasWorkspace) return `${workspace}-${repository}`;
+  const isOfAnother = reservedWorkspaces.some((name) => repository.startsWith(`${name}-`));
+  return isOfAnother ? undefined : repository;
 }
 
 interface BuildRun {
