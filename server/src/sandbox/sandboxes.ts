@@ -70,6 +70,8 @@ export interface SandboxesOptions extends Omit<
 const CLOSE_GRACE_MS = 10_000;
 const HIBERNATE_AFTER_MS = 60_000;
 const ABORT_GRACE_MS = 5_000;
+/** Ready slots end at the same time, on a host that may be busy; those that stay cost memory until the next start. */
+const SLOTS_GRACE_MS = 15_000;
 
 export type Sandboxes = ReturnType<typeof createSandboxes>;
 
@@ -226,7 +228,7 @@ export function createSandboxes(options: SandboxesOptions) {
       await waitAtMost(context.flights.idle(), ABORT_GRACE_MS);
       await waitAtMost(filesRead, ABORT_GRACE_MS);
       unwatchAll();
-      await waitAtMost(context.pool.close(), ABORT_GRACE_MS);
+      await waitAtMost(context.pool.close(), SLOTS_GRACE_MS);
     },
   };
 }

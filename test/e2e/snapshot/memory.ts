@@ -37,6 +37,7 @@ export function testMemorySnapshots(server: () => TestServer): void {
       const before = await calls().count(source);
       const { body } = await snapshots.begin(source, memory);
       const { snapshot_id: id } = body as { snapshot_id: string };
+      await expect.poll(async () => (await snapshots.get(id)).status).not.toBe('in_progress');
       await calls().run(source, 'echo later > /root/later');
       const snapshot = await snapshots.settled(id);
       expect(snapshot).toMatchObject({ status: 'completed', snapshot_type: 'memory', sandbox_id: source });
