@@ -35,7 +35,7 @@ const commandLines = (): string[] =>
     }
   });
 
-describeOnEachDriver('secrets', (server) => {
+describeOnEachDriver('secrets', (server, driver) => {
   const value = `hunter-${randomBytes(8).toString('hex')}`;
   let id = '';
   const set = (name: string, secret: string) =>
@@ -99,6 +99,18 @@ describeOnEachDriver('secrets', (server) => {
     expect((await sandboxCalls(server(), before).run('echo $CHANGING')).output).toBe('old');
     expect((await sandboxCalls(server(), after).run('echo $CHANGING')).output).toBe('new');
     await Promise.all([end(before), end(after)]);
+  });
+
+  test.runIf(driver === 'gvisor')('new processes have the new value after a resume from disk', async () => {
+    await set('ROTATED', 'old');
+    const created = await createSandbox(server(), { name: 'rotates', secret_names: ['ROTATED'] });
+    const box = sandboxCalls(server(), created);
+    await call(server(), `/sandboxes/${created}/suspend`, { method: 'POST' });
+    const status = async () => (await call(server(), `/sandboxes/${created}`)).body as { status: string };
+    await expect.poll(async () => (await status()).status, { timeout: 30_000 }).toBe('suspended');
+    await set('ROTATED', 'new');
+    expect((await box.run('echo $ROTATED')).output).toBe('new');
+    await end(created);
   });
 
   test('outlive a killed server and a rotation of their key', async () => {

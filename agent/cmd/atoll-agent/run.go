@@ -44,6 +44,8 @@ type agent struct {
 	supervisor *supervise.Supervisor
 	events     *event.Hub
 	reaper     *reap.Reaper
+	// trustEnv points programs at the certificates of the extra CA.
+	trustEnv map[string]string
 	// kernelKills is nil unless the kernel is the memory guard.
 	kernelKills *memory.KernelKills
 }
@@ -106,14 +108,14 @@ func serve(server *http.Server, listener net.Listener) {
 
 func newAgent(config *boot.Config, identityDir string) *agent {
 	a := &agent{config: config, reaper: reap.New(), events: event.NewHub()}
-	a.identity = boot.NewIdentity(identityDir, config, applyIdentity)
+	a.identity = boot.NewIdentity(identityDir, config, a.takeOver)
 	a.accounts = account.NewDirectory(config.Root, config.User)
 	applyIdentity(config)
-	trustEnv := trustExtraCa(config, identityDir)
+	a.trustEnv = trustExtraCa(config, identityDir)
 	a.makeWorkingDir()
 	options := process.Options{
 		Reaper: a.reaper, Events: a.events, Root: config.Root, WorkingDir: config.WorkingDir,
-		BaseEnv: a.baseEnv(trustEnv), LogBudgetBytes: logBudgetBytes(config.MemoryMb),
+		BaseEnv: a.baseEnv(config), LogBudgetBytes: logBudgetBytes(config.MemoryMb),
 		SwitchUser: os.Geteuid() == 0 && isolated(config),
 	}
 	if config.OomGuard == "cgroup" {
@@ -145,6 +147,12 @@ func trustExtraCa(config *boot.Config, identityDir string) map[string]string {
 	return env
 }
 
+// takeOver goes on as who a restore has made of this sandbox: what starts from now on has its secrets as they are now.
+func (a *agent) takeOver(config *boot.Config) {
+	applyIdentity(config)
+	a.table.SetBaseEnv(a.baseEnv(config))
+}
+
 func applyIdentity(config *boot.Config) {
 	if !ownsRoot(config) || config.Build {
 		return
@@ -154,15 +162,15 @@ func applyIdentity(config *boot.Config) {
 	}
 }
 
-func (a *agent) baseEnv(trustEnv map[string]string) map[string]string {
-	env := maps.Clone(trustEnv)
+func (a *agent) baseEnv(config *boot.Config) map[string]string {
+	env := maps.Clone(a.trustEnv)
 	if env == nil {
 		env = map[string]string{}
 	}
-	if !isolated(a.config) {
-		env["HOME"] = filepath.Join(a.config.Root, a.config.WorkingDir)
+	if !isolated(config) {
+		env["HOME"] = filepath.Join(config.Root, config.WorkingDir)
 	}
-	maps.Copy(env, a.config.Env)
+	maps.Copy(env, config.Env)
 	return env
 }
 

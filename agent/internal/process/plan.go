@@ -28,7 +28,7 @@ func (t *Table) plan(spec Spec, marker string) (*plan, error) {
 	if err := checkFolder(dir); err != nil {
 		return nil, &SpawnError{Subject: "working directory " + shownDir, Cause: err}
 	}
-	env := environment(spec, t.options.BaseEnv, marker)
+	env := environment(spec, *t.baseEnv.Load(), marker)
 	path, err := lookPath(spec.Command, env["PATH"], dir)
 	if err != nil {
 		return nil, &SpawnError{Cause: err}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,7 +33,7 @@ type Options struct {
 	Root string
 	// WorkingDir is the default one, below Root.
 	WorkingDir string
-	// BaseEnv is what all processes have.
+	// BaseEnv is what all processes have, until SetBaseEnv says otherwise.
 	BaseEnv map[string]string
 	// LogBudgetBytes bounds the output kept of all ended processes.
 	LogBudgetBytes int
@@ -52,6 +53,7 @@ type Options struct {
 type Table struct {
 	options  Options
 	instance string
+	baseEnv  atomic.Pointer[map[string]string]
 
 	mu         sync.Mutex
 	nextHandle int64
@@ -69,8 +71,13 @@ func NewTable(options Options) *Table {
 	}
 	var instance [6]byte
 	_, _ = rand.Read(instance[:])
-	return &Table{options: options, instance: hex.EncodeToString(instance[:]), byPID: map[int]*Process{}}
+	table := &Table{options: options, instance: hex.EncodeToString(instance[:]), byPID: map[int]*Process{}}
+	table.baseEnv.Store(&options.BaseEnv)
+	return table
 }
+
+// SetBaseEnv gives processes that start from now on another environment; those that run keep theirs.
+func (t *Table) SetBaseEnv(env map[string]string) { t.baseEnv.Store(&env) }
 
 // Find returns the newest process that had this pid, or nil.
 func (t *Table) Find(pid int) *Process {
