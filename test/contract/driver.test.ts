@@ -271,7 +271,10 @@ describe.each(kinds.filter(({ needsRoot }) => isRoot || !needsRoot))(
         'the kernel takes a child before the agent, which has no privilege',
         async () => {
           const { agent } = await stand.newSandbox();
-          const { output } = await agent.sh('cat /proc/1/oom_score_adj /proc/self/oom_score_adj');
+          // The agent marks a process right after its start, so the process may be the first to look.
+          const marked =
+            'for _ in $(seq 100); do grep -q 500 /proc/$$/oom_score_adj && break; sleep 0.05; done';
+          const { output } = await agent.sh(`${marked}; cat /proc/1/oom_score_adj /proc/$$/oom_score_adj`);
           expect(output.split('\n').slice(0, 2)).toEqual(['0', '500']);
         },
       );

@@ -27,9 +27,9 @@ export async function shareMounts(dir: string): Promise<void> {
   await run(['mount', '--make-shared', dir], { timeoutMs: MOUNT_TIMEOUT_MS });
 }
 
-/** Undoes `shareMounts`, once nothing is mounted below. */
+/** Undoes `shareMounts`, once nothing is mounted below. Lazily: a process that is on its way out may still stand in it. */
 export async function unshareMounts(dir: string): Promise<void> {
-  if (await isMountPoint(dir)) await run(['umount', dir], { timeoutMs: MOUNT_TIMEOUT_MS });
+  if (await isMountPoint(dir)) await run(['umount', '--lazy', dir], { timeoutMs: MOUNT_TIMEOUT_MS });
 }
 
 /** Whether something is mounted on this very path. */
