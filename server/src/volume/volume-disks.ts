@@ -40,7 +40,8 @@ const UNMOUNT_PAUSE_MS = 50;
 export function createVolumeDisks({ dataDir, runDir, log }: Options) {
   const inTurn = createKeyedQueue();
   const holders = new Map<string, number>();
-  const copies = new Map<string, AbortController>();
+  /** Under way or waiting for their turn. */
+  const copies = new Map<string, Set<AbortController>>();
   const imageOf = (id: string): string => join(dataDir, `${id}${SUFFIX}`);
   const mountPointOf = (id: string): string => join(runDir, id);
 
@@ -75,12 +76,15 @@ export function createVolumeDisks({ dataDir, runDir, log }: Options) {
 
   /** Who writes meanwhile waits: `interrupt` gives the copy up, so that a writer can be ended. */
   const copyFrozen = async (from: string, to: string, signal: AbortSignal): Promise<void> => {
-    await freezeImage(mountPointOf(from));
     try {
+      // One that was cut short may have frozen it all the same.
+      await freezeImage(mountPointOf(from));
       await copyImage(imageOf(from), imageOf(to), signal);
-    } finally {
-      await thawImage(mountPointOf(from));
+    } catch (error) {
+      await thawImage(mountPointOf(from)).catch(() => {}); // it was not frozen
+      throw error;
     }
+    await thawImage(mountPointOf(from));
   };
 
   const copyNow = async (from: string, to: string, signal: AbortSignal): Promise<void> => {
@@ -88,6 +92,17 @@ export function createVolumeDisks({ dataDir, runDir, log }: Options) {
     if (mode === 'rw') return copyFrozen(from, to, signal);
     if (mode === undefined) await awaitUnused(imageOf(from), UNUSED_TIMEOUT_MS);
     await copyImage(imageOf(from), imageOf(to), signal);
+  };
+
+  const enlist = (from: string): AbortController => {
+    const stop = new AbortController();
+    copies.set(from, (copies.get(from) ?? new Set()).add(stop));
+    return stop;
+  };
+  const strike = (from: string, stop: AbortController): void => {
+    const others = copies.get(from);
+    others?.delete(stop);
+    if (others?.size === 0) copies.delete(from);
   };
 
   const hold = (id: string, { isReadonly }: { isReadonly: boolean }): Promise<string> =>
@@ -122,22 +137,23 @@ export function createVolumeDisks({ dataDir, runDir, log }: Options) {
       }
     },
     /** `to` appears when it is whole. */
-    copy: (from: string, to: string, signal: AbortSignal): Promise<void> =>
-      inTurn(from, async () => {
-        const stop = new AbortController();
-        copies.set(from, stop);
-        try {
+    copy: async (from: string, to: string, signal: AbortSignal): Promise<void> => {
+      const stop = enlist(from);
+      try {
+        await inTurn(from, async () => {
+          stop.signal.throwIfAborted();
           await copyNow(from, to, AbortSignal.any([signal, stop.signal]));
           await inTurn(to, () => repairImage(imageOf(to)));
-        } catch (error) {
-          if (stop.signal.aborted) throw stop.signal.reason;
-          throw error;
-        } finally {
-          copies.delete(from);
-        }
-      }),
-    /** Gives up a copy of it that is under way; who waited to write goes on. */
-    interrupt: (id: string, reason: Error): void => copies.get(id)?.abort(reason),
+        });
+      } catch (error) {
+        if (stop.signal.aborted) throw stop.signal.reason;
+        throw error;
+      } finally {
+        strike(from, stop);
+      }
+    },
+    /** Gives up the copies of it, those that wait too: one that began now would stop a writer that is to end. */
+    interrupt: (id: string, reason: Error): void => copies.get(id)?.forEach((stop) => stop.abort(reason)),
     grow: (id: string, sizeMb: number): Promise<void> =>
       inTurn(id, async () => {
         await requireUnused(id);
