@@ -131,8 +131,10 @@ export function createVolumes(options: VolumesOptions) {
   const fill = async (record: VolumeRecord): Promise<void> => {
     const { id, sizeMb, originSnapshotId: from } = record;
     if (from === undefined) return disks.create(id, sizeMb, closing.signal);
+    // Asked before: once it is copied, the snapshot may be deleted.
+    const origin = findSnapshot(record.workspaceId, from);
     await disks.copy(from, id, closing.signal);
-    if (sizeMb > findSnapshot(record.workspaceId, from).sizeMb) await disks.grow(id, sizeMb);
+    if (sizeMb > origin.sizeMb) await disks.grow(id, sizeMb);
   };
 
   /** Intent, act, result: what fails leaves neither a row nor a file. */

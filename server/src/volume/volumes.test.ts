@@ -1,0 +1,48 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { pino } from 'pino';
+import { systemClock } from '../lib/clock.ts';
+import { openDb } from '../store/db.ts';
+import { createTenancy } from '../tenancy/tenancy.ts';
+import { createVolumeDisks } from './volume-disks.ts';
+import { createVolumeRecords } from './volume-records.ts';
+import { createVolumes } from './volumes.ts';
+
+/** The volumes of a workspace, on the host's own loop devices. */
+async function openVolumes() {
+  const dir = await mkdtemp(join(tmpdir(), 'atoll-volumes-'));
+  const db = openDb(':memory:');
+  const tenancy = createTenancy({ db, clock: systemClock });
+  tenancy.ensureAdminKey('atoll_key_of_the_test');
+  const workspaceId = tenancy.authenticator.authenticate('atoll_key_of_the_test').workspace.id;
+  const log = pino({ level: 'silent' });
+  const disks = createVolumeDisks({ dataDir: join(dir, 'data'), runDir: join(dir, 'run'), log });
+  const volumes = createVolumes({
+    records: createVolumeRecords(db),
+    disks,
+    limits: { maxSizeMb: 64, maxVolumesPerWorkspace: 10, maxSnapshotsPerWorkspace: 10 },
+    checkHost: () => {},
+    flush: () => {},
+    clock: systemClock,
+    log,
+  });
+  onTestFinished(async () => {
+    await volumes.close();
+    for (const id of await disks.list()) await disks.remove(id);
+    await rm(dir, { recursive: true });
+  });
+  return { volumes, workspaceId };
+}
+
+test('a snapshot can be deleted while a volume is made of it', { timeout: 60_000 }, async () => {
+  const { volumes, workspaceId } = await openVolumes();
+  await volumes.create(workspaceId, { name: 'source', sizeMb: 16 });
+  const { id: snapshotId } = await volumes.snapshot(workspaceId, 'source');
+  const making = volumes.create(workspaceId, { name: 'made', sizeMb: 32, snapshotId });
+  const removing = volumes.removeSnapshot(workspaceId, snapshotId);
+  expect(await making).toMatchObject({ name: 'made', status: 'ready', sizeMb: 32 });
+  await removing;
+  expect(volumes.listSnapshots(workspaceId, 'source')).toEqual([]);
+});
