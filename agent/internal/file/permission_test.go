@@ -116,6 +116,47 @@ func TestOwnerAndModeOfAReplacedFileStay(t *testing.T) {
 	}
 }
 
+func TestWhoIsNotRootDoesNotKeepSetIDBits(t *testing.T) {
+	system, root := newTree(t)
+	path := filepath.Join(root, "shared/tool")
+	_ = os.WriteFile(path, []byte("old"), 0o644)
+	_ = os.Chown(path, 0, 4244)
+	_ = os.Chmod(path, 0o775|fs.ModeSetuid|fs.ModeSetgid)
+	if err := system.Write(stranger, "/shared/tool", strings.NewReader("new")); err != nil {
+		t.Fatal(err)
+	}
+	info, _ := os.Stat(path)
+	if status := info.Sys().(*syscall.Stat_t); status.Uid != 0 || status.Gid != 4244 || info.Mode() != 0o775 {
+		t.Fatalf("got %v %d:%d", info.Mode(), status.Uid, status.Gid)
+	}
+}
+
+func TestAFileThatCameInPlaceOfAnotherGivesItsOwnOwner(t *testing.T) {
+	_, root := newTree(t)
+	path, mine := filepath.Join(root, "open/tool"), filepath.Join(root, "open/mine")
+	_ = os.WriteFile(path, []byte("root's"), 0o644)
+	_ = os.WriteFile(mine, []byte("mine"), 0o644)
+	_ = os.Chown(mine, 4242, 4243)
+	lookedAt, _ := os.Lstat(path)
+	_ = os.Rename(mine, path)
+	goal := &target{path: path, info: lookedAt}
+	if err := stranger.ActAs(goal.openExisting); err != nil {
+		t.Fatal(err)
+	}
+	defer goal.close()
+	temp, err := goal.createTemp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := goal.fill(stranger, temp, strings.NewReader("new")); err != nil {
+		t.Fatal(err)
+	}
+	info, _ := os.Stat(path)
+	if status := info.Sys().(*syscall.Stat_t); status.Uid != 4242 {
+		t.Fatalf("belongs to %d", status.Uid)
+	}
+}
+
 func TestAMountPointIsWrittenInPlace(t *testing.T) {
 	system, root := newTree(t)
 	source, mounted := filepath.Join(root, "open/source"), filepath.Join(root, "open/mounted")

@@ -66,12 +66,23 @@ func (t *target) open(path string) error {
 	if err := requireRegular(t.info); err != nil {
 		return err
 	}
+	return t.openExisting()
+}
+
+func (t *target) openExisting() (err error) {
 	t.existing, err = os.OpenFile(t.path, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, unix.ETXTBSY) {
 		// A running program cannot be written to, but replaced it can be.
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	// That of what was opened: another file may have come into the place of the one that was looked at.
+	if t.info, err = t.existing.Stat(); err != nil {
+		return err
+	}
+	return requireRegular(t.info)
 }
 
 func (t *target) createTemp() (*os.File, error) {
@@ -89,14 +100,14 @@ func (t *target) writableOnlyInPlace(err error) bool {
 func (t *target) fill(as account.Credential, temp *os.File, content io.Reader) error {
 	err := copyContent(temp, content, false)
 	if err == nil {
-		err = t.keepAttributes(temp)
+		err = t.keepAttributes(as, temp)
 	}
 	err = errors.Join(err, temp.Close())
 	if err == nil {
 		err = as.ActAs(func() error { return os.Rename(temp.Name(), t.path) })
 	}
 	if t.existing != nil && errors.Is(err, unix.EBUSY) {
-		err = t.copyOver(temp.Name())
+		err = t.copyOver(as, temp.Name())
 	}
 	if err != nil {
 		_ = as.ActAs(func() error { return unix.Unlink(temp.Name()) })
@@ -105,26 +116,41 @@ func (t *target) fill(as account.Credential, temp *os.File, content io.Reader) e
 }
 
 // keepAttributes gives the new file the owner and mode of the one that it replaces. The owner comes first,
-// because changing it clears the set-id bits.
-func (t *target) keepAttributes(temp *os.File) error {
+// because changing it clears the set-id bits. Who is not root cannot keep those: the kernel clears them when
+// such a user writes, or a file that others may write to would make them its owner.
+func (t *target) keepAttributes(as account.Credential, temp *os.File) error {
 	if t.info == nil {
 		return nil
 	}
-	if status, ok := t.info.Sys().(*syscall.Stat_t); ok {
+	mode := t.info.Mode()
+	if as.UID != 0 {
+		mode &^= fs.ModeSetuid | fs.ModeSetgid
+	}
+	if t.existing == nil {
+		// Nothing was opened that the look could be held against, so the user's own rights have to do.
+		return as.ActAs(func() error { return keepOn(temp, t.info, mode) })
+	}
+	return keepOn(temp, t.info, mode)
+}
+
+func keepOn(temp *os.File, info fs.FileInfo, mode fs.FileMode) error {
+	if status, ok := info.Sys().(*syscall.Stat_t); ok {
 		_ = temp.Chown(int(status.Uid), int(status.Gid))
 	}
-	return temp.Chmod(t.info.Mode())
+	return temp.Chmod(mode)
 }
 
 // copyOver serves files that are mount points, which cannot be replaced.
-func (t *target) copyOver(tempName string) error {
-	temp, err := os.Open(tempName)
-	if err != nil {
-		return err
-	}
-	defer temp.Close()
-	defer os.Remove(tempName)
-	return copyContent(t.existing, temp, true)
+func (t *target) copyOver(as account.Credential, tempName string) error {
+	return as.ActAs(func() error {
+		temp, err := os.OpenFile(tempName, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+		if err != nil {
+			return err
+		}
+		defer temp.Close()
+		defer os.Remove(tempName)
+		return copyContent(t.existing, temp, true)
+	})
 }
 
 func (t *target) close() {
