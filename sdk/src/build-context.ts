@@ -19,6 +19,11 @@ export interface PackOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Names as tar-stream.ts has them: a character for each byte. */
+const toText = (name: string): string => Buffer.from(name, 'latin1').toString('utf8');
+const onDisk = (dir: string, path: string): Buffer =>
+  Buffer.concat([Buffer.from(`${dir}/`, 'utf8'), Buffer.from(path, 'latin1')]);
+
 const CHUNK_BYTES = 256 * 1024;
 
 /**
@@ -39,7 +44,7 @@ export async function* packTree(
   for await (const member of walk(dir, '', ignored)) {
     options.signal?.throwIfAborted();
     yield tarHeader(member);
-    if (member.kind === 'file') yield* contentOf(join(dir, member.path), member);
+    if (member.kind === 'file') yield* contentOf(onDisk(dir, member.path), member);
     progress.fileCount += member.kind === 'directory' ? 0 : 1;
     progress.sizeBytes += member.sizeBytes;
     options.onProgress?.({ ...progress });
@@ -67,12 +72,12 @@ function absentIfMissing(error: NodeJS.ErrnoException): undefined {
 }
 
 async function* walk(dir: string, folder: string, ignored: PathMatcher): AsyncGenerator<TarMember> {
-  const names = await readdir(join(dir, folder)).catch((cause: Error) => {
+  const names = await readdir(onDisk(dir, folder), { encoding: 'latin1' }).catch((cause: Error) => {
     throw new SandboxError(`the folder cannot be read: ${cause.message}`, { cause });
   });
   for (const name of names.toSorted()) {
     const path = folder === '' ? name : `${folder}/${name}`;
-    const isIgnored = ignored.matches(path);
+    const isIgnored = ignored.matches(toText(path));
     if (isIgnored && !ignored.hasNegation) continue;
     const member = await memberOf(dir, path);
     if (member === undefined) continue;
@@ -98,16 +103,19 @@ async function* walkFolder(
 }
 
 async function memberOf(dir: string, path: string): Promise<TarMember | undefined> {
-  const found = await lstat(join(dir, path)).catch(absentIfMissing);
+  const at = onDisk(dir, path);
+  const found = await lstat(at).catch(absentIfMissing);
   if (found === undefined) return undefined;
   const member = { path, mode: found.mode, mtimeSeconds: found.mtimeMs / 1000, sizeBytes: 0 };
   if (found.isDirectory()) return { ...member, kind: 'directory' };
-  if (found.isSymbolicLink()) return { ...member, kind: 'link', target: await readlink(join(dir, path)) };
+  if (found.isSymbolicLink()) {
+    return { ...member, kind: 'link', target: await readlink(at, { encoding: 'latin1' }) };
+  }
   return found.isFile() ? { ...member, kind: 'file', sizeBytes: found.size } : undefined;
 }
 
 /** Exactly as many bytes as the header promised: what is appended meanwhile is left out, what is missing is an error. */
-async function* contentOf(path: string, { sizeBytes }: TarMember): AsyncGenerator<Uint8Array> {
+async function* contentOf(path: Buffer, { sizeBytes }: TarMember): AsyncGenerator<Uint8Array> {
   const file = await open(path).catch((cause: Error) => {
     throw new SandboxError(`the folder cannot be read: ${cause.message}`, { cause });
   });
@@ -115,7 +123,7 @@ async function* contentOf(path: string, { sizeBytes }: TarMember): AsyncGenerato
     for (let at = 0; at < sizeBytes;) {
       const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, sizeBytes - at));
       const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-      if (bytesRead === 0) throw new SandboxError(`${path} became shorter while it was read`);
+      if (bytesRead === 0) throw new SandboxError(`${path.toString()} became shorter while it was read`);
       yield buffer.subarray(0, bytesRead);
       at += bytesRead;
     }

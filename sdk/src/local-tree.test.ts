@@ -54,6 +54,20 @@ test('a folder comes back as it was packed', async () => {
   expect(await readFile(join(target, 'x'.repeat(150)), 'utf8')).toBe('long name');
 });
 
+test('names and links that are not UTF-8 come along, and come back as they were', async () => {
+  const source = Buffer.from(`${join(folder, 'source')}/`);
+  const name = Buffer.from('caf\u00e9-\u00fc', 'latin1');
+  const at = (...parts: (Buffer | string)[]) => Buffer.concat(parts.map((part) => Buffer.from(part)));
+  await mkdir(at(source, name), { recursive: true });
+  await writeFile(at(source, name, '/', name, 'x'.repeat(100)), 'text');
+  await symlink(name, at(source, 'link'));
+  await writeFile(at(source, 'grün'), 'green');
+  expect(await unpackFolder(packFolder(join(folder, 'source'), {}), target)).toMatchObject({ fileCount: 3 });
+  expect(await readFile(at(target, '/', name, '/', name, 'x'.repeat(100)), 'utf8')).toBe('text');
+  expect(await readlink(join(target, 'link'), { encoding: 'buffer' })).toEqual(name);
+  expect(await readFile(join(target, 'grün'), 'utf8')).toBe('green');
+});
+
 test.each([
   ['a name with ..', [file('../outside/file')]],
   ['.. in the middle', [file('a/../../outside/file')]],

@@ -1,4 +1,4 @@
-/** A member of an archive of files of this machine. */
+/** A member of an archive of files of this machine. Names hold one character for each byte, for they need not be UTF-8. */
 export interface TarMember {
   /** Relative, with `/`. */
   path: string;
@@ -12,7 +12,7 @@ export interface TarMember {
 
 const BLOCK_BYTES = 512;
 const typeFlags = { file: '0', directory: '5', link: '2' } as const;
-const encoder = new TextEncoder();
+const toBytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 
 /** The header blocks of a member: POSIX ustar, with a PAX record before it for what does not fit. Owned by root. */
 export function tarHeader(member: TarMember): Uint8Array {
@@ -42,8 +42,7 @@ export const tarPadding = (sizeBytes: number): number =>
 export const tarEnd = (): Uint8Array => new Uint8Array(2 * BLOCK_BYTES);
 
 const NAME_BYTES = 100;
-const fits = (text: string): boolean =>
-  encoder.encode(text).length <= NAME_BYTES && /^[\x20-\x7e]*$/.test(text);
+const fits = (text: string): boolean => text.length <= NAME_BYTES && /^[\x20-\x7e]*$/.test(text);
 
 interface Header {
   path: string;
@@ -57,7 +56,7 @@ interface Header {
 function block({ path, target, mode, mtimeSeconds, sizeBytes, typeFlag }: Header): Uint8Array {
   const bytes = new Uint8Array(BLOCK_BYTES);
   const put = (offset: number, text: string, length: number): void =>
-    bytes.set(encoder.encode(text).subarray(0, length), offset);
+    bytes.set(toBytes(text).subarray(0, length), offset);
   const octal = (value: number, digits: number): string =>
     (value < 8 ** digits ? value : 0).toString(8).padStart(digits, '0');
   put(0, path, NAME_BYTES);
@@ -77,10 +76,10 @@ function block({ path, target, mode, mtimeSeconds, sizeBytes, typeFlag }: Header
 
 /** `LENGTH key=value\n`, where the length counts its own digits. */
 function paxRecord(key: string, value: string): Uint8Array {
-  const rest = encoder.encode(` ${key}=${value}\n`);
+  const rest = toBytes(` ${key}=${value}\n`);
   let length = rest.length + 1;
   while (rest.length + String(length).length !== length) length = rest.length + String(length).length;
-  return concat([encoder.encode(String(length)), rest]);
+  return concat([toBytes(String(length)), rest]);
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {
