@@ -81,6 +81,12 @@ describeOnEachDriver(
       }
     });
 
+    test('a key stays here also beside the name of a workspace that it may not use', async () => {
+      const key = { authorization: `Bearer ${server().apiKey}`, 'x-blaxel-workspace': 'of-somebody-else' };
+      const { body } = await ask('/', { host: hostOf(8080), ...key });
+      expect((body as Shown).headers).not.toHaveProperty('Authorization');
+    });
+
     test('an open port gets what its own server asks for in Authorization', async () => {
       const { body } = await ask('/', { host: hostOf(8080), authorization: 'Basic dXNlcjpwdw==' });
       expect((body as Shown).headers['Authorization']).toEqual(['Basic dXNlcjpwdw==']);

@@ -72,8 +72,9 @@ export function createPortGateway({ sandboxes, authenticate, clientOf, log }: Po
     try {
       authenticate(request);
       return true;
-    } catch {
-      return false;
+    } catch (error) {
+      // A key that is known, and may not use the workspace that some header names, is ours too.
+      return !(error instanceof ApiError && error.code === 'unauthenticated');
     }
   };
 
