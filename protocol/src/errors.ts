@@ -70,6 +70,7 @@ const table = {
     hint: 'Its memory is of no use to this server. The files of a memory snapshot can be started even so: `atoll sbx create --snapshot ID --files-only`.',
   },
   sandbox_ended: { status: 410, hint: 'Create a new sandbox; an ended one never comes back.' },
+  share_expired: { status: 410, hint: 'Ask the workspace that offered the image to share it again.' },
   body_too_large: { status: 413 },
   headers_too_large: { status: 431 },
   quota_exceeded: {

@@ -2,11 +2,13 @@ import { fileRoutes } from './atoll/file.ts';
 import * as build from './atoll/build.ts';
 import * as event from './atoll/event.ts';
 import * as image from './atoll/image.ts';
+import * as imageShare from './atoll/image-share.ts';
 import * as network from './atoll/network.ts';
 import * as server from './atoll/server.ts';
 import * as session from './atoll/session.ts';
 import * as tenancy from './atoll/tenancy.ts';
 import * as blaxelImage from './blaxel/image.ts';
+import * as blaxelImageShare from './blaxel/image-share.ts';
 import * as blaxelSandbox from './blaxel/sandbox.ts';
 import * as blaxelWorkspace from './blaxel/workspace.ts';
 import type { Route } from './route.ts';
@@ -40,9 +42,11 @@ export const controlRoutes: readonly Route[] = [
   session,
   event,
   image,
+  imageShare,
   build,
   blaxelSandbox,
   blaxelImage,
+  blaxelImageShare,
   blaxelWorkspace,
 ].flatMap((module) => Object.values(module).filter(isRoute));
 

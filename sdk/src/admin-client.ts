@@ -7,6 +7,7 @@ import type { WaitOptions } from './call-options.ts';
 import { readDockerCredentials } from './docker-config.ts';
 import type { DockerCredentials } from './docker-config.ts';
 import { readImport } from './image-import.ts';
+import { ImageShares } from './image-shares.ts';
 import { pushImage } from './image-push.ts';
 import type { PushOptions } from './image-push.ts';
 import { withoutUndefined } from './without-undefined.ts';
@@ -106,9 +107,12 @@ export interface AuditPage {
 /** Accounts, workspaces, members, keys, logins, the audit record and images. Times are epoch milliseconds. */
 export class AdminClient {
   readonly #connection: Connection;
+  /** Images that other workspaces use. */
+  readonly imageShares: ImageShares;
 
   constructor(options: ClientOptions = {}) {
     this.#connection = createConnection(options);
+    this.imageShares = new ImageShares(this.#connection);
   }
 
   /** The server that calls go to, and where it was found. */

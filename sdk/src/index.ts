@@ -1,4 +1,6 @@
 export * from './admin-client.ts';
+export { ImageShares } from './image-shares.ts';
+export type { ImageShare, PendingImageShare, ShareImageOptions } from './image-shares.ts';
 export type { ClientOptions } from './connection.ts';
 export { readDockerCredentials, readDockerCredentialsFor } from './docker-config.ts';
 export type { DockerAuth, DockerConfigSource, DockerCredentials } from './docker-config.ts';

@@ -15,6 +15,7 @@ import { eventRoutes } from './http/atoll/event-routes.ts';
 import { createEventViews } from './http/event-views.ts';
 import { createChangeFeed } from './store/change-feed.ts';
 import { imageRoutes } from './http/atoll/image-routes.ts';
+import { imageShareRoutes } from './http/atoll/image-share-routes.ts';
 import { networkRoutes } from './http/atoll/network-routes.ts';
 import { serverRoutes } from './http/atoll/server-routes.ts';
 import { sessionRoutes } from './http/atoll/session-routes.ts';
@@ -34,6 +35,7 @@ import { templateRoutes } from './http/tensorlake/template-routes.ts';
 import { createSandboxView, sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
 import type { ImageDefinitions } from './image/image-definitions.ts';
 import type { ImageStore } from './image/image-store.ts';
+import { createImageShares } from './sharing/image-shares.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
 import type { Snapshots } from './snapshot/snapshots.ts';
 import type { createSshEndpoint } from './ssh-endpoint.ts';
@@ -79,6 +81,7 @@ export async function openHttp({ config, log, opened }: Start, parts: HttpParts)
   opened.defer(() => localPorts.close());
   const portUrls = createPortUrls({ ...config, findLocalPort: localPorts.find });
   const show = createSandboxView({ portUrls, ssh: parts.ssh.get });
+  const shares = createImageShares({ db, clock: systemClock });
   const metrics = createMetrics({ sandboxes });
   /** Ends what would otherwise be followed for ever. */
   const closing = new AbortController();
@@ -104,9 +107,10 @@ export async function openHttp({ config, log, opened }: Start, parts: HttpParts)
         closing: closing.signal,
       }),
       ...imageRoutes({ images, definitions: parts.definitions, pruneBuildCaches: builds.pruneCaches, log }),
+      ...imageShareRoutes({ shares }),
       ...buildRoutes({ builds, sandboxes }),
       ...templateRoutes({ ...parts, transaction: db.transaction }),
-      ...blaxelRoutes({ ...parts, clock: systemClock, standbyAfterSecs: config.standbyAfterSecs }),
+      ...blaxelRoutes({ ...parts, shares, clock: systemClock, standbyAfterSecs: config.standbyAfterSecs }),
     ],
     authenticate,
     baseUrlOf: createBaseUrlReader(config),

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { call, createSandbox, sandboxCalls } from '../fixtures/api.ts';
 import type { Call, Target } from '../fixtures/api.ts';
 import { useServer } from '../fixtures/server.ts';
+import { testImageShares } from './tenancy/image-share.ts';
 
 const server = useServer({ runtime: 'fake' });
 
@@ -206,6 +207,8 @@ describe('device login', () => {
     expect(await poll({ device_code: 'unknown', user_code: '' })).toEqual({ status: 'failed' });
   });
 });
+
+describe('shared images', () => testImageShares(server));
 
 describe('audit', () => {
   interface Entry {

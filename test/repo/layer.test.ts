@@ -16,6 +16,7 @@ const ranks: Record<string, number> = {
   secret: 2,
   tenancy: 2,
   build: 3,
+  sharing: 3,
   snapshot: 3,
   volume: 3,
   sandbox: 4,

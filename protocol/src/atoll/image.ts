@@ -15,6 +15,8 @@ export const image = z.object({
   unpackedBytes: z.number().optional(),
   layerCount: z.number(),
   public: z.boolean(),
+  /** The workspace that it belongs to, where that shares it with this one. */
+  sharedFrom: z.string().optional(),
   /** What the image was made from, e.g. `Debian 13 (trixie)`. */
   base: z.string().optional(),
   /** Why the base is another one than the name promises. */

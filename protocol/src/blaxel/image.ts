@@ -13,6 +13,8 @@ export const blaxelImage = z.object({
     status: z.literal('BUILT'),
     createdAt: z.string(),
     updatedAt: z.string(),
+    /** The workspace that it belongs to, where that shares it with this one. */
+    sourceWorkspace: z.string().optional(),
   }),
   spec: z.object({
     /** Bytes of config and layers of all tags, each once for each tag. */
@@ -26,7 +28,7 @@ export type BlaxelImage = z.output<typeof blaxelImage>;
 
 /** Images are of sandboxes here; `_` means any type. */
 const resourceType = z.enum(['sandbox', 'sandboxes', '_']);
-const imageParams = z.object({ resourceType, name: z.string() });
+export const blaxelImageParams = z.object({ resourceType, name: z.string() });
 
 export const listBlaxelImages = defineRoute({
   id: 'listBlaxelImages',
@@ -40,6 +42,18 @@ export const listBlaxelImages = defineRoute({
   errors: [],
 });
 
+export const deleteUnusedBlaxelImages = defineRoute({
+  id: 'deleteUnusedBlaxelImages',
+  method: 'DELETE',
+  paths: ['/v0/images'],
+  summary: 'Remove the images that no sandbox or pool starts from and nobody shares',
+  tag,
+  access: 'admin',
+  response: z.object({ deleted: z.number(), message: z.string() }),
+  status: 200,
+  errors: [],
+});
+
 export const getBlaxelImage = defineRoute({
   id: 'getBlaxelImage',
   method: 'GET',
@@ -47,7 +61,7 @@ export const getBlaxelImage = defineRoute({
   summary: 'An image with its tags',
   tag,
   access: 'viewer',
-  params: imageParams,
+  params: blaxelImageParams,
   response: blaxelImage,
   status: 200,
   errors: ['invalid_request', 'image_not_found'],
@@ -60,7 +74,7 @@ export const deleteBlaxelImage = defineRoute({
   summary: 'Remove an image with all its tags, or as `name:tag` one tag, unless a sandbox uses it',
   tag,
   access: 'member',
-  params: imageParams,
+  params: blaxelImageParams,
   response: blaxelImage,
   status: 200,
   errors: ['invalid_request', 'image_not_found', 'image_in_use'],
@@ -73,7 +87,7 @@ export const deleteBlaxelImageTag = defineRoute({
   summary: 'Remove one tag of an image, unless a sandbox uses it',
   tag,
   access: 'member',
-  params: imageParams.extend({ tag: z.string() }),
+  params: blaxelImageParams.extend({ tag: z.string() }),
   response: blaxelImage,
   status: 200,
   errors: ['invalid_request', 'image_not_found', 'image_in_use'],

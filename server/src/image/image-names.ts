@@ -43,17 +43,20 @@ export function createImageNames({ records, repositories, definitions }: Options
       repositories.transaction(() => {
         const reference = tryParseReference(ref);
         if (reference?.workspace === undefined && reference !== undefined) {
+          refuseShared(records, workspaceId, reference.repository);
           if (removeTag(workspaceId, reference.repository, reference.tag)) return;
         }
-        const { id, repository } = findOwn(workspaceId, ref);
-        for (const tag of records.tagsOf(id)) removeTag(workspaceId, repository, tag);
-        records.removeImage(id);
+        const image = findOwn(workspaceId, ref);
+        for (const tag of records.tagsOf(image.id)) removeTag(workspaceId, image.repository, tag);
+        records.removeImage(image);
       }),
     /** Names an image once more; returns the id under the new name. */
     tag: (workspaceId: string, ref: string, name: string): string =>
       repositories.transaction(() => {
         const row = findImage(records, workspaceId, ref);
         if (row === undefined) throw imageNotFound(ref);
+        if (records.sharedFrom(workspaceId, row.repository)?.id === row.workspace_id)
+          refuseShared(records, workspaceId, row.repository);
         const { repository, tag } = parseName(workspaceId, name);
         const provenance = {
           ...(row.base !== null && { base: row.base }),
@@ -74,4 +77,16 @@ export function parseName(workspaceId: string, name: string): { repository: stri
   const [, repository = '', tag = 'latest'] = /^([^:]*)(?::(.*))?$/.exec(name) ?? [];
   verifyNewName(workspaceId, repository, tag);
   return { repository, tag };
+}
+
+/** A share lets a workspace use an image: it neither removes it nor makes it its own. */
+function refuseShared(records: ImageRecords, workspaceId: string, repository: string): void {
+  if (records.sharedFrom(workspaceId, repository) === undefined) return;
+  throw new ApiError(
+    'forbidden',
+    `${repository} belongs to another workspace, which shares it with this one`,
+    {
+      hint: 'An admin ends the share with `atoll image unshare`.',
+    },
+  );
 }

@@ -3,6 +3,7 @@ import { randomId } from '../lib/id.ts';
 import type { Db } from '../store/db.ts';
 import { isReservedWorkspace } from './image-name.ts';
 import type { LayoutImage } from './oci-layout.ts';
+import { isListed, sharedFrom, verifyNotShared, verifyNotSharedHere } from './shared-names.ts';
 
 /** Where an image came from, as `describe` shows it. */
 export interface Provenance {
@@ -73,6 +74,8 @@ export function createImageRecords(db: Db, now: () => number) {
         repository,
         tag,
       ),
+    /** The workspace whose image a name of this one means. */
+    sharedFrom: (workspaceId: string, repository: string) => sharedFrom(db, { workspaceId, repository }),
     findPublic: (repository: string, tag: string): ImageRow | undefined =>
       db.get<ImageRow>(
         `${byTag} WHERE r.is_public = 1 AND t.repository = ? AND t.tag = ? AND t.workspace_id NOT IN (?, ?)`,
@@ -81,10 +84,10 @@ export function createImageRecords(db: Db, now: () => number) {
         ...reservedWorkspaces,
       ),
     findById: (id: string): ImageRow | undefined => db.get<ImageRow>(`${byId} WHERE i.id = ?`, id),
-    /** The workspace's own images and the public ones. */
+    /** The workspace's own images, those that are shared with it, and the public ones. */
     list: (workspaceId: string): ImageRow[] =>
       db.all<ImageRow>(
-        `${byTag} WHERE t.workspace_id = ?1 OR r.is_public = 1 ORDER BY t.workspace_id <> ?1, t.repository, t.tag`,
+        `${byTag} WHERE ${isListed} ORDER BY t.workspace_id <> ?1, t.repository, t.tag`,
         workspaceId,
       ),
     layers: (manifestDigest: string): LayerRow[] =>
@@ -124,7 +127,10 @@ export function createImageRecords(db: Db, now: () => number) {
       )?.size ?? 0,
     tagsOf: (imageId: string): string[] =>
       db.all<{ tag: string }>('SELECT tag FROM image_tags WHERE image_id = ?', imageId).map(({ tag }) => tag),
-    removeImage: (imageId: string): void => void db.run('DELETE FROM images WHERE id = ?', imageId),
+    removeImage: ({ id, workspace_id: workspaceId, repository }: ImageRow): void => {
+      verifyNotShared(db, { workspaceId, repository });
+      db.run('DELETE FROM images WHERE id = ?', id);
+    },
     lease: (leaseId: string, digests: readonly string[]): void =>
       db.transaction(() => {
         for (const digest of digests) {
@@ -359,6 +365,7 @@ export function noteUntagged(db: Db, workspaceId: string, repository: string, no
 function verifyOwner(db: Db, registration: Registration): void {
   const { workspaceId, repository, isPublic } = registration;
   if (isReservedWorkspace(workspaceId)) return;
+  verifyNotSharedHere(db, registration);
   if (isPublic) verifyNothingPrivate(db, registration);
   const other = db.get(
     'SELECT 1 FROM image_repositories WHERE name = ? AND is_public = 1 AND workspace_id <> ?',

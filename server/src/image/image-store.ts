@@ -112,7 +112,7 @@ export interface ImageStore {
   resolveManifest(manifestDigest: string): RunnableManifest;
   describe(workspaceId: string, ref: string): ImageDescription;
   list(workspaceId: string): ImageDescription[];
-  /** Without the public ones of others. */
+  /** With those that are shared with the workspace, without the public ones of others. */
   listOwn(workspaceId: string): ImageDescription[];
   /** Refuses a name that could not be registered; answers its parts. */
   verifyRegistration(
@@ -270,12 +270,13 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       return { unpackedBytes: records.unpackedBytes(manifestDigest) };
     },
     describe: (workspaceId, ref) => describeByName(records, workspaceId, ref),
-    list: (workspaceId) => records.list(workspaceId).map((row) => describeImage(records, row)),
+    list: (workspaceId) => records.list(workspaceId).map((row) => describeImage(records, workspaceId, row)),
     listOwn: (workspaceId) =>
       records
         .list(workspaceId)
-        .filter((row) => row.workspace_id === workspaceId)
-        .map((row) => describeImage(records, row)),
+        .map((row) => ({ row, image: describeImage(records, workspaceId, row) }))
+        .filter(({ row, image }) => row.workspace_id === workspaceId || image.sharedFrom !== undefined)
+        .map(({ image }) => image),
     verifyRegistration(workspaceId, name, isPublic) {
       const at = parseName(workspaceId, name);
       records.verifyOwner({ workspaceId, ...at, isPublic });

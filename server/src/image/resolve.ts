@@ -62,6 +62,8 @@ export interface ImageDescription extends Provenance {
   unpackedBytes: number;
   layerCount: number;
   isPublic: boolean;
+  /** Name of the workspace that it belongs to, where that shares it with the one that asked. */
+  sharedFrom?: string;
   createdAt: number;
 }
 
@@ -117,14 +119,17 @@ export function findImage(records: ImageRecords, workspaceId: string, ref: strin
   return records.findPublic(reference.repository, reference.tag);
 }
 
-/** What a name means before other workspaces' public names count: of the workspace's own, an id, a base image. */
+/**
+ * What a name means before other workspaces' public names count: what is shared with the workspace, its own, an id, a
+ * base image.
+ */
 export function findOwnOrBase(records: ImageRecords, workspaceId: string, ref: string): ImageRow | undefined {
   const reference = tryParseReference(ref);
   if (reference === undefined) return undefined;
   const { workspace, repository, tag } = reference;
   if (workspace !== undefined) return records.findByTag(workspace, repository, tag);
   return (
-    records.findByTag(workspaceId, repository, tag) ??
+    records.findByTag(records.sharedFrom(workspaceId, repository)?.id ?? workspaceId, repository, tag) ??
     findById(records, workspaceId, ref) ??
     records.findByTag(aliasWorkspace, repository, tag)
   );
@@ -147,7 +152,8 @@ export function findBase(records: ImageRecords, workspaceId: string, ref: string
   const isOrdinary = !looksLikeOciReference(ref) && !isDockerOfficial(ref);
   const row = known ?? (isOrdinary ? findImage(records, workspaceId, ref) : undefined);
   if (row === undefined) return undefined;
-  const isOthers = row.workspace_id !== workspaceId && !isReservedWorkspace(row.workspace_id);
+  const isOthers =
+    row.is_public === 1 && row.workspace_id !== workspaceId && !isReservedWorkspace(row.workspace_id);
   return { manifestDigest: row.manifest_digest, ...(isOthers && { publicOf: row.workspace_id }) };
 }
 
@@ -155,7 +161,10 @@ function findById(records: ImageRecords, workspaceId: string, id: string): Image
   const row = records.findById(id);
   if (row === undefined) return undefined;
   const isVisible =
-    row.workspace_id === workspaceId || row.is_public === 1 || isReservedWorkspace(row.workspace_id);
+    row.workspace_id === workspaceId ||
+    row.is_public === 1 ||
+    isReservedWorkspace(row.workspace_id) ||
+    records.sharedFrom(workspaceId, row.repository)?.id === row.workspace_id;
   return isVisible ? row : undefined;
 }
 
@@ -168,7 +177,8 @@ export function imageNotFound(ref: string): ApiError {
 }
 
 /** The image for people: what it is, how big, and where it came from. */
-export function describeImage(records: ImageRecords, row: ImageRow): ImageDescription {
+export function describeImage(records: ImageRecords, workspaceId: string, row: ImageRow): ImageDescription {
+  const source = records.sharedFrom(workspaceId, row.repository);
   return {
     id: row.id,
     name: nameOf(row),
@@ -178,6 +188,7 @@ export function describeImage(records: ImageRecords, row: ImageRow): ImageDescri
     unpackedBytes: records.unpackedBytes(row.manifest_digest),
     layerCount: records.layers(row.manifest_digest).length,
     isPublic: row.is_public === 1,
+    ...(source?.id === row.workspace_id && { sharedFrom: source.name }),
     createdAt: row.created_at,
     ...provenanceOf(row),
   };
@@ -186,7 +197,7 @@ export function describeImage(records: ImageRecords, row: ImageRow): ImageDescri
 export function describeByName(records: ImageRecords, workspaceId: string, ref: string): ImageDescription {
   const row = findImage(records, workspaceId, ref);
   if (row === undefined) throw imageNotFound(ref);
-  return describeImage(records, row);
+  return describeImage(records, workspaceId, row);
 }
 
 /** `KEY=value` as configs have them; the first `=` divides. */

@@ -32,6 +32,7 @@ function fieldsOf(image: ImageDetail): (readonly [string, string | undefined])[]
     ['Unpacked', image.unpackedBytes === undefined ? undefined : formatBytes(image.unpackedBytes)],
     ['Layers', String(image.layerCount)],
     ['Visible', image.public ? 'public' : 'workspace'],
+    ['Shared from', image.sharedFrom],
     ['Base', image.base],
     ['Stands in for', substitution && `${substitution.substitutedFor} (${substitution.reason})`],
     ['Created', formatTime(image.createdAt)],

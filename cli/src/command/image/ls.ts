@@ -1,3 +1,4 @@
+import type { ImageInfo } from '@atoll/sdk';
 import { command } from '../../command.ts';
 import { formatBytes, formatTime, plural } from '../../output/format.ts';
 
@@ -17,7 +18,7 @@ export const ls = command({
         image.name,
         image.id,
         formatBytes(image.sizeBytes),
-        image.public ? 'public' : 'workspace',
+        visibilityOf(image),
         image.base ?? '-',
         formatTime(image.createdAt),
       ]);
@@ -25,5 +26,10 @@ export const ls = command({
     });
   },
 });
+
+const visibilityOf = ({ public: isPublic, sharedFrom }: ImageInfo): string => {
+  if (sharedFrom !== undefined) return `from ${sharedFrom}`;
+  return isPublic ? 'public' : 'workspace';
+};
 
 const header = ['Name', 'ID', 'Size', 'Visible', 'Base', 'Created At'];

@@ -1,42 +1,35 @@
 import * as routes from '@atoll/protocol';
 import { ApiError } from '@atoll/protocol';
 import type { BlaxelImage } from '@atoll/protocol';
-import type { ImageDescription, ImageStore } from '../../image/image-store.ts';
+import type { ImageStore } from '../../image/image-store.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
+import type { ImageShares } from '../../sharing/image-shares.ts';
 import { isEnded } from '../../sandbox/lifecycle.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
 import { bindBlaxel } from './blaxel-version.ts';
+import { toImage } from './image-view.ts';
+import type { ImageView, Tag } from './image-view.ts';
 
 export interface BlaxelImageRoutesOptions {
-  images: Pick<ImageStore, 'listOwn' | 'remove'>;
-  sandboxes: Pick<Sandboxes, 'list'>;
-}
-
-/** One tag of an image. */
-interface Tag {
-  name: string;
-  image: ImageDescription;
+  images: Pick<ImageStore, 'remove'>;
+  view: ImageView;
+  shares: Pick<ImageShares, 'targets'>;
+  sandboxes: Pick<Sandboxes, 'list' | 'pools'>;
 }
 
 /** Images of the Blaxel dialect (wire 1.6): repositories with their tags. */
-export function blaxelImageRoutes({ images, sandboxes }: BlaxelImageRoutesOptions): Binding[] {
-  const repositories = ({ caller }: RequestContext): Map<string, Tag[]> =>
-    Map.groupBy(images.listOwn(caller.workspace.id).map(tagOf), ({ image }) => repositoryOf(image));
-
-  const find = (name: string, context: RequestContext): Tag[] => {
-    const tags = repositories(context).get(name);
-    if (tags === undefined)
-      throw new ApiError('image_not_found', `no image ${JSON.stringify(name.slice(0, 80))}`);
-    return tags;
-  };
-
-  /** What sandboxes run on stays; throws `image_in_use` before anything is removed. */
-  const requireUnused = (tags: readonly Tag[], { caller }: RequestContext): void => {
+export function blaxelImageRoutes({ images, view, shares, sandboxes }: BlaxelImageRoutesOptions): Binding[] {
+  const { repositories, find, show } = view;
+  const findUser = (tags: readonly Tag[], { caller }: RequestContext) => {
     const digests = new Set(tags.map(({ image }) => image.digest));
-    const user = sandboxes
+    return sandboxes
       .list(caller.workspace.id)
       .find(({ state, manifestDigest }) => !isEnded(state) && digests.has(manifestDigest));
+  };
+  /** What sandboxes run on stays; throws `image_in_use` before anything is removed. */
+  const requireUnused = (tags: readonly Tag[], context: RequestContext): void => {
+    const user = findUser(tags, context);
     if (user === undefined) return;
     throw new ApiError('image_in_use', `sandbox ${user.name ?? user.id} runs on this image`);
   };
@@ -52,13 +45,32 @@ export function blaxelImageRoutes({ images, sandboxes }: BlaxelImageRoutesOption
     return toImage(name, all, context);
   };
 
+  /** What no sandbox and no pool of the workspace starts from, nobody else uses, and the workspace itself owns. */
+  const isUnused = (name: string, tags: readonly Tag[], context: RequestContext): boolean => {
+    const { caller } = context;
+    const names = new Set(tags.map(({ image }) => image.name));
+    const isOfPool = sandboxes.pools
+      .list(caller.workspace.id)
+      .some(({ template }) => template.image !== undefined && names.has(template.image));
+    const isOthers = tags.some(({ image }) => image.isPublic || image.sharedFrom !== undefined);
+    if (isOfPool || isOthers || findUser(tags, context) !== undefined) return false;
+    return shares.targets(caller, name).length === 0;
+  };
+  const removeUnused = (context: RequestContext): { deleted: number; message: string } => {
+    const unused = [...repositories(context)].filter(([name, tags]) => isUnused(name, tags, context));
+    for (const [name] of unused) remove(name, undefined, context);
+    const names = unused.map(([name]) => name);
+    context.target(names.join(', '));
+    const message = names.length === 0 ? 'No image is unused' : `Deleted ${names.join(', ')}`;
+    return { deleted: names.length, message };
+  };
+
   return [
+    bindBlaxel(routes.deleteUnusedBlaxelImages, (_input, context) => removeUnused(context)),
     bindBlaxel(routes.listBlaxelImages, (_input, context) =>
       [...repositories(context)].map(([name, tags]) => toImage(name, tags, context)),
     ),
-    bindBlaxel(routes.getBlaxelImage, ({ params }, context) =>
-      toImage(params.name, find(params.name, context), context),
-    ),
+    bindBlaxel(routes.getBlaxelImage, ({ params }, context) => show(params.name, context)),
     bindBlaxel(routes.deleteBlaxelImage, ({ params }, context) => {
       const [name = '', tag] = params.name.split(':', 2);
       return remove(name, tag, context);
@@ -68,35 +80,4 @@ export function blaxelImageRoutes({ images, sandboxes }: BlaxelImageRoutesOption
     ),
     bindBlaxel(routes.listBlaxelHub, () => []),
   ];
-}
-
-/** `latest` goes without saying in the names of images. */
-const tagOf = (image: ImageDescription): Tag => ({ name: image.name.split(':')[1] ?? 'latest', image });
-const repositoryOf = ({ name }: ImageDescription): string => name.split(':')[0] ?? name;
-
-const isoTime = (at: number): string => new Date(at).toISOString();
-
-function toImage(name: string, tags: readonly Tag[], { caller }: RequestContext): BlaxelImage {
-  const times = tags.map(({ image }) => image.createdAt);
-  const workspace = caller.workspace.name;
-  return {
-    metadata: {
-      name,
-      displayName: name,
-      resourceType: 'sandbox',
-      workspace,
-      status: 'BUILT',
-      createdAt: isoTime(Math.min(...times)),
-      updatedAt: isoTime(Math.max(...times)),
-    },
-    spec: {
-      size: tags.reduce((size, { image }) => size + image.sizeBytes, 0),
-      tags: tags.map(({ name: tag, image }) => ({
-        name: tag,
-        size: image.sizeBytes,
-        createdAt: isoTime(image.createdAt),
-        updatedAt: isoTime(image.createdAt),
-      })),
-    },
-  };
 }

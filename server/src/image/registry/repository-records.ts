@@ -1,6 +1,7 @@
 import { reservedWorkspaces } from '@atoll/protocol';
 import type { Db } from '../../store/db.ts';
 import { moveTag, noteUntagged } from '../image-records.ts';
+import { verifyNotShared } from '../shared-names.ts';
 import type { ManifestDocument } from './manifest-document.ts';
 
 /** A repository by its owner and name. */
@@ -99,7 +100,10 @@ export function createRepositoryRecords(db: Db, now: () => number) {
     addManifest: (at: Repository, document: ManifestDocument): void =>
       db.transaction(() => addManifest(db, at, document, now())),
     removeManifest: (at: Repository, digest: string): void =>
-      db.transaction(() => removeManifest(db, at, digest, now())),
+      db.transaction(() => {
+        verifyNotShared(db, at);
+        removeManifest(db, at, digest, now());
+      }),
     tagged: (at: Repository, tag: string): StoredManifest | undefined => {
       const row = db.get<{ digest: string }>(
         'SELECT digest FROM image_tags WHERE workspace_id = ? AND repository = ? AND tag = ?',
@@ -122,6 +126,7 @@ export function createRepositoryRecords(db: Db, now: () => number) {
       ) !== undefined,
     removeTag: (at: Repository, tag: string): boolean =>
       db.transaction(() => {
+        verifyNotShared(db, at);
         const remove = 'DELETE FROM image_tags WHERE workspace_id = ? AND repository = ? AND tag = ?';
         const count = db.run(remove, at.workspaceId, at.repository, tag);
         noteUntagged(db, at.workspaceId, at.repository, now());

@@ -1,0 +1,64 @@
+import { ApiError } from '@atoll/protocol';
+import type { BlaxelImage } from '@atoll/protocol';
+import type { ImageDescription, ImageStore } from '../../image/image-store.ts';
+import type { RequestContext } from '../request-context.ts';
+
+/** One tag of an image. */
+export interface Tag {
+  name: string;
+  image: ImageDescription;
+}
+
+/** The image of a name as clients of this dialect read it. */
+export type ShowImage = (name: string, context: RequestContext) => BlaxelImage;
+
+export type ImageView = ReturnType<typeof createImageView>;
+
+/** The images of a workspace, and those that are shared with it, as repositories with their tags. */
+export function createImageView({ images }: { images: Pick<ImageStore, 'listOwn'> }) {
+  const repositories = ({ caller }: RequestContext): Map<string, Tag[]> =>
+    Map.groupBy(images.listOwn(caller.workspace.id).map(tagOf), ({ image }) => repositoryOf(image));
+  const find = (name: string, context: RequestContext): Tag[] => {
+    const tags = repositories(context).get(name);
+    if (tags === undefined)
+      throw new ApiError('image_not_found', `no image ${JSON.stringify(name.slice(0, 80))}`);
+    return tags;
+  };
+  return {
+    repositories,
+    find,
+    show: (name: string, context: RequestContext) => toImage(name, find(name, context), context),
+  };
+}
+
+/** `latest` goes without saying in the names of images. */
+const tagOf = (image: ImageDescription): Tag => ({ name: image.name.split(':')[1] ?? 'latest', image });
+const repositoryOf = ({ name }: ImageDescription): string => name.split(':')[0] ?? name;
+
+const isoTime = (at: number): string => new Date(at).toISOString();
+
+export function toImage(name: string, tags: readonly Tag[], { caller }: RequestContext): BlaxelImage {
+  const times = tags.map(({ image }) => image.createdAt);
+  const sourceWorkspace = tags[0]?.image.sharedFrom;
+  return {
+    metadata: {
+      name,
+      displayName: name,
+      resourceType: 'sandbox',
+      workspace: caller.workspace.name,
+      status: 'BUILT',
+      createdAt: isoTime(Math.min(...times)),
+      updatedAt: isoTime(Math.max(...times)),
+      ...(sourceWorkspace !== undefined && { sourceWorkspace }),
+    },
+    spec: {
+      size: tags.reduce((size, { image }) => size + image.sizeBytes, 0),
+      tags: tags.map(({ name: tag, image }) => ({
+        name: tag,
+        size: image.sizeBytes,
+        createdAt: isoTime(image.createdAt),
+        updatedAt: isoTime(image.createdAt),
+      })),
+    },
+  };
+}
