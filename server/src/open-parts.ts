@@ -24,6 +24,7 @@ import type { SandboxEnvironments } from './secret/sandbox-environments.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import type { DataDir } from './store/data-dir.ts';
 import type { Db } from './store/db.ts';
+import { createDeclarationStore } from './store/declaration-store.ts';
 import { createNetworkOpenings } from './store/network-openings.ts';
 import { createPoolStore } from './store/pool-store.ts';
 import { createSandboxStore } from './store/sandbox-store.ts';
@@ -75,6 +76,7 @@ export async function openParts(start: Start, ground: Ground) {
     snapshots,
     secrets: ground.secrets,
     environments: ground.environments,
+    declarations: createDeclarationStore(db),
     serverKey: dataDir.serverKey,
     clock: systemClock,
     log,

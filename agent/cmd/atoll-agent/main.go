@@ -15,6 +15,7 @@ import (
 	"atoll.dev/agent/internal/build"
 	"atoll.dev/agent/internal/checkout"
 	"atoll.dev/agent/internal/fetch"
+	"atoll.dev/agent/internal/sandboxapi"
 	"atoll.dev/agent/internal/sftpserver"
 )
 
@@ -43,6 +44,9 @@ func main() {
 	}
 	if len(os.Args) > 1 && os.Args[1] == layerCommand {
 		os.Exit(runLayer(os.Args[2:]))
+	}
+	if len(os.Args) > 2 && os.Args[1] == sandboxapi.Command {
+		os.Exit(sandboxapi.Main(os.Args[3:], os.Stderr))
 	}
 	if len(os.Args) == 2 && os.Args[1] == sftpserver.Command {
 		os.Exit(sftpserver.Main())

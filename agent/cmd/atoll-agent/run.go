@@ -25,6 +25,7 @@ import (
 	"atoll.dev/agent/internal/memory"
 	"atoll.dev/agent/internal/process"
 	"atoll.dev/agent/internal/reap"
+	"atoll.dev/agent/internal/sandboxapi"
 	"atoll.dev/agent/internal/supervise"
 )
 
@@ -66,15 +67,17 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 	}
 	a.supervisor = supervise.New(a.table)
 	files := file.NewSystem(config.Root, config.WorkingDir)
+	sandbox := a.sandboxAPI(files, startedAt)
 	server := api.NewServer(api.Options{
 		Supervisor: a.supervisor,
 		Identity:   a.identity, Accounts: a.accounts, Table: a.table, Events: a.events, StartedAt: startedAt,
-		Files: files, Builds: a.acceptBuilds(), Sandbox: a.sandboxAPI(files, startedAt),
+		Files: files, Builds: a.acceptBuilds(), Sandbox: sandbox,
 	})
 	go serve(server, api.Guard(listener, a.identity))
+	a.serveInside(sandbox)
 	fmt.Printf("{\"event\":\"ready\",\"port\":%d}\n", listener.Addr().(*net.TCPAddr).Port)
 	a.startStartup()
-	a.startEntrypoint()
+	sandbox.SetEntrypoint(a.startEntrypoint())
 	<-ctx.Done()
 	a.supervisor.Close()
 	a.shutDown()
@@ -86,6 +89,31 @@ func (a *agent) sandboxAPI(files *file.System, startedAt time.Time) *blaxel.Serv
 		Accounts: a.accounts, Table: a.table, Supervisor: a.supervisor, Files: files, Hub: a.events,
 		Env: a.config.Env, Root: a.config.Root, WorkingDir: a.config.WorkingDir, Version: api.Version, StartedAt: startedAt,
 	})
+}
+
+// serveInside answers programs of the sandbox itself: those that the sandbox-api program speaks for and, where the
+// server asks for it, all on the port that they expect.
+func (a *agent) serveInside(sandbox *blaxel.Server) {
+	if !isolated(a.config) || a.config.Build {
+		return
+	}
+	server := sandboxapi.NewServer(sandbox)
+	socket, err := sandboxapi.Listen(sandboxapi.Address, a.accounts.Default().UID)
+	if err != nil {
+		log.Printf("sandbox-api: %v", err)
+		return
+	}
+	go serve(server, socket)
+	if !a.config.SandboxAPI {
+		return
+	}
+	listeners, err := sandboxapi.Loopback(sandboxapi.Port)
+	if err != nil {
+		log.Printf("sandbox-api: %v", err)
+	}
+	for _, listener := range listeners {
+		go serve(server, listener)
+	}
 }
 
 // acceptBuilds is nil where builds are not accepted.
@@ -206,18 +234,21 @@ func (a *agent) startStartup() {
 	a.startOrRecord(process.Spec{Command: a.config.Startup, Credential: root})
 }
 
-func (a *agent) startEntrypoint() {
+func (a *agent) startEntrypoint() *process.Process {
 	if len(a.config.Entrypoint) == 0 {
-		return
+		return nil
 	}
-	a.startOrRecord(process.Spec{
+	return a.startOrRecord(process.Spec{
 		Command: a.config.Entrypoint[0], Args: a.config.Entrypoint[1:], Credential: a.accounts.Default(),
 	})
 }
 
 // startOrRecord has a program that cannot be started listed with the others, with the reason.
-func (a *agent) startOrRecord(spec process.Spec) {
-	if _, _, err := a.table.Start(spec, false); err != nil {
+func (a *agent) startOrRecord(spec process.Spec) *process.Process {
+	started, _, err := a.table.Start(spec, false)
+	if err != nil {
 		a.table.RecordFailure(spec, err)
+		return nil
 	}
+	return started
 }

@@ -60,7 +60,11 @@ type registry struct {
 
 	mu      sync.Mutex
 	entries []*entry
+	// entrypoint is the program of the image. It is found by its name, but not listed: clients expect what they started.
+	entrypoint *process.Process
 }
+
+const entrypointName = "entrypoint"
 
 func newRegistry(options Options, holds *Holds) *registry {
 	return &registry{options: options, holds: holds}
@@ -81,8 +85,19 @@ func (g *registry) known() []*entry {
 	return slices.Clone(g.entries)
 }
 
-// list returns every process of the sandbox in the order of their starts.
+// list returns every process of the sandbox but its entrypoint in the order of their starts.
 func (g *registry) list() []*entry {
+	entrypoint := g.entrypointRun()
+	return slices.DeleteFunc(g.all(), func(one *entry) bool { return entrypoint != nil && one.current() == entrypoint })
+}
+
+func (g *registry) entrypointRun() *process.Process {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.entrypoint
+}
+
+func (g *registry) all() []*entry {
 	byRun := map[*process.Process]*entry{}
 	for _, one := range g.known() {
 		byRun[one.current()] = one
@@ -101,6 +116,9 @@ func (g *registry) list() []*entry {
 // foreign is a process of the other dialect, with a name where that gave it one.
 func (g *registry) foreign(run *process.Process) *entry {
 	one := &entry{pid: run.PID, name: "proc-" + strconv.Itoa(run.PID), command: commandLine(run), run: run}
+	if run == g.entrypointRun() {
+		one.name = entrypointName
+	}
 	if managed := g.options.Supervisor.Of(run); managed != nil {
 		one.managed, one.name = managed, managed.ID
 	}
@@ -110,8 +128,7 @@ func (g *registry) foreign(run *process.Process) *entry {
 // find reads a pid or a name; of several with one name the newest is meant.
 func (g *registry) find(identifier string) *entry {
 	pid, err := strconv.Atoi(identifier)
-	all := g.list()
-	for _, one := range slices.Backward(all) {
+	for _, one := range slices.Backward(g.all()) {
 		if one.name == identifier || (err == nil && (one.pid == pid || one.current().PID == pid)) {
 			return one
 		}

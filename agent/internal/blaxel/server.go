@@ -54,6 +54,13 @@ func NewServer(options Options) *Server {
 // Holds tells what keeps the sandbox awake.
 func (s *Server) Holds() *Holds { return s.holds }
 
+// SetEntrypoint tells which process is the program of the image; nil is none.
+func (s *Server) SetEntrypoint(run *process.Process) {
+	s.processes.mu.Lock()
+	defer s.processes.mu.Unlock()
+	s.processes.entrypoint = run
+}
+
 // request is one request with its path in the form that it came in: an encoded slash means something else than a slash.
 type request struct {
 	*http.Request

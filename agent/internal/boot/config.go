@@ -38,6 +38,8 @@ type Config struct {
 	Startup string `json:"startup"`
 	// AcceptBuilds lets processes of this sandbox hand builds to the server.
 	AcceptBuilds bool `json:"acceptBuilds"`
+	// SandboxAPI has the agent answer on the port of the loopback where images of the Blaxel dialect expect the API.
+	SandboxAPI bool `json:"sandboxApi"`
 	// Build says that what is written becomes an image: nothing of this sandbox may be among it.
 	Build bool `json:"build"`
 }

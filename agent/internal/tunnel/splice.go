@@ -49,7 +49,7 @@ func dialHost(ctx context.Context, host string, port uint16) (*net.TCPConn, erro
 
 // Splice moves bytes both ways at the pace of the slower side; the end of one direction is passed on, and the
 // other goes on until it ends as well. What the caller sent ahead is in the reader.
-func Splice(caller net.Conn, ahead *bufio.Reader, server *net.TCPConn) {
+func Splice(caller net.Conn, ahead *bufio.Reader, server net.Conn) {
 	defer caller.Close()
 	defer server.Close()
 	var both sync.WaitGroup

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 export interface AgentConfig {
   /** Processes of this sandbox may hand builds to the server. */
   acceptBuilds?: boolean;
+  /** The agent answers programs inside on the port where images of the Blaxel dialect expect the sandbox API. */
+  sandboxApi?: boolean;
   sandboxId: string;
   incarnation: number;
   token: string;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ImageStore } from '../image/image-store.ts';
 import type { DockerConfig } from '../image/remote/registry-credentials.ts';
+import { isSandboxApiImage, makeSandboxApiImage } from '../image/sandbox-api-image.ts';
 import type { ImageConfig } from './dockerfile/image-config.ts';
 import { configFromOci } from './dockerfile/image-config.ts';
 import type { StageFiles } from './stage-files.ts';
@@ -39,9 +40,21 @@ export const buildHolder = (buildId: string) => ({ kind: 'build', id: buildId })
 /** Finds an image: what the workspace can name, else what a registry has under the reference. */
 export async function findBaseImage(options: BaseImageOptions, reference: string): Promise<BaseImage> {
   await buildOnDemand(options, reference);
-  const known = findKnown(options, reference);
+  const known = (await provideSandboxApi(options, reference)) ?? findKnown(options, reference);
   const manifestDigest = known ?? (await pull(options, reference));
   return describe(options, reference, manifestDigest);
+}
+
+/** The program of that image has to be the one of this server's agent. */
+async function provideSandboxApi(
+  { images, buildId, signal, onMessage }: BaseImageOptions,
+  reference: string,
+): Promise<string | undefined> {
+  if (!isSandboxApiImage(reference)) return undefined;
+  onMessage(`${reference} is this server's own image of the sandbox API`);
+  const manifestDigest = await makeSandboxApiImage(images.workshop, buildId, signal);
+  images.addReference(manifestDigest, buildHolder(buildId));
+  return manifestDigest;
 }
 
 /** A base that is itself built when it is first asked for (`image/recipe-images.ts`). */

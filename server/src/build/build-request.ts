@@ -12,6 +12,8 @@ export interface BuildRequest {
   secrets: ReadonlyMap<string, Buffer>;
   dockerConfig?: DockerConfig;
   noCache: boolean;
+  /** The image needs the program that serves the Blaxel sandbox API inside. */
+  needsSandboxApi?: boolean;
   platform?: string;
   cpus?: number;
   memoryMb?: number;

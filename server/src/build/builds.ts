@@ -363,6 +363,7 @@ function inputOf({ record, request, naming }: LiveBuild, dockerfile: string): Bu
     secrets: request.secrets,
     ...(request.dockerConfig && { dockerConfig: request.dockerConfig }),
     noCache: request.noCache,
+    ...(request.needsSandboxApi && { needsSandboxApi: true }),
     cpus: record.cpus,
     memoryMb: record.memoryMb,
     naming,

@@ -25,6 +25,7 @@ import { createDownloads } from './download.ts';
 import { createOrigins } from './origin.ts';
 import { registerResult } from './finish-image.ts';
 import type { Naming } from './finish-image.ts';
+import { sandboxApiNotice, withSandboxApi } from './sandbox-api.ts';
 import type { StageFiles } from './stage-files.ts';
 import { runStage, scratchStart, startOf } from './stage-runner.ts';
 import type { StageStart } from './stage-runner.ts';
@@ -45,6 +46,8 @@ export interface BuildInput {
   secrets: ReadonlyMap<string, Buffer>;
   dockerConfig?: DockerConfig;
   noCache: boolean;
+  /** The image needs the program that serves the Blaxel sandbox API inside. */
+  needsSandboxApi?: boolean;
   cpus: number;
   memoryMb: number;
   naming: Naming;
@@ -121,7 +124,7 @@ class StageBoard {
   /** Plans, fetches the base images, and plans again for what their triggers add. */
   async plan(): Promise<BuildPlan> {
     const { input, report } = this.#execution;
-    const dockerfile = parseDockerfile(input.dockerfile, input.dockerfileName);
+    const dockerfile = parseDockerfile(this.#dockerfile(), input.dockerfileName);
     const machine = { os: 'linux', architecture: machineArchitecture };
     const platform = input.platform === undefined ? machine : parsePlatform(input.platform, machine);
     if (platform === undefined)
@@ -139,6 +142,13 @@ class StageBoard {
       if (next === plan) return plan;
       plan = next;
     }
+  }
+
+  #dockerfile(): string {
+    const { input, report } = this.#execution;
+    const added = input.needsSandboxApi ? withSandboxApi(input.dockerfile) : undefined;
+    if (added !== undefined) report.message(sandboxApiNotice);
+    return added ?? input.dockerfile;
   }
 
   async #withTriggers(plan: BuildPlan): Promise<BuildPlan> {

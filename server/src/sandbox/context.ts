@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { SandboxNetwork } from '../network/network.ts';
 import type { createKeyedQueue } from '../image/keyed-queue.ts';
+import type { DeclarationStore } from '../store/declaration-store.ts';
 import type { NetworkOpenings } from '../store/network-openings.ts';
 import type { RuntimeDriver } from '../runtime/driver.ts';
 import type { SandboxEnvironments } from '../secret/sandbox-environments.ts';
@@ -42,6 +43,7 @@ export interface SandboxContext {
   volumes: SandboxVolumes;
   secrets: Pick<SecretStore, 'requireAll' | 'existing' | 'environment' | 'changedAt'>;
   environments: Pick<SandboxEnvironments, 'put' | 'of' | 'copy'>;
+  declarations: Pick<DeclarationStore, 'find'>;
   pool: SlotPool;
   driver: RuntimeDriver;
   network: SandboxNetwork;

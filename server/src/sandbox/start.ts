@@ -145,6 +145,8 @@ function agentConfig(
 ): AgentConfig {
   const { gateway } = slot.endpoint;
   const isolated = gateway !== undefined;
+  const isDeclared = context.declarations.find(record.id) !== undefined;
+  const entrypoint = record.entrypoint ?? (isDeclared ? programOf(image) : undefined);
   return {
     sandboxId: record.id,
     incarnation: record.incarnation,
@@ -154,7 +156,8 @@ function agentConfig(
     hostname: HOSTNAME,
     ...(context.network.resolverAddress !== undefined && { resolver: context.network.resolverAddress }),
     env: environmentOf(context, record, image),
-    ...(record.entrypoint && { entrypoint: record.entrypoint }),
+    ...(entrypoint && { entrypoint }),
+    ...(isDeclared && { sandboxApi: true }),
     user: image.runtimeUser,
     workingDir: image.runtimeWorkdir,
     ...(image.canonicalName === BUILDER_IMAGE && { acceptBuilds: true }),
@@ -167,6 +170,12 @@ function agentConfig(
     stopSignal: 'SIGTERM',
     stopGraceMs: STOP_GRACE_MS,
   };
+}
+
+/** What the image itself starts: declared sandboxes run it, others only what they are asked to. */
+function programOf({ config }: NamedManifest): string[] | undefined {
+  const argv = [...config.entrypoint, ...config.cmd];
+  return argv.length > 0 ? argv : undefined;
 }
 
 /**

@@ -1,0 +1,106 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { build } from '../../fixtures/build.ts';
+import type { EndedBuild } from '../../fixtures/build.ts';
+import type { TestServer } from '../../fixtures/server.ts';
+import type { Client, SandboxInstance } from './client.ts';
+
+const seedDir = join(import.meta.dirname, 'seed');
+
+/** The lines of the published Dockerfile that need what tests cannot reach, and what stands in for them. */
+const replacedLines: readonly (readonly [string, string])[] = [
+  ['FROM node:22-alpine', 'FROM debian-minimal'],
+  [
+    'RUN apk update && apk add --no-cache \\\n\tgit curl python3 make g++ netcat-openbsd \\\n  && rm -rf /var/cache/apk/*',
+    'COPY nc npm /usr/local/bin/\nCOPY package.json /app/',
+  ],
+];
+
+/** What the packages of the replaced lines would bring, as far as the entrypoint uses it. */
+const standIns = {
+  nc: '#!/bin/sh\nexec python3 -c "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])))" "$2" "$3" 2>/dev/null\n',
+  npm: '#!/bin/sh\n[ "$1" = install ] || exec python3 -m http.server 3000\n',
+  'package.json': '{}',
+};
+
+/** The image of the published guide: its Dockerfile and its entrypoint, which starts the sandbox API and calls it. */
+export function testSeedImage(server: () => TestServer, client: () => Client): void {
+  let dir: string;
+  let built: EndedBuild;
+  let sandbox: SandboxInstance;
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'atoll-blaxel-seed-'));
+    const dockerfile = replacedLines.reduce(
+      (text, [line, standIn]) => {
+        expect(text).toContain(line);
+        return text.replace(line, standIn);
+      },
+      await readFile(join(seedDir, 'Dockerfile'), 'utf8'),
+    );
+    await writeFile(join(dir, 'Dockerfile'), dockerfile);
+    await writeFile(join(dir, 'entrypoint.sh'), await readFile(join(seedDir, 'entrypoint.sh')));
+    for (const [name, content] of Object.entries(standIns)) {
+      await writeFile(join(dir, name), content);
+      await chmod(join(dir, name), 0o755);
+    }
+    built = await build(server(), { name: 'mytemplate' }, dir);
+    expect(built.build.failure).toBeUndefined();
+    sandbox = await client().create({ name: 'seed', image: 'sandbox/mytemplate:latest', memory: 512 });
+  });
+  afterAll(async () => {
+    await sandbox?.delete();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  test('sandbox-api of the published image is this server’s own', () => {
+    expect(JSON.stringify(built.events)).toContain("this server's own image of the sandbox API");
+  });
+
+  test('the entrypoint runs, waits for the API on port 8080, and starts a process by it', async () => {
+    const processes = async () =>
+      (await sandbox.process.list()).map(({ command, status }) => [command, status]);
+    await expect.poll(processes, { timeout: 60_000 }).toEqual([['npm run dev', 'running']]);
+    const logs = await sandbox.process.logs('entrypoint');
+    expect(logs).toContain('Sandbox API ready');
+    const [dev] = await sandbox.process.list();
+    expect(dev).toMatchObject({ workingDir: '/app' });
+    await expect.poll(async () => (await sandbox.fetch(3000, '/')).status, { timeout: 30_000 }).toBe(200);
+  });
+
+  test('programs inside call the API without a key, on the loopback alone', async () => {
+    const run = async (command: string) =>
+      (await sandbox.process.exec({ command, waitForCompletion: true })).stdout;
+    expect(await run('curl -s localhost:8080/health')).toContain('"status":"ok"');
+    await run('curl -s -X PUT localhost:8080/filesystem/%2Ftmp%2Finside -d \'{"content":"written"}\'');
+    expect(await sandbox.fs.read('/tmp/inside')).toBe('written');
+    const outer = 'curl -s -m 5 "$(hostname -I | cut -d" " -f1):8080/health"; echo $?';
+    expect(await run(outer)).toMatch(/^(7|28)\n$/);
+  });
+
+  test('the program serves another port too, and runs a command when it stands', async () => {
+    const given = '/usr/local/bin/sandbox-api --port 8090 --disable-telemetry -c "echo begun > /tmp/begun"';
+    await sandbox.process.exec({ command: given, name: 'second-api', waitForPorts: [] });
+    const look = { command: 'until [ -s /tmp/begun ]; do sleep 0.1; done; curl -s localhost:8090/health' };
+    const { stdout } = await sandbox.process.exec({ ...look, waitForCompletion: true, timeout: 60 });
+    expect(stdout).toContain('"status":"ok"');
+    await sandbox.process.kill('second-api');
+  });
+
+  test('another user of the sandbox cannot use the socket of the API', async () => {
+    const code =
+      'import socket; s=socket.socket(socket.AF_UNIX); s.connect("\\0atoll-sandbox-api"); s.sendall(b"GET /health HTTP/1.0\\r\\n\\r\\n"); print(len(s.recv(100)))';
+    const by = async (who: string) =>
+      (
+        await sandbox.process.exec({
+          command: `${who} python3 -c '${code}' 2>/dev/null || echo refused`,
+          waitForCompletion: true,
+        })
+      ).stdout;
+    expect(await by('')).toBe('100\n');
+    expect(await by('sudo -n')).toBe('100\n');
+    expect(await by('sudo -n setpriv --reuid 65534 --clear-groups')).toMatch(/^(0|refused)\n$/);
+  });
+}
