@@ -111,7 +111,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       operations.run(slotId, signal, (either) => exportUpperOf(still, slotId, consume, either)),
     checkpoint: (slotId, dir, { leaveRunning }, signal) =>
       operations.run(slotId, signal, async (either) => {
-        const isFrozen = await standstill.isStill(slotId);
+        const isFrozen = standstill.isStill(slotId);
         await checkpointSlot(still, slotId, { dir, leaveRunning, isFrozen, signal: either });
       }),
     restore: (slot, spec, dir, signal) =>

@@ -1,4 +1,4 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SentryError, callSentry } from './sentry-socket.ts';
 import { slotPaths } from './slot-path.ts';
@@ -43,10 +43,10 @@ export function createStandstill({ paths }: { paths: DriverPaths }) {
 
   /** Where the slot is, with what an earlier server left unsure found out. */
   const settledMark = async (slotId: string): Promise<'still' | undefined> => {
-    const mark = await readMark(markOf(slotId));
+    const mark = readMark(markOf(slotId));
     if (mark === 'still' || mark === undefined) return mark;
     const isStill = await standsStill(socketOf(slotId));
-    await writeMark(markOf(slotId), isStill ? 'still' : undefined);
+    writeMark(markOf(slotId), isStill ? 'still' : undefined);
     return isStill ? 'still' : undefined;
   };
 
@@ -66,7 +66,7 @@ export function createStandstill({ paths }: { paths: DriverPaths }) {
       );
     });
 
-  const isStill = async (slotId: string): Promise<boolean> => (await readMark(markOf(slotId))) !== undefined;
+  const isStill = (slotId: string): boolean => readMark(markOf(slotId)) !== undefined;
 
   return {
     isStill,
@@ -76,7 +76,7 @@ export function createStandstill({ paths }: { paths: DriverPaths }) {
     resume,
     /** Answers what makes the sandbox again as it was. */
     begin: async (slotId: string): Promise<() => Promise<void>> => {
-      const wasStill = await isStill(slotId);
+      const wasStill = isStill(slotId);
       const end = async (): Promise<void> => {
         if (!wasStill) await resume(slotId);
       };
@@ -103,30 +103,34 @@ async function change(
   { during, from, to }: Change,
   call: () => Promise<unknown>,
 ): Promise<void> {
-  await writeMark(path, during);
+  writeMark(path, during);
   try {
     await call();
   } catch (error) {
-    await writeMark(path, error instanceof SentryError && error.wasSent ? to : from);
+    writeMark(path, error instanceof SentryError && error.wasSent ? to : from);
     throw error;
   }
-  await writeMark(path, to);
+  writeMark(path, to);
 }
 
+// The run directory is memory: a file there is written sooner than a thread of the pool wakes for it, and wakes wait for it.
+
 /** A mark that is empty was written by a server that knew no others. */
-async function readMark(path: string): Promise<Mark | undefined> {
-  const content = await readFile(path, 'utf8').catch((error: unknown) => {
+function readMark(path: string): Mark | undefined {
+  try {
+    const content = readFileSync(path, 'utf8');
+    return marks.find((mark) => mark === content) ?? 'still';
+  } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
-  });
-  return content === undefined ? undefined : (marks.find((mark) => mark === content) ?? 'still');
+  }
 }
 
 /** As a whole or not at all; a slot that is being removed needs none. */
-async function writeMark(path: string, mark: Mark | undefined): Promise<void> {
-  if (mark === undefined) return rm(path, { force: true });
-  await writeFile(`${path}.next`, mark);
-  await rename(`${path}.next`, path);
+function writeMark(path: string, mark: Mark | undefined): void {
+  if (mark === undefined) return rmSync(path, { force: true });
+  writeFileSync(`${path}.next`, mark);
+  renameSync(`${path}.next`, path);
 }
 
 /**
