@@ -4,6 +4,7 @@ import { IMAGE } from './blaxel/calls.ts';
 import { openClient } from './blaxel-core/client.ts';
 import type { Client, SandboxInstance } from './blaxel-core/client.ts';
 import { testFiles } from './blaxel-core/file.ts';
+import { testFinding } from './blaxel-core/find.ts';
 import { testSeedImage } from './blaxel-core/image.ts';
 import { testProcesses } from './blaxel-core/process.ts';
 
@@ -39,5 +40,6 @@ describeOnEachDriver('npm @blaxel/core 0.3.21', (server) => {
 
   describe('processes', () => testProcesses(sandbox));
   describe('files', () => testFiles(server, sandbox));
+  describe('finding', () => testFinding(server, sandbox));
   describe('the image of the guide', () => testSeedImage(server, () => client));
 });

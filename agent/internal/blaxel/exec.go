@@ -174,7 +174,7 @@ func (s *Server) awaitRun(w http.ResponseWriter, r *request, one *entry, body *e
 	ctx, cancel := limited(r.Context(), body.patience())
 	defer cancel()
 	if len(body.WaitForPorts) > 0 {
-		if err := waitForPorts(ctx, one, body.WaitForPorts); err != nil {
+		if err := s.waitForPorts(ctx, one, body.WaitForPorts); err != nil {
 			return lateFailure(r, body, err)
 		}
 	}

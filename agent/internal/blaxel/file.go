@@ -11,6 +11,8 @@ import (
 	"path"
 	"strings"
 	"unicode/utf8"
+
+	"atoll.dev/agent/internal/file"
 )
 
 // maxContentBytes is the largest file that travels inside JSON; larger ones travel as they are.
@@ -23,6 +25,10 @@ func (s *Server) fileRoute(method string, r *request) handler {
 	switch {
 	case r.parts[0] == "filesystem-multipart":
 		return s.multipartRoute(method, r.parts[1:])
+	case lookRoutes[r.parts[0]] != nil && method == http.MethodGet:
+		return s.atPath("/"+r.parts[0], func(w http.ResponseWriter, r *request, at string) error {
+			return lookRoutes[r.parts[0]](s, w, r, at)
+		})
 	case r.parts[0] != "filesystem":
 		return notFound
 	case len(r.parts) > 1 && r.parts[1] == "tree":
@@ -35,7 +41,7 @@ func (s *Server) fileRoute(method string, r *request) handler {
 	}[method])
 }
 
-type fileHandler func(w http.ResponseWriter, r *request, at location) error
+type fileHandler func(w http.ResponseWriter, r *request, at string) error
 
 // atPath hands on the place that the path names behind its route, and gives errors the words of the wire.
 func (s *Server) atPath(route string, next fileHandler) handler {
@@ -59,15 +65,15 @@ type reply struct {
 	Message string `json:"message"`
 }
 
-func (s *Server) getPath(w http.ResponseWriter, r *request, at location) error {
-	info, err := s.stat(at)
+func (s *Server) getPath(w http.ResponseWriter, r *request, at string) error {
+	found, err := s.options.Files.Stat(s.user(), at, true)
 	if err != nil {
 		return err
 	}
-	if info.IsDir() {
+	if found.Type == file.TypeDirectory {
 		return s.getFolder(w, r, at)
 	}
-	opened, info, err := s.options.Files.Open(s.options.Accounts.Default(), at.shown)
+	opened, info, err := s.options.Files.Open(s.user(), at)
 	if err != nil {
 		return err
 	}
@@ -76,16 +82,16 @@ func (s *Server) getPath(w http.ResponseWriter, r *request, at location) error {
 	if isDownload || !wantsJSON(r.Header.Get("Accept")) {
 		return sendRaw(w, r, at, opened, info)
 	}
-	return s.sendContent(w, at, opened, info)
+	return s.sendContent(w, at, opened, found)
 }
 
 func wantsJSON(accept string) bool {
 	return accept == "" || strings.Contains(accept, "application/json") || strings.Contains(accept, "*/*")
 }
 
-func sendRaw(w http.ResponseWriter, r *request, at location, opened *os.File, info fs.FileInfo) error {
+func sendRaw(w http.ResponseWriter, r *request, at string, opened *os.File, info fs.FileInfo) error {
 	w.Header().Set("Content-Type", "application/octet-stream")
-	name := map[string]string{"filename": path.Base(at.shown)}
+	name := map[string]string{"filename": path.Base(at)}
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", name))
 	if info.Size() == 0 {
 		// Files of /proc and /sys have content but no size.
@@ -96,7 +102,7 @@ func sendRaw(w http.ResponseWriter, r *request, at location, opened *os.File, in
 	return nil
 }
 
-func (s *Server) sendContent(w http.ResponseWriter, at location, opened *os.File, info fs.FileInfo) error {
+func (s *Server) sendContent(w http.ResponseWriter, at string, opened *os.File, info file.Info) error {
 	content, err := io.ReadAll(io.LimitReader(opened, maxContentBytes+1))
 	if err != nil {
 		return err
@@ -110,10 +116,10 @@ func (s *Server) sendContent(w http.ResponseWriter, at location, opened *os.File
 	return writeJSON(w, http.StatusOK, struct {
 		fileView
 		Content string `json:"content"`
-	}{s.viewFile(at.shown, info), string(content)})
+	}{s.viewFile(at, info), string(content)})
 }
 
-func (s *Server) getFolder(w http.ResponseWriter, _ *request, at location) error {
+func (s *Server) getFolder(w http.ResponseWriter, _ *request, at string) error {
 	view, err := s.readFolder(at)
 	if err != nil {
 		return err
@@ -121,7 +127,7 @@ func (s *Server) getFolder(w http.ResponseWriter, _ *request, at location) error
 	return writeJSON(w, http.StatusOK, view)
 }
 
-func (s *Server) putPath(w http.ResponseWriter, r *request, at location) error {
+func (s *Server) putPath(w http.ResponseWriter, r *request, at string) error {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if kind == "multipart/form-data" {
 		return s.putForm(w, r, at)
@@ -134,46 +140,46 @@ func (s *Server) putPath(w http.ResponseWriter, r *request, at location) error {
 	if err := readJSON(w, r, maxContentBytes, &body); err != nil {
 		return err
 	}
-	mode, isGiven, err := readMode(body.Permissions)
+	permissions, err := readPermissions(body.Permissions)
 	if err != nil {
 		return err
 	}
 	if body.IsDirectory {
-		if err := s.makeFolder(at, mode, isGiven); err != nil {
+		if err := s.makeFolder(at, permissions); err != nil {
 			return err
 		}
-		return writeJSON(w, http.StatusOK, reply{at.shown, "Directory created successfully"})
+		return writeJSON(w, http.StatusOK, reply{at, "Directory created successfully"})
 	}
-	if err := s.writeFile(at, strings.NewReader(body.Content), mode, isGiven); err != nil {
+	if err := s.writeFile(at, strings.NewReader(body.Content), permissions); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, reply{at.shown, "File created/updated successfully"})
+	return writeJSON(w, http.StatusOK, reply{at, "File created/updated successfully"})
 }
 
-func (s *Server) writeFile(at location, content io.Reader, mode fs.FileMode, isGiven bool) error {
-	err := s.options.Files.Write(s.options.Accounts.Default(), at.shown, content)
-	if err == nil && isGiven {
-		err = s.chmod(at, mode)
+func (s *Server) writeFile(at string, content io.Reader, permissions *uint32) error {
+	err := s.options.Files.Write(s.user(), at, content)
+	if err == nil {
+		err = s.setPermissions(at, permissions)
 	}
 	return err
 }
 
 // putForm streams the part called file to its place. Permissions may come before it or after.
-func (s *Server) putForm(w http.ResponseWriter, r *request, at location) error {
-	permissions, err := s.readForm(r, func(content io.Reader) error {
-		return s.options.Files.Write(s.options.Accounts.Default(), at.shown, content)
+func (s *Server) putForm(w http.ResponseWriter, r *request, at string) error {
+	text, err := s.readForm(r, func(content io.Reader) error {
+		return s.options.Files.Write(s.user(), at, content)
 	})
 	if err != nil {
 		return err
 	}
-	mode, isGiven, err := readMode(permissions)
-	if err == nil && isGiven {
-		err = s.chmod(at, mode)
+	permissions, err := readPermissions(text)
+	if err == nil {
+		err = s.setPermissions(at, permissions)
 	}
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, reply{at.shown, "Binary file uploaded successfully"})
+	return writeJSON(w, http.StatusOK, reply{at, "Binary file uploaded successfully"})
 }
 
 // maxFieldBytes bounds a part of a form that is not the file.
@@ -209,14 +215,14 @@ func (s *Server) readForm(r *request, write func(content io.Reader) error) (perm
 }
 
 // putTree writes several files below a folder, which it makes.
-func (s *Server) putTree(w http.ResponseWriter, r *request, at location) error {
+func (s *Server) putTree(w http.ResponseWriter, r *request, at string) error {
 	var body struct {
 		Files map[string]json.RawMessage `json:"files"`
 	}
 	if err := readJSON(w, r, maxTreeBytes, &body); err != nil {
 		return err
 	}
-	if err := s.makeFolder(at, 0, false); err != nil {
+	if err := s.makeFolder(at, nil); err != nil {
 		return err
 	}
 	for name, raw := range body.Files {
@@ -227,22 +233,21 @@ func (s *Server) putTree(w http.ResponseWriter, r *request, at location) error {
 		if strings.Contains("/"+name+"/", "/../") || strings.Contains(name, "\x00") {
 			return invalid("the path " + name + " leads elsewhere")
 		}
-		if err := s.writeFile(s.locationOf(path.Join(at.shown, name)), strings.NewReader(content), 0, false); err != nil {
+		if err := s.writeFile(path.Join(at, name), strings.NewReader(content), nil); err != nil {
 			return err
 		}
 	}
 	return s.getFolder(w, r, at)
 }
 
-func (s *Server) deletePath(w http.ResponseWriter, r *request, at location) error {
-	info, err := s.stat(at)
-	isFolder := err == nil && info.IsDir()
+func (s *Server) deletePath(w http.ResponseWriter, r *request, at string) error {
+	info, err := s.options.Files.Stat(s.user(), at, true)
 	if err := s.remove(at, r.URL.Query().Get("recursive") == "true"); err != nil {
 		return err
 	}
 	message := "File deleted successfully"
-	if isFolder {
+	if err == nil && info.Type == file.TypeDirectory {
 		message = "Directory deleted successfully"
 	}
-	return writeJSON(w, http.StatusOK, reply{at.shown, message})
+	return writeJSON(w, http.StatusOK, reply{at, message})
 }

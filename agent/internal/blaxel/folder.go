@@ -3,12 +3,18 @@ package blaxel
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"atoll.dev/agent/internal/account"
+	"atoll.dev/agent/internal/file"
+)
+
+const (
+	defaultFolderPermissions = 0o755
+	defaultFilePermissions   = 0o644
 )
 
 // fileView is File of the wire.
@@ -35,100 +41,77 @@ type folderView struct {
 	Subdirectories []folderEntry `json:"subdirectories"`
 }
 
-func (s *Server) viewFile(shown string, info fs.FileInfo) fileView {
+// user is whose permissions file work has.
+func (s *Server) user() account.Credential { return s.options.Accounts.Default() }
+
+func (s *Server) viewFile(at string, info file.Info) fileView {
 	view := fileView{
-		Path: shown, Name: path.Base(shown), Size: info.Size(),
-		Permissions:  strconv.FormatUint(uint64(info.Mode().Perm()), 8),
-		LastModified: info.ModTime().UTC().Format(time.RFC3339),
+		Path: at, Name: path.Base(at), Size: info.SizeBytes,
+		Permissions:  strconv.FormatUint(uint64(info.Permissions()&0o777), 8),
+		LastModified: time.UnixMilli(info.ModifiedMs).UTC().Format(time.RFC3339),
 	}
-	if status, ok := info.Sys().(*syscall.Stat_t); ok {
-		view.Owner, view.Group = s.options.Accounts.Names(status.Uid, status.Gid)
-	}
+	view.Owner, view.Group = s.options.Accounts.Names(info.UID, info.GID)
 	return view
-}
-
-// as does file work with the permissions of the sandbox's user.
-func (s *Server) as(work func() error) error { return s.options.Accounts.Default().ActAs(work) }
-
-func (s *Server) stat(at location) (fs.FileInfo, error) {
-	var info fs.FileInfo
-	err := s.as(func() (err error) {
-		info, err = os.Stat(at.real)
-		return err
-	})
-	return info, err
 }
 
 // readFolder describes what is in a folder. What a symbolic link points to is what it counts as; one that points
 // nowhere is a file.
-func (s *Server) readFolder(at location) (folderView, error) {
-	view := folderView{Path: at.shown, Name: path.Base(at.shown), Files: []fileView{}, Subdirectories: []folderEntry{}}
-	err := s.as(func() error {
-		entries, err := os.ReadDir(at.real)
-		for _, entry := range entries {
-			shown := path.Join(at.shown, entry.Name())
-			info, err := os.Stat(path.Join(at.real, entry.Name()))
-			if err != nil {
-				info, err = entry.Info()
-			}
-			switch {
-			case err != nil:
-				// It vanished meanwhile.
-			case info.IsDir():
-				view.Subdirectories = append(view.Subdirectories, folderEntry{Path: shown, Name: entry.Name()})
-			default:
-				view.Files = append(view.Files, s.viewFile(shown, info))
-			}
+func (s *Server) readFolder(at string) (folderView, error) {
+	view := folderView{Path: at, Name: path.Base(at), Files: []fileView{}, Subdirectories: []folderEntry{}}
+	infos, err := s.options.Files.Describe(s.user(), at)
+	for _, info := range infos {
+		below := path.Join(at, info.Path)
+		if info.Type == file.TypeDirectory {
+			view.Subdirectories = append(view.Subdirectories, folderEntry{Path: below, Name: info.Path})
+			continue
 		}
-		return err
-	})
+		view.Files = append(view.Files, s.viewFile(below, info))
+	}
 	return view, err
 }
 
-const defaultFolderMode = 0o755
-
-func (s *Server) makeFolder(at location, mode fs.FileMode, isGiven bool) error {
-	return s.as(func() error {
-		if err := os.MkdirAll(at.real, defaultFolderMode); err != nil || !isGiven {
-			return err
-		}
-		return os.Chmod(at.real, mode)
-	})
+func (s *Server) makeFolder(at string, permissions *uint32) error {
+	err := s.options.Files.MakeFolder(s.user(), at, permissionsOr(permissions, defaultFolderPermissions), true)
+	if err == nil {
+		err = s.setPermissions(at, permissions)
+	}
+	return err
 }
 
-func (s *Server) chmod(at location, mode fs.FileMode) error {
-	return s.as(func() error { return os.Chmod(at.real, mode) })
+// setPermissions leaves them as they are where none were given.
+func (s *Server) setPermissions(at string, permissions *uint32) error {
+	if permissions == nil {
+		return nil
+	}
+	return s.options.Files.SetAttributes(s.user(), at, file.Attributes{Permissions: permissions})
 }
 
 // remove deletes a file, a link or an empty folder; with everything in it a folder only if that was asked for.
-func (s *Server) remove(at location, recursive bool) error {
-	return s.as(func() error {
-		if _, err := os.Lstat(at.real); err != nil {
-			return err
-		}
-		if recursive {
-			return os.RemoveAll(at.real)
-		}
-		return os.Remove(at.real)
-	})
+func (s *Server) remove(at string, recursive bool) error {
+	if recursive {
+		return s.options.Files.RemoveAll(s.user(), at)
+	}
+	return s.options.Files.RemoveEmpty(s.user(), at)
 }
 
-// readMode reads permissions as octal digits; "" is none given.
-func readMode(text string) (mode fs.FileMode, isGiven bool, err error) {
+// readPermissions reads octal digits; nil is none given.
+func readPermissions(text string) (*uint32, error) {
 	if text == "" {
-		return 0, false, nil
+		return nil, nil
 	}
-	value, parseErr := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 12)
-	if parseErr != nil {
-		return 0, false, invalid("permissions must be octal digits such as 0644")
+	value, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 12)
+	if err != nil {
+		return nil, invalid("permissions must be octal digits such as 0644")
 	}
-	mode = fs.FileMode(value & 0o777)
-	for bit, flag := range map[uint64]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
-		if value&bit != 0 {
-			mode |= flag
-		}
+	permissions := uint32(value)
+	return &permissions, nil
+}
+
+func permissionsOr(given *uint32, byDefault uint32) uint32 {
+	if given == nil {
+		return byDefault
 	}
-	return mode, true, nil
+	return *given
 }
 
 // fileFailure says what is wrong in words of this wire.
@@ -140,6 +123,8 @@ func fileFailure(err error) error {
 		return err
 	case errors.Is(err, fs.ErrNotExist):
 		return &failure{404, "file or directory not found"}
+	case errors.Is(err, file.ErrInvalidPattern):
+		return invalid(err.Error())
 	case errors.As(err, &pathError):
 		return &failure{422, pathError.Err.Error()}
 	}

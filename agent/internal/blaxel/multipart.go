@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -36,9 +35,8 @@ type part struct {
 // upload is a file that comes in parts, in any order and several at once. Its parts lie in a folder of their own.
 type upload struct {
 	id          string
-	at          location
-	mode        fs.FileMode
-	hasMode     bool
+	at          string
+	permissions *uint32
 	folder      string
 	initiatedAt time.Time
 
@@ -70,14 +68,14 @@ func (s *Server) multipartRoute(method string, parts []string) handler {
 	return known
 }
 
-func (s *Server) initiateUpload(w http.ResponseWriter, r *request, at location) error {
+func (s *Server) initiateUpload(w http.ResponseWriter, r *request, at string) error {
 	var body struct {
 		Permissions string `json:"permissions"`
 	}
 	if err := readJSON(w, r, maxJSONBytes, &body); err != nil {
 		return err
 	}
-	mode, hasMode, err := readMode(body.Permissions)
+	permissions, err := readPermissions(body.Permissions)
 	if err != nil {
 		return err
 	}
@@ -85,12 +83,12 @@ func (s *Server) initiateUpload(w http.ResponseWriter, r *request, at location) 
 	if err != nil {
 		return err
 	}
-	one.mode, one.hasMode = mode, hasMode
-	return writeJSON(w, http.StatusOK, map[string]string{"uploadId": one.id, "path": at.shown})
+	one.permissions = permissions
+	return writeJSON(w, http.StatusOK, map[string]string{"uploadId": one.id, "path": at})
 }
 
 // begin makes the folder of an upload, which nobody but the agent reads.
-func (u *uploads) begin(tempDir string, at location) (*upload, error) {
+func (u *uploads) begin(tempDir string, at string) (*upload, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.forgetOldLocked()
@@ -216,10 +214,10 @@ func (s *Server) completeUpload(w http.ResponseWriter, r *request) error {
 	slices.SortFunc(body.Parts, func(a, b part) int { return a.PartNumber - b.PartNumber })
 	content := &joined{upload: one, parts: body.Parts}
 	defer content.Close()
-	if err := s.writeFile(one.at, content, one.mode, one.hasMode); err != nil {
+	if err := s.writeFile(one.at, content, one.permissions); err != nil {
 		return fileFailure(err)
 	}
-	return writeJSON(w, http.StatusOK, reply{one.at.shown, "File created/updated successfully"})
+	return writeJSON(w, http.StatusOK, reply{one.at, "File created/updated successfully"})
 }
 
 // check refuses parts that did not come, or came as something else.
@@ -282,7 +280,7 @@ func (s *Server) abortUpload(w http.ResponseWriter, r *request) error {
 	if err := os.RemoveAll(one.folder); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, reply{one.at.shown, "Upload aborted successfully"})
+	return writeJSON(w, http.StatusOK, reply{one.at, "Upload aborted successfully"})
 }
 
 func (s *Server) listParts(w http.ResponseWriter, r *request) error {
@@ -307,7 +305,7 @@ func (s *Server) listUploads(w http.ResponseWriter, _ *request) error {
 			parts[strconv.Itoa(stored.PartNumber)] = stored
 		}
 		views = append(views, map[string]any{
-			"uploadId": one.id, "path": one.at.shown, "permissions": uint32(one.mode.Perm()), "parts": parts,
+			"uploadId": one.id, "path": one.at, "permissions": permissionsOr(one.permissions, defaultFilePermissions), "parts": parts,
 			"initiatedAt": one.initiatedAt.UTC().Format(time.RFC3339),
 		})
 	}

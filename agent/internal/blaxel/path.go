@@ -35,25 +35,15 @@ func afterRoute(raw, route string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(raw, route), "/")
 }
 
-// location is one place in the file tree.
-type location struct {
-	// shown is absolute, as processes of the sandbox see it.
-	shown string
-	// real is the same for the agent itself, which differs where it does not run in the sandbox's own tree.
-	real string
-}
-
-func (s *Server) locate(sent string) (location, error) {
+// locate is the absolute path of what was sent, as processes of the sandbox see it.
+func (s *Server) locate(sent string) (string, error) {
 	given, err := filePath(sent)
 	if err != nil {
-		return location{}, err
+		return "", err
 	}
-	return s.locationOf(given), nil
+	return s.absolute(given), nil
 }
 
-func (s *Server) locationOf(given string) location {
-	return location{
-		shown: path.Clean(process.ResolvePath("/", s.options.WorkingDir, given)),
-		real:  process.ResolvePath(s.options.Root, s.options.WorkingDir, given),
-	}
+func (s *Server) absolute(given string) string {
+	return path.Clean(process.ResolvePath("/", s.options.WorkingDir, given))
 }

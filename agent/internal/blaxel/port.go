@@ -1,25 +1,24 @@
 package blaxel
 
 import (
-	"bufio"
 	"context"
-	"os"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
+
+	"atoll.dev/agent/internal/process"
+	"atoll.dev/agent/internal/socket"
 )
 
 // portPoll is how often ports are looked at: the kernel tells nobody when one opens.
 const portPoll = 200 * time.Millisecond
 
-const stateListen = "0A"
-
-// waitForPorts returns when something listens on all ports on a routable address, or the process has ended.
-func waitForPorts(ctx context.Context, one *entry, ports []int) error {
+// waitForPorts returns when the process, or one that it has started, listens on all ports on a routable address, or
+// when it has ended.
+func (s *Server) waitForPorts(ctx context.Context, one *entry, ports []int) error {
 	ticker := time.NewTicker(portPoll)
 	defer ticker.Stop()
 	for {
-		if allOpen(ports) || !(one.current().Running() || isRestarting(one)) {
+		if s.listensOn(one.current(), ports) || !(one.current().Running() || isRestarting(one)) {
 			return nil
 		}
 		select {
@@ -30,43 +29,37 @@ func waitForPorts(ctx context.Context, one *entry, ports []int) error {
 	}
 }
 
-func allOpen(ports []int) bool {
-	open := map[int]bool{}
-	for _, path := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		addListening(path, open)
-	}
+// listensOn looks for who listens only once something does.
+func (s *Server) listensOn(run *process.Process, ports []int) bool {
+	listening := listeningOn(ports)
 	for _, port := range ports {
-		if !open[port] {
+		if len(listening[port]) == 0 {
+			return false
+		}
+	}
+	owners, members := socket.Owners(s.user()), run.Members()
+	for _, port := range ports {
+		if !slices.ContainsFunc(listening[port], func(inode uint64) bool { return isOf(inode, owners, members) }) {
 			return false
 		}
 	}
 	return true
 }
 
-// addListening reads the kernel's table of sockets: local address, remote address and state come after the number.
-func addListening(path string, open map[int]bool) {
-	table, err := os.Open(path)
-	if err != nil {
-		return
-	}
-	defer table.Close()
-	lines := bufio.NewScanner(table)
-	for lines.Scan() {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 4 || fields[3] != stateListen {
-			continue
-		}
-		address, digits, _ := strings.Cut(fields[1], ":")
-		port, err := strconv.ParseUint(digits, 16, 16)
-		if err == nil && !isLoopback(address) {
-			open[int(port)] = true
-		}
-	}
+// isOf gives a socket whose process may not be looked at the benefit of the doubt.
+func isOf(inode uint64, owners map[uint64]int, members []int) bool {
+	owner, known := owners[inode]
+	return !known || slices.Contains(members, owner)
 }
 
-// isLoopback reads an address as the kernel prints it: words in the machine's byte order.
-func isLoopback(address string) bool {
-	return strings.HasSuffix(address, "7F") && len(address) == 8 ||
-		address == "00000000000000000000000001000000" ||
-		strings.HasPrefix(address, "0000000000000000FFFF0000") && strings.HasSuffix(address, "7F")
+// listeningOn tells the sockets that listen on routable addresses, by port.
+func listeningOn(ports []int) map[int][]uint64 {
+	inodes := map[int][]uint64{}
+	for _, one := range socket.All() {
+		port := int(one.Local.Port())
+		if one.State == socket.Listen && one.IsRoutable() && slices.Contains(ports, port) {
+			inodes[port] = append(inodes[port], one.Inode)
+		}
+	}
+	return inodes
 }

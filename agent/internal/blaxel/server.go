@@ -3,6 +3,7 @@
 package blaxel
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -40,6 +41,7 @@ type Server struct {
 	processes *registry
 	holds     *Holds
 	uploads   *uploads
+	monitors  *monitors
 }
 
 // NewServer makes the sandbox API.
@@ -47,7 +49,7 @@ func NewServer(options Options) *Server {
 	holds := NewHolds(options.Hub)
 	return &Server{
 		options: options, holds: holds, processes: newRegistry(options, holds),
-		uploads: &uploads{byID: map[string]*upload{}},
+		uploads: &uploads{byID: map[string]*upload{}}, monitors: &monitors{ends: map[int]context.CancelFunc{}},
 	}
 }
 
@@ -96,8 +98,12 @@ func (s *Server) route(r *request) handler {
 	switch {
 	case head == "process":
 		return s.processRoute(method, r.parts[1:])
+	case head == "network":
+		return s.networkRoute(method, r.parts[1:])
 	case strings.HasPrefix(head, "filesystem"):
 		return s.fileRoute(method, r)
+	case method == http.MethodGet && strings.HasPrefix(r.raw, "/watch/filesystem"):
+		return s.atPath("/watch/filesystem", s.watchFolder)
 	case method == http.MethodGet && r.raw == "/health":
 		return s.health
 	case method == http.MethodGet && (r.raw == "/" || r.raw == ""):

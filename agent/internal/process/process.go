@@ -107,6 +107,15 @@ func (p *Process) KillTree() {
 	killTree(leader, markerIs(p.marker), p.gate)
 }
 
+// Members are the pids of the process and of all that it has started and that still runs, wherever that went.
+func (p *Process) Members() []int {
+	leader := p.PID
+	if !p.Running() {
+		leader = noLeader
+	}
+	return descendants(leader, markerIs(p.marker), scanProc())
+}
+
 // markOomKilled makes the exit count as an OOM kill; called before the guard kills.
 func (p *Process) markOomKilled() {
 	p.mu.Lock()

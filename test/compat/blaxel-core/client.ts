@@ -36,9 +36,33 @@ export interface SandboxInstance {
     mkdir(path: string): Promise<unknown>;
     cp(from: string, to: string): Promise<unknown>;
     rm(path: string, recursive?: boolean): Promise<unknown>;
+    find(path: string, options?: Record<string, unknown>): Promise<Matches<{ path: string; type: string }>>;
+    search(
+      query: string,
+      path: string,
+      options?: Record<string, unknown>,
+    ): Promise<Matches<{ path: string; score: number }>>;
+    grep(
+      query: string,
+      path: string,
+      options?: Record<string, unknown>,
+    ): Promise<Matches<{ path: string; line: number; column: number; text: string }> & { query: string }>;
+    watch(
+      path: string,
+      onChange: (change: { op: string; name: string; path: string; content?: string }) => void,
+      options?: { ignore?: string[]; withContent?: boolean; onError?: (error: Error) => void },
+    ): { close(): void };
   };
+  codegen: { fastapply(path: string, edit: string): Promise<unknown> };
+  system: { health(): Promise<{ status: string }>; upgrade(request?: object): Promise<unknown> };
+  drives: { list(): Promise<unknown>; mount(request: object): Promise<unknown> };
   fetch(port: number, path?: string): Promise<Response>;
   delete(): Promise<{ status: string }>;
+}
+
+export interface Matches<T> {
+  matches: T[] | null;
+  total: number;
 }
 
 export interface ProcessResult {
