@@ -83,6 +83,12 @@ func answerLayer(verb string, request []byte, in io.Reader, out io.Writer) (any,
 		return export.Write(out)
 	case "unpack":
 		return nil, readAll(in, func() error { return layer.Unpack(in) })
+	case "discard":
+		var discarded layer.Discarded
+		if err := json.Unmarshal(request, &discarded); err != nil {
+			return nil, err
+		}
+		return nil, discarded.Remove()
 	case "resolve":
 		var asked layer.PathRequest
 		if err := json.Unmarshal(request, &asked); err != nil {

@@ -2,6 +2,7 @@ package layer
 
 import (
 	"archive/tar"
+	"bufio"
 	"io"
 	"os"
 	"path"
@@ -11,8 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Unpack fills the root with the archive of a context. Everything in it belongs to root.
-func Unpack(in io.Reader) error {
+// Unpack fills the root with the archive of a context, tar or ZIP. Everything in it belongs to root.
+func Unpack(stream io.Reader) error {
+	in := bufio.NewReader(stream)
+	if isZip(in) {
+		return unzip(in)
+	}
 	archive := tar.NewReader(in)
 	times := map[string]time.Time{}
 	for {

@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 /** A file tree on the host and what is asked of it. The tool sees nothing of the host but that tree. */
 export interface LayerTask {
-  verb: 'digest' | 'pack' | 'place' | 'export' | 'unpack' | 'read' | 'resolve';
+  verb: 'digest' | 'pack' | 'place' | 'export' | 'unpack' | 'read' | 'resolve' | 'discard';
   root: string;
   request?: object;
   signal: AbortSignal;
