@@ -33,3 +33,4 @@ export * from './blaxel/sandbox.ts';
 export * from './blaxel/workspace.ts';
 export * from './blaxel/image.ts';
 export * from './blaxel/image-share.ts';
+export * from './blaxel/deployment.ts';

@@ -32,6 +32,7 @@ test('only these routes need no key', () => {
     '/platform/cli/login/exchange',
     '/platform/cli/login/poll',
     '/platform/cli/login/start',
+    '/v0/uploads/{token}',
   ]);
 });
 

@@ -7,6 +7,7 @@ import * as network from './atoll/network.ts';
 import * as server from './atoll/server.ts';
 import * as session from './atoll/session.ts';
 import * as tenancy from './atoll/tenancy.ts';
+import * as blaxelDeployment from './blaxel/deployment.ts';
 import * as blaxelImage from './blaxel/image.ts';
 import * as blaxelImageShare from './blaxel/image-share.ts';
 import * as blaxelSandbox from './blaxel/sandbox.ts';
@@ -47,6 +48,7 @@ export const controlRoutes: readonly Route[] = [
   blaxelSandbox,
   blaxelImage,
   blaxelImageShare,
+  blaxelDeployment,
   blaxelWorkspace,
 ].flatMap((module) => Object.values(module).filter(isRoute));
 

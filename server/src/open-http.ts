@@ -45,6 +45,7 @@ import type { Db } from './store/db.ts';
 import type { Volumes } from './volume/volumes.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
 import { followTls, readTls } from './tls-context.ts';
+import { openDeclared } from './open-declared.ts';
 import { version } from './version.ts';
 import type { Start } from './start.ts';
 
@@ -65,7 +66,8 @@ interface HttpParts {
   db: Db;
 }
 
-export async function openHttp({ config, log, opened }: Start, parts: HttpParts) {
+export async function openHttp(start: Start, parts: HttpParts) {
+  const { config, log, opened } = start;
   const { builds, images, snapshots, sandboxes, tenancy, secrets, db } = parts;
   const authenticate = createAuthentication(tenancy.authenticator);
   const gateway = createGateway({ sandboxes, authenticate, log });
@@ -110,7 +112,13 @@ export async function openHttp({ config, log, opened }: Start, parts: HttpParts)
       ...imageShareRoutes({ shares }),
       ...buildRoutes({ builds, sandboxes }),
       ...templateRoutes({ ...parts, transaction: db.transaction }),
-      ...blaxelRoutes({ ...parts, shares, clock: systemClock, standbyAfterSecs: config.standbyAfterSecs }),
+      ...blaxelRoutes({
+        ...parts,
+        ...openDeclared(start, parts),
+        shares,
+        clock: systemClock,
+        standbyAfterSecs: config.standbyAfterSecs,
+      }),
     ],
     authenticate,
     baseUrlOf: createBaseUrlReader(config),

@@ -2,8 +2,11 @@ import { describe } from 'vitest';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import { testImages } from './blaxel/image.ts';
 import { testSandboxes } from './blaxel/sandbox.ts';
+import { testUploads } from './blaxel/upload.ts';
 
-describeOnEachDriver('the Blaxel dialect', (server) => {
+describeOnEachDriver('the Blaxel dialect', (server, driver) => {
   describe('sandboxes', () => testSandboxes(server));
   describe('images', () => testImages(server));
+  // Which driver runs the sandbox that is deployed in the end makes no difference to its build.
+  if (driver === 'gvisor') describe('uploads', () => testUploads(server));
 });

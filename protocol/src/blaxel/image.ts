@@ -10,7 +10,7 @@ export const blaxelImage = z.object({
     displayName: z.string(),
     resourceType: z.string(),
     workspace: z.string(),
-    status: z.literal('BUILT'),
+    status: z.enum(['UPLOADING', 'BUILDING', 'BUILT', 'FAILED']),
     createdAt: z.string(),
     updatedAt: z.string(),
     /** The workspace that it belongs to, where that shares it with this one. */

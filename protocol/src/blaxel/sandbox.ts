@@ -53,6 +53,8 @@ const runtime = z.looseObject({
   envs: z.array(env).max(10_000).nullish(),
   ttl: timeSpan.nullish(),
   expires: z.iso.datetime({ offset: true }).nullish(),
+  /** Of docker, as JSON: credentials for the registry of the image. Used once and not kept. */
+  dockerConfig: z.string().max(1_000_000).nullish(),
   extraArgs: z.record(z.string(), z.string()).nullish(),
 });
 
@@ -99,7 +101,17 @@ export const blaxelSandbox = z.object({
     updatedBy: z.string().optional(),
   }),
   spec: blaxelSandboxSpec,
-  status: z.enum(['DEPLOYING', 'DEPLOYED', 'FAILED', 'DELETING', 'TERMINATED']),
+  status: z.enum([
+    'UPLOADING',
+    'BUILDING',
+    'DEPLOYING',
+    'DEPLOYED',
+    'FAILED',
+    'DEACTIVATING',
+    'DEACTIVATED',
+    'DELETING',
+    'TERMINATED',
+  ]),
   state: z.enum(['RUNNING', 'STANDBY']).optional(),
   events: z.array(
     z.object({

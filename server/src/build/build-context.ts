@@ -6,7 +6,7 @@ import { LayerToolError } from '../image/layer-tool.ts';
 import type { LayerTool } from '../image/layer-tool.ts';
 import { readContext } from './context-stream.ts';
 
-interface ContextTask {
+export interface ContextTask {
   tool: LayerTool;
   contextDir: string;
   signal: AbortSignal;

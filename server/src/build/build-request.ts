@@ -6,6 +6,8 @@ export interface BuildRequest {
   dockerfile?: string;
   dockerfilePath?: string;
   context: boolean;
+  /** The context may bring build arguments and credentials for registries, in files that no step sees. */
+  hasSettingsInContext?: boolean;
   target?: string;
   buildArgs: Readonly<Record<string, string>>;
   labels: Readonly<Record<string, string>>;

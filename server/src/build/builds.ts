@@ -18,6 +18,7 @@ import { createBuilders } from './builder.ts';
 import type { BuilderOptions } from './builder.ts';
 import { createBuildReport } from './build-report.ts';
 import { readDockerfile, unpackContext } from './build-context.ts';
+import { takeSettings } from './context-settings.ts';
 import { requireQuota, sizeOf, usualLimits, usualSize } from './build-limits.ts';
 import type { BuildLimits } from './build-limits.ts';
 import { createBuildStore } from './build-store.ts';
@@ -192,8 +193,11 @@ export function createBuilds(options: BuildsOptions) {
         build.request.dockerfilePath ?? 'Dockerfile',
       ));
     store.setDockerfile(record.id, dockerfile);
+    const settings = build.request.hasSettingsInContext
+      ? await takeSettings({ tool, contextDir: workplace.contextDir, signal: stopping.signal })
+      : {};
     const execution = {
-      input: inputOf(build, dockerfile),
+      input: { ...inputOf(build, dockerfile), ...settings },
       workplace,
       report,
       signal: stopping.signal,

@@ -174,6 +174,7 @@ function requestContext(
     timeoutMs: timeoutOf(request),
     signal: signalOf(reply),
     status: (code) => void reply.code(code),
+    answerHeader: (name, value) => void reply.header(name, value),
     setCookie: (cookie) => void reply.header('set-cookie', cookie),
     contentType: (type) => void reply.type(type),
     target: (id) => {

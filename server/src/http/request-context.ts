@@ -20,6 +20,8 @@ export interface RequestContext {
   header(name: string): string | undefined;
   /** Answers with another status than the route's. */
   status(code: number): void;
+  /** Adds a header to the answer. */
+  answerHeader(name: string, value: string): void;
   /** Has the browser keep a cookie. */
   setCookie(cookie: string): void;
   /** Answers with something else than JSON. */

@@ -26,6 +26,8 @@ export interface DeclaredRequest {
   declaration: Pick<Declaration, 'displayName' | 'externalId' | 'labels' | 'spec'>;
   /** Who declares it. */
   by: string;
+  /** Told within the transaction that writes a new sandbox. */
+  onWritten?: () => void;
 }
 
 /** What a new declaration comes to, decided by what there is when its turn comes. */
@@ -108,7 +110,10 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
         ...asked.request,
         name: asked.name,
         acceptsAnyName: true,
-        inTransaction: (written) => declarations.put(written, declaration),
+        inTransaction: (written) => {
+          declarations.put(written, declaration);
+          asked.onWritten?.();
+        },
       },
       timeoutMs,
     );
@@ -141,6 +146,8 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
 
   return {
     get,
+    find,
+    findLiving,
     /** Every sandbox of a workspace, newest first, with what ended of late. */
     list: (workspaceId: string): Declared[] => {
       const all = declarations.ofWorkspace(workspaceId);
@@ -177,6 +184,13 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
         if (!startsAnew && !isOver(current.record)) return change(current, asked);
         await sandboxes.terminate(current.record);
         return begin(workspaceId, asked, current.declaration, timeoutMs);
+      }),
+    /** Begins a sandbox anew, in the place of what has the name, if there is any. */
+    deploy: (workspaceId: string, asked: DeclaredRequest, timeoutMs: number): Promise<Declared> =>
+      inTurn(workspaceId, asked.name, async () => {
+        const living = findLiving(workspaceId, asked.name);
+        if (living) await sandboxes.terminate(living.record);
+        return begin(workspaceId, asked, living?.declaration, timeoutMs);
       }),
     /** Ends a sandbox; its name is free when this resolves. */
     remove: async (workspaceId: string, name: string): Promise<Declared> => {

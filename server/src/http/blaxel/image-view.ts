@@ -2,11 +2,17 @@ import { ApiError } from '@atoll/protocol';
 import type { BlaxelImage } from '@atoll/protocol';
 import type { ImageDescription, ImageStore } from '../../image/image-store.ts';
 import type { RequestContext } from '../request-context.ts';
+import type { FindImageStatus, ImageStatus } from './image-status.ts';
 
 /** One tag of an image. */
 export interface Tag {
   name: string;
   image: ImageDescription;
+}
+
+export interface ImageViewOptions {
+  images: Pick<ImageStore, 'listOwn'>;
+  statusOf: FindImageStatus;
 }
 
 /** The image of a name as clients of this dialect read it. */
@@ -15,7 +21,7 @@ export type ShowImage = (name: string, context: RequestContext) => BlaxelImage;
 export type ImageView = ReturnType<typeof createImageView>;
 
 /** The images of a workspace, and those that are shared with it, as repositories with their tags. */
-export function createImageView({ images }: { images: Pick<ImageStore, 'listOwn'> }) {
+export function createImageView({ images, statusOf }: ImageViewOptions) {
   const repositories = ({ caller }: RequestContext): Map<string, Tag[]> =>
     Map.groupBy(images.listOwn(caller.workspace.id).map(tagOf), ({ image }) => repositoryOf(image));
   const find = (name: string, context: RequestContext): Tag[] => {
@@ -27,7 +33,13 @@ export function createImageView({ images }: { images: Pick<ImageStore, 'listOwn'
   return {
     repositories,
     find,
-    show: (name: string, context: RequestContext) => toImage(name, find(name, context), context),
+    /** Also while the first build of a name goes on, and after it has failed: then there is no image yet. */
+    show: (name: string, context: RequestContext) => {
+      const status = statusOf(context.caller.workspace.id, name);
+      const isBuilt = status === undefined || status.status === 'BUILT';
+      const tags = isBuilt ? find(name, context) : (repositories(context).get(name) ?? []);
+      return toImage(name, tags, context, status);
+    },
   };
 }
 
@@ -37,8 +49,14 @@ const repositoryOf = ({ name }: ImageDescription): string => name.split(':')[0] 
 
 const isoTime = (at: number): string => new Date(at).toISOString();
 
-export function toImage(name: string, tags: readonly Tag[], { caller }: RequestContext): BlaxelImage {
+export function toImage(
+  name: string,
+  tags: readonly Tag[],
+  { caller }: RequestContext,
+  built?: ImageStatus,
+): BlaxelImage {
   const times = tags.map(({ image }) => image.createdAt);
+  if (times.length === 0 && built) times.push(built.since);
   const sourceWorkspace = tags[0]?.image.sharedFrom;
   return {
     metadata: {
@@ -46,7 +64,7 @@ export function toImage(name: string, tags: readonly Tag[], { caller }: RequestC
       displayName: name,
       resourceType: 'sandbox',
       workspace: caller.workspace.name,
-      status: 'BUILT',
+      status: built?.status ?? 'BUILT',
       createdAt: isoTime(Math.min(...times)),
       updatedAt: isoTime(Math.max(...times)),
       ...(sourceWorkspace !== undefined && { sourceWorkspace }),

@@ -1,5 +1,5 @@
 import { ApiError } from '@atoll/protocol';
-import type { Declared } from '../../sandbox/declared-sandboxes.ts';
+import type { Deployed } from '../../sandbox/deployed-sandboxes.ts';
 import { shownName, statusOf } from './sandbox-view.ts';
 
 /** What a list asks for, as the wire has it. */
@@ -15,7 +15,7 @@ export interface PageQuery {
 }
 
 export interface Page {
-  shown: Declared[];
+  shown: Deployed[];
   nextCursor?: string;
   total: number;
 }
@@ -25,9 +25,9 @@ const DEFAULT_LIMIT = 50;
 type Place = readonly [string, string];
 
 /** The part of a list that was asked for. Each page says where the next one begins. */
-export function pageOf(all: readonly Declared[], query: PageQuery, now: number): Page {
+export function pageOf(all: readonly Deployed[], query: PageQuery, now: number): Page {
   const { field, isDescending } = orderOf(query.sort);
-  const placeOf = (one: Declared): Place => [keyOf(one, field), one.record.id];
+  const placeOf = (one: Deployed): Place => [keyOf(one, field), one.record.id];
   const direction = isDescending ? -1 : 1;
   const found = all
     .filter((one) => isWanted(one, query, now))
@@ -42,8 +42,8 @@ export function pageOf(all: readonly Declared[], query: PageQuery, now: number):
 }
 
 /** Whether a list without versions of its envelope shows it: everything, because it cannot say that there is more. */
-export const isWanted = (one: Declared, query: PageQuery, now: number): boolean => {
-  const status = statusOf(one.record, now);
+export const isWanted = (one: Deployed, query: PageQuery, now: number): boolean => {
+  const status = statusOf(one, now);
   const statuses = query.status?.split(',').map((each) => each.trim().toUpperCase());
   if (statuses ? !statuses.includes(status) : isOver(status) && query.showTerminated !== 'true') return false;
   if (query.externalId !== undefined && one.declaration?.externalId !== query.externalId) return false;
@@ -52,7 +52,7 @@ export const isWanted = (one: Declared, query: PageQuery, now: number): boolean 
 
 const isOver = (status: ReturnType<typeof statusOf>): boolean => status === 'TERMINATED';
 
-function isMatch({ record, declaration }: Declared, text: string): boolean {
+function isMatch({ record, declaration }: Deployed, text: string): boolean {
   const labels = Object.entries(declaration?.labels ?? {}).flat();
   return [shownName(record), declaration?.displayName ?? '', declaration?.externalId ?? '', ...labels].some(
     (part) => part.toLowerCase().includes(text),
@@ -66,7 +66,7 @@ function orderOf(sort = 'createdAt:desc'): { field: Field; isDescending: boolean
   return { field: field as Field, isDescending: direction === 'desc' }; // by the schema's pattern
 }
 
-function keyOf({ record, declaration }: Declared, field: Field): string {
+function keyOf({ record, declaration }: Deployed, field: Field): string {
   if (field === 'name') return shownName(record);
   const at = declaration?.[field] ?? record.createdAt;
   return String(at).padStart(16, '0');

@@ -3,6 +3,8 @@ import type { BlaxelSandboxBody, BlaxelSandboxSpec } from '@atoll/protocol';
 import { isDeepStrictEqual } from 'node:util';
 import { randomId } from '../../lib/id.ts';
 import { withoutUndefined } from '../../lib/without-undefined.ts';
+import { parseDockerConfig } from '../../build/context-settings.ts';
+import type { DeploymentSource } from '../../sandbox/deployments.ts';
 import type { DeclaredRequest } from '../../sandbox/declared-sandboxes.ts';
 import type { NetworkRules } from '../../store/sandbox-store.ts';
 import { secondsOf } from './time-span.ts';
@@ -63,10 +65,26 @@ export function toDeclaredRequest(
 /** `sandbox/NAME:TAG` is an image of the workspace; everything else is named as on the rest of the server. */
 const toImage = (image: string): string => image.replace(/^sandbox\//, '');
 
-/** Without the values of variables, which are kept apart, sealed. */
+/** How an image of the workspace is called in this dialect. */
+export const shownImage = (image: string): string => `sandbox/${image}`;
+
+/** The image of another registry that a declaration asks for: its first part is a host. */
+export function registrySource({ spec }: BlaxelSandboxBody): DeploymentSource | undefined {
+  const { image, dockerConfig } = spec?.runtime ?? {};
+  if (image == null || !isOfRegistry(image)) return undefined;
+  return {
+    kind: 'registry',
+    image,
+    ...(dockerConfig != null && { dockerConfig: parseDockerConfig(dockerConfig) }),
+  };
+}
+
+export const isOfRegistry = (image: string): boolean => /^[^/]*[.:][^/]*\//.test(image);
+
+/** Without the values of variables, which are kept apart, sealed, and without credentials, which are not kept. */
 function shownSpec(spec: BlaxelSandboxSpec): Record<string, unknown> {
-  const runtime = spec.runtime ?? {};
-  const envs = runtime.envs?.map(({ value: _, ...rest }) => rest);
+  const { dockerConfig: _, ...runtime } = spec.runtime ?? {};
+  const envs = runtime.envs?.map(({ value: _value, ...rest }) => rest);
   return {
     ...spec,
     runtime: {

@@ -1,18 +1,21 @@
 import * as routes from '@atoll/protocol';
 import { ApiError } from '@atoll/protocol';
 import type { BlaxelSandbox, BlaxelSandboxBody, BlaxelSandboxSpec } from '@atoll/protocol';
-import type { Declared, DeclaredSandboxes } from '../../sandbox/declared-sandboxes.ts';
+import type { Deployed, DeployedSandboxes } from '../../sandbox/deployed-sandboxes.ts';
+import type { DeclaredRequest } from '../../sandbox/declared-sandboxes.ts';
+import type { DeploymentSource } from '../../sandbox/deployments.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
 import { bindBlaxel, hasPages } from './blaxel-version.ts';
 import { isWanted, pageOf } from './sandbox-page.ts';
-import { needsNewStart, toDeclaredRequest } from './sandbox-request.ts';
+import { needsNewStart, registrySource, shownImage, toDeclaredRequest } from './sandbox-request.ts';
 import { shownName, toBlaxelSandbox, undeclaredSpec } from './sandbox-view.ts';
 import { secondsOf } from './time-span.ts';
+import { uploadUrl } from './upload-routes.ts';
 
 export interface BlaxelSandboxRoutesOptions {
-  declared: DeclaredSandboxes;
+  deployed: DeployedSandboxes;
   clock: Clock;
   /** After how long without a request a sandbox stands by. */
   standbyAfterSecs: number;
@@ -24,22 +27,22 @@ const DEFAULT_RETENTION = '5m';
 
 /** The sandboxes of the Blaxel dialect (wire 1.5). */
 export function blaxelSandboxRoutes({
-  declared,
+  deployed,
   clock,
   standbyAfterSecs,
 }: BlaxelSandboxRoutesOptions): Binding[] {
-  const show = (one: Declared, context: RequestContext, showSecrets = false): BlaxelSandbox =>
+  const show = (one: Deployed, context: RequestContext, showSecrets = false): BlaxelSandbox =>
     toBlaxelSandbox(one, {
       workspace: context.caller.workspace.name,
       baseUrl: context.baseUrl,
       now: clock.now(),
-      env: declared.environmentOf(one.record),
+      env: deployed.environmentOf(one.record),
       showSecrets,
     });
 
   /** Throws once an ended sandbox was readable for as long as its declaration says. */
-  const find = (name: string, context: RequestContext): Declared => {
-    const one = declared.get(context.caller.workspace.id, name);
+  const find = (name: string, context: RequestContext): Deployed => {
+    const one = deployed.get(context.caller.workspace.id, name);
     if (isForgotten(one, clock.now())) throw notFound(name);
     return one;
   };
@@ -62,11 +65,31 @@ export function blaxelSandboxRoutes({
       ...now,
     });
 
+  /** Builds an image and runs what is declared on it, in the place of what has the name if there is any. */
+  const deploy = (
+    body: BlaxelSandboxBody,
+    source: DeploymentSource,
+    replaces: Deployed | undefined,
+    context: RequestContext,
+  ): BlaxelSandbox => {
+    const before = replaces?.declaration;
+    const now = before && { createdAt: before.createdAt, env: deployed.environmentOf(replaces.record) };
+    const { name } = read(body.metadata?.name ?? undefined, body, context, now);
+    const runOn = (image: string): DeclaredRequest => read(name, withImage(body, image), context, now);
+    const { keyId, member, workspace } = context.caller;
+    const asked = { name, source, by: member.name, keyId, runOn };
+    const one = deployed.deploy(workspace.id, asked, { replaces: replaces !== undefined });
+    context.target(name);
+    if (one.token !== undefined) context.answerHeader(...uploadUrl(context.baseUrl, one.token));
+    return show(one, context);
+  };
+
   return [
     bindBlaxel(routes.createBlaxelSandbox, async ({ body, query }, context) => {
-      refuseUpload(query.upload);
+      const source = sourceOf(query.upload, body);
+      if (source) return deploy(body, source, undefined, context);
       const asked = read(body.metadata?.name ?? undefined, body, context);
-      const make = query.createIfNotExist === 'true' ? declared.createIfMissing : declared.create;
+      const make = query.createIfNotExist === 'true' ? deployed.createIfMissing : deployed.create;
       const one = await make(context.caller.workspace.id, asked, CREATE_TIMEOUT_MS);
       context.target(one.record.id);
       return show(one, context);
@@ -74,7 +97,7 @@ export function blaxelSandboxRoutes({
     bindBlaxel(routes.listBlaxelSandboxes, ({ query }, context) => {
       const now = clock.now();
       const all = newestOfEachName(
-        declared.list(context.caller.workspace.id).filter((one) => !isForgotten(one, now)),
+        deployed.list(context.caller.workspace.id).filter((one) => !isForgotten(one, now)),
       );
       if (!hasPages(context) && query.limit === undefined)
         return all.filter((one) => isWanted(one, query, now)).map((one) => show(one, context));
@@ -87,24 +110,28 @@ export function blaxelSandboxRoutes({
       };
     }),
     bindBlaxel(routes.getBlaxelSandboxByExternalId, ({ params, query }, context) => {
-      const matching = declared
+      const matching = deployed
         .list(context.caller.workspace.id)
         .filter(({ declaration }) => declaration?.externalId === params.externalId);
       const one = matching.find(({ record }) => record.terminatedAt === undefined);
       if (!one) throw notFound(params.externalId);
       return show(one, context, mayShow(query.show_secrets, context));
     }),
-    bindBlaxel(routes.getBlaxelSandbox, ({ params, query }, context) =>
-      show(find(params.name, context), context, mayShow(query.show_secrets, context)),
-    ),
+    bindBlaxel(routes.getBlaxelSandbox, ({ params, query }, context) => {
+      const one = find(params.name, context);
+      deployed.tell(one);
+      return show(one, context, mayShow(query.show_secrets, context));
+    }),
     bindBlaxel(routes.replaceBlaxelSandbox, async ({ params, query, body }, context) => {
-      refuseUpload(query.upload);
-      find(params.name, context);
-      const one = await declared.replace(
+      const present = find(params.name, context);
+      const named = { ...body, metadata: { ...body.metadata, name: params.name } };
+      const source = sourceOf(query.upload, body);
+      if (source) return deploy(named, source, present, context);
+      const one = await deployed.replace(
         context.caller.workspace.id,
         params.name,
         ({ record, declaration }) => {
-          const env = declared.environmentOf(record);
+          const env = deployed.environmentOf(record);
           const createdAt = declaration?.createdAt ?? record.createdAt;
           const asked = read(params.name, body, context, { createdAt, env });
           return {
@@ -119,7 +146,7 @@ export function blaxelSandboxRoutes({
     }),
     bindBlaxel(routes.deleteBlaxelSandbox, async ({ params }, context) => {
       find(params.name, context);
-      const one = await declared.remove(context.caller.workspace.id, params.name);
+      const one = await deployed.remove(context.caller.workspace.id, params.name);
       context.target(one.record.id);
       return show(one, context);
     }),
@@ -130,14 +157,14 @@ const notFound = (name: string): ApiError =>
   new ApiError('sandbox_not_found', `no sandbox ${JSON.stringify(name.slice(0, 80))}`);
 
 /** Whether it has been over for longer than its declaration keeps it readable. */
-function isForgotten({ record, declaration }: Declared, now: number): boolean {
+function isForgotten({ record, declaration }: Deployed, now: number): boolean {
   const endedAt = record.terminatedAt ?? record.expiresAt ?? Infinity;
   const spec: BlaxelSandboxSpec = declaration?.spec ?? {};
   return endedAt + secondsOf(spec.lifecycle?.terminatedRetention ?? DEFAULT_RETENTION) * 1000 <= now;
 }
 
 /** A name is free as soon as its sandbox has ended: of all that had it, the newest is meant. */
-function newestOfEachName(all: readonly Declared[]): Declared[] {
+function newestOfEachName(all: readonly Deployed[]): Deployed[] {
   const seen = new Set<string>();
   return all.filter(({ record }) => {
     const name = shownName(record);
@@ -145,9 +172,15 @@ function newestOfEachName(all: readonly Declared[]): Declared[] {
   });
 }
 
-function refuseUpload(upload: 'true' | 'false' | undefined): void {
-  if (upload !== 'true') return;
-  throw new ApiError('unsupported', 'images are not built through this API by this version of the server', {
-    hint: 'Build the image with `atoll image build`, and create the sandbox from sandbox/NAME.',
-  });
+/** What the image is built of first, where it is. */
+function sourceOf(
+  upload: 'true' | 'false' | undefined,
+  body: BlaxelSandboxBody,
+): DeploymentSource | undefined {
+  return upload === 'true' ? { kind: 'upload' } : registrySource(body);
 }
+
+const withImage = (body: BlaxelSandboxBody, image: string): BlaxelSandboxBody => ({
+  ...body,
+  spec: { ...body.spec, runtime: { ...body.spec?.runtime, image: shownImage(image) } },
+});

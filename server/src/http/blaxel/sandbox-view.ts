@@ -1,6 +1,7 @@
 import type { BlaxelSandbox, BlaxelSandboxSpec } from '@atoll/protocol';
 import { withoutUndefined } from '../../lib/without-undefined.ts';
-import type { Declared } from '../../sandbox/declared-sandboxes.ts';
+import type { Deployed } from '../../sandbox/deployed-sandboxes.ts';
+import type { Deployment } from '../../store/deployment-store.ts';
 import type { SandboxRecord } from '../../store/sandbox-store.ts';
 import { HIDDEN } from './sandbox-request.ts';
 
@@ -23,11 +24,17 @@ export const sandboxUrl = (record: SandboxRecord, workspace: string, baseUrl: st
 
 const isoTime = (at: number): string => new Date(at).toISOString();
 
+/** Until a client was told `BUILDING` it would take an end for that of an earlier build (wire 0.5). */
+function statusOfDeployment({ status, isSeen }: Deployment): BlaxelSandbox['status'] {
+  if (status === 'uploading') return 'UPLOADING';
+  if (status === 'failed') return 'FAILED';
+  return status === 'building' || !isSeen ? 'BUILDING' : 'DEPLOYING';
+}
+
 /** The wire's status. What is past its time has ended, although its end may still be under way. */
-export function statusOf(
-  { state, operation, expiresAt = Infinity }: SandboxRecord,
-  now: number,
-): BlaxelSandbox['status'] {
+export function statusOf({ record, deployment }: Deployed, now: number): BlaxelSandbox['status'] {
+  if (deployment !== undefined) return statusOfDeployment(deployment);
+  const { state, operation, expiresAt = Infinity } = record;
   if (state === 'failed') return 'FAILED';
   if (state === 'terminated' || expiresAt <= now) return 'TERMINATED';
   if (operation === 'terminate') return 'DELETING';
@@ -35,9 +42,10 @@ export function statusOf(
 }
 
 /** A sandbox in the words of the Blaxel wire (1.5). One that was not declared shows what it runs on. */
-export function toBlaxelSandbox({ record, declaration }: Declared, context: ViewContext): BlaxelSandbox {
+export function toBlaxelSandbox(one: Deployed, context: ViewContext): BlaxelSandbox {
+  const { record, declaration } = one;
   const { workspace, baseUrl, now } = context;
-  const status = statusOf(record, now);
+  const status = statusOf(one, now);
   const name = shownName(record);
   return {
     metadata: withoutUndefined({
@@ -55,7 +63,7 @@ export function toBlaxelSandbox({ record, declaration }: Declared, context: View
     spec: declaration ? withEnv(declaration.spec, context) : undeclaredSpec(record),
     status,
     ...(status === 'DEPLOYED' && { state: record.state === 'suspended' ? 'STANDBY' : 'RUNNING' }),
-    events: eventsOf({ record, ...withoutUndefined({ declaration }) }, status),
+    events: eventsOf(one, status),
     ...(record.expiresAt !== undefined && {
       expiresIn: Math.max(0, Math.ceil((record.expiresAt - now) / 1000)),
     }),
@@ -82,7 +90,7 @@ export const undeclaredSpec = ({ image, limits, exposedPorts }: SandboxRecord): 
 
 /** Each start that was asked for is a deployment; the last one is as far as the sandbox is. */
 function eventsOf(
-  { record, declaration }: Declared,
+  { record, declaration, deployment }: Deployed,
   status: BlaxelSandbox['status'],
 ): BlaxelSandbox['events'] {
   const revisions = declaration?.revisions ?? [{ id: `rev-${record.id.slice(0, 10)}`, at: record.createdAt }];
@@ -93,7 +101,7 @@ function eventsOf(
         index < revisions.length - 1 || status === 'TERMINATED' || status === 'DELETING'
           ? 'DEPLOYED'
           : status,
-      message: index === revisions.length - 1 ? record.error : undefined,
+      message: index === revisions.length - 1 ? (deployment?.error ?? record.error) : undefined,
       revision: id,
       time: isoTime(at),
     }),

@@ -1,0 +1,33 @@
+import type { Builds } from './build/builds.ts';
+import type { ImageStore } from './image/image-store.ts';
+import { systemClock } from './lib/clock.ts';
+import { createDeclaredSandboxes } from './sandbox/declared-sandboxes.ts';
+import { createDeployedSandboxes } from './sandbox/deployed-sandboxes.ts';
+import { createDeployments } from './sandbox/deployments.ts';
+import type { Sandboxes } from './sandbox/sandboxes.ts';
+import type { SandboxEnvironments } from './secret/sandbox-environments.ts';
+import type { Start } from './start.ts';
+import type { Db } from './store/db.ts';
+import { createDeclarationStore } from './store/declaration-store.ts';
+import { createDeploymentStore } from './store/deployment-store.ts';
+
+interface DeclaredParts {
+  builds: Builds;
+  images: ImageStore;
+  sandboxes: Sandboxes;
+  environments: SandboxEnvironments;
+  db: Db;
+}
+
+/** Sandboxes as resources that clients declare, and what is built for them first. */
+export function openDeclared({ log, opened }: Start, parts: DeclaredParts) {
+  const { builds, images, sandboxes, environments, db } = parts;
+  const clock = systemClock;
+  const declarations = createDeclarationStore(db);
+  const declared = createDeclaredSandboxes({ sandboxes, declarations, environments, clock });
+  const store = createDeploymentStore(db);
+  const deployments = createDeployments({ store, builds, images, declared, clock, log });
+  deployments.open();
+  opened.defer(() => deployments.close());
+  return { deployments, deployed: createDeployedSandboxes({ declared, deployments }) };
+}
