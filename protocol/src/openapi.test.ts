@@ -73,6 +73,7 @@ test('the error table is what COMPATIBILITY.md promises', () => {
       "409 pool_in_use",
       "409 volume_in_use",
       "410 sandbox_ended",
+      "410 share_expired",
       "413 body_too_large",
       "429 pool_exhausted",
       "429 quota_exceeded",
