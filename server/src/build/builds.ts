@@ -215,17 +215,22 @@ export function createBuilds(options: BuildsOptions) {
 
   /**
    * All stages have let go by now, so the end is told first: nobody who waits for the image waits for unmounting. What is
-   * left meanwhile is found by its name if the server dies, as anything of a build that was cut.
+   * left meanwhile is found by its name if the server dies, as anything of a build that was cut. Where the build has
+   * filled the disk that its record is on, the end is written once its files are gone.
    */
   const settle = async (build: LiveBuild, end: BuildEnd): Promise<void> => {
     const { record, writer } = build;
     clearTimeout(build.abandoned);
-    store.end(record.id, end, now());
-    writer.write(lastEvent(end, now() - record.createdAt));
+    const isWritten = hasRoomFor(() => store.end(record.id, end, now()));
+    if (isWritten) writer.write(lastEvent(end, now() - record.createdAt));
     const removed = build.workplace
       ?.remove()
       .catch((err: unknown) => log.error({ err, buildId: record.id }, 'a build left something behind'));
     await Promise.all([removed, builders.settled()]);
+    if (!isWritten) {
+      writer.write(lastEvent(end, now() - record.createdAt));
+      store.end(record.id, end, now());
+    }
     cache.trim();
     await cacheMounts.trim().catch((err: unknown) => log.warn({ err }, 'caches of builds stay on disk'));
   };
@@ -282,6 +287,8 @@ export function createBuilds(options: BuildsOptions) {
   };
 
   const tidy = (): void => {
+    // Those whose end the disk had no room for.
+    for (const { id } of store.unsettled()) if (!live.has(id)) settleLost(id);
     for (const id of store.forgetBefore(now() - limits.keepEndedMs)) {
       logs.remove(id);
       images.dropReferences(buildHolder(id));
@@ -324,7 +331,6 @@ export function createBuilds(options: BuildsOptions) {
     /** Settles what an earlier process left, before the first request. Its sandboxes are gone by then. */
     open: async (): Promise<void> => {
       await mkdir(workDir, { recursive: true, mode: 0o700 });
-      for (const { id } of store.unsettled()) settleLost(id);
       for (const id of await listWorkplaces(workDir, mountDir)) {
         await removeWorkplace(join(mountDir, id), join(workDir, id)).catch((err: unknown) =>
           log.error({ err, buildId: id }, 'a build left something behind'),
@@ -347,6 +353,17 @@ export function createBuilds(options: BuildsOptions) {
         await rm(join(options.runDir, dir), { recursive: true, force: true });
     },
   };
+}
+
+/** Whether the database took what `write` wrote. */
+function hasRoomFor(write: () => void): boolean {
+  try {
+    write();
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'host_out_of_disk') return false;
+    throw error;
+  }
 }
 
 function namingOf(workspaceId: string, { name, isPublic, noReplace }: BuildRequest): Naming {

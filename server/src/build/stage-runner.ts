@@ -144,18 +144,22 @@ async function carryOut(
   const written: { mountPoints: readonly string[]; idOffset?: number; idCount?: number } = {
     mountPoints: [],
   };
-  await writeFiles(context, step, {
-    before,
-    disk,
-    onLine,
-    onMountPoints: (paths, ids) =>
-      Object.assign(written, {
-        mountPoints: paths,
-        ...(ids && { idOffset: ids.hostId, idCount: ids.count }),
-      }),
-  });
   const tree = `${disk}/upper`;
-  const layer = await exportLayer(context, leaseId, tree, written, onLine);
+  const make = async (): Promise<StageLayer | undefined> => {
+    await writeFiles(context, step, {
+      before,
+      disk,
+      onLine,
+      onMountPoints: (paths, ids) =>
+        Object.assign(written, {
+          mountPoints: paths,
+          ...(ids && { idOffset: ids.hostId, idCount: ids.count }),
+        }),
+    });
+    return exportLayer(context, leaseId, tree, written, onLine);
+  };
+  // A full disk of the server is the reason of whatever else went wrong, and of what only seems to have gone well.
+  const layer = await make().finally(() => context.workplace.requireKept());
   const createdAt = run.now();
   cache.add(context.workspaceId, key, { createdAt, ...(layer && { layer }) });
   return { createdAt, layer: layer && { ...layer, tree } };

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../lib/run.ts';
-import { createDisk, removeDisk } from '../runtime/disk.ts';
+import { createDisk, removeDisk, requireKept } from '../runtime/disk.ts';
 import { mountOverlay } from '../runtime/overlay-mount.ts';
 
 /** Where one build keeps its files: a disk of its own, which bounds them all, and the mounts that it makes. */
@@ -24,6 +24,8 @@ export interface Workplace {
   keepMerged(lowers: readonly string[]): Promise<string>;
   /** Whether the disk has no room left. */
   isFull(): Promise<boolean>;
+  /** Throws `host_out_of_disk` where what was written to the disk may be lost (`runtime/disk.ts`). */
+  requireKept(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -101,6 +103,7 @@ export async function createWorkplace(
       const { bavail, bsize, ffree } = await statfs(disk.mountPoint);
       return bavail * bsize < FULL_BELOW_BYTES || ffree === 0;
     },
+    requireKept: () => requireKept(disk),
     remove: () => removeWorkplace(runDir, dataDir),
   };
 }

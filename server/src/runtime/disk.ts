@@ -1,4 +1,6 @@
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open, rm, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ApiError } from '@atoll/protocol';
 import { run } from '../lib/run.ts';
 import { isMountPoint } from './mount-point.ts';
 
@@ -10,7 +12,10 @@ export interface Disk {
 }
 
 const TIMEOUT_MS = 30_000;
+const SYNC_TIMEOUT_MS = 60_000;
 const MB = 1024 * 1024;
+/** With more than this left the server's disk has not been full just now, and nothing needs to be asked. */
+const HOST_LOW_BYTES = 512 * MB;
 
 /**
  * No journal: after a crash of the host what is on it is given up, so there is nothing to recover. The rest keeps what is
@@ -37,6 +42,22 @@ export async function createDisk(disk: Disk & { sizeMb: number }, signal: AbortS
 export async function mountDisk({ image, mountPoint }: Disk, signal: AbortSignal): Promise<void> {
   await mkdir(mountPoint, { recursive: true, mode: 0o700 });
   await run(['mount', '-o', MOUNT_OPTIONS, image, mountPoint], { timeoutMs: TIMEOUT_MS, signal });
+}
+
+/**
+ * Throws `host_out_of_disk` where the server's own disk was too full to take what was written to this one: no writer hears
+ * of that, and what is read back later may be zeros.
+ */
+export async function requireKept({ image, mountPoint }: Disk): Promise<void> {
+  const { bavail, bsize } = await statfs(dirname(image));
+  if (bavail * bsize > HOST_LOW_BYTES) return;
+  // It reports each loss since the mount, once.
+  await run(['sync', '--file-system', mountPoint], { timeoutMs: SYNC_TIMEOUT_MS }).catch((cause: unknown) => {
+    throw new ApiError('host_out_of_disk', 'the disk of the server became full', {
+      hint: 'Try again when the operator has made room; `atoll image prune` may make some.',
+      cause,
+    });
+  });
 }
 
 /** Lazily: a namespace that is just ending may still see it. Idempotent. */

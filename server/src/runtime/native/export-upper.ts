@@ -5,6 +5,7 @@ import { jailCommand } from '../../lib/jail.ts';
 import { outputOf } from '../../lib/output-of.ts';
 import type { Cgroups } from '../cgroup.ts';
 import type { UpperExport } from '../driver.ts';
+import { requireKept } from '../disk.ts';
 import type { NativeSlotPaths } from './native-path.ts';
 
 const EXPORT_TIMEOUT_MS = 30 * 60_000;
@@ -52,7 +53,9 @@ export async function exportUpper<T>(
     const target = join(paths.disk, 'upper');
     const command = jailCommand({ empty, target, access: 'ro', capabilities, argv: create });
     const tar = outputOf(command, { timeoutMs: EXPORT_TIMEOUT_MS, signal });
-    return await consume({ tar, ...(idMap && { ids: idMap }) });
+    const consumed = await consume({ tar, ...(idMap && { ids: idMap }) });
+    await requireKept({ image: paths.diskImage, mountPoint: paths.disk });
+    return consumed;
   } finally {
     if (!wasFrozen) await cgroups.thaw(slotId);
     await rmdir(empty);
