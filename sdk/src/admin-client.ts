@@ -1,14 +1,13 @@
+import { pushImage, readDockerCredentials } from '#platform';
 import * as protocol from '@atoll/protocol';
 import type { Route, RouteAnswer, RouteCall } from '@atoll/protocol';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
 import type { Settings } from './settings.ts';
 import type { WaitOptions } from './call-options.ts';
-import { readDockerCredentials } from './docker-config.ts';
 import type { DockerCredentials } from './docker-config.ts';
 import { readImport } from './image-import.ts';
 import { ImageShares } from './image-shares.ts';
-import { pushImage } from './image-push.ts';
 import type { PushOptions } from './image-push.ts';
 import { withoutUndefined } from './without-undefined.ts';
 import { workspaceEvents } from './workspace-events.ts';

@@ -1,3 +1,4 @@
+import { bodyChunks } from './body-chunks.ts';
 import * as protocol from '@atoll/protocol';
 import type { Build, BuildEvent, BuildOptions, BuildStatus, RouteAnswer } from '@atoll/protocol';
 import type { WaitOptions } from './call-options.ts';
@@ -67,7 +68,7 @@ export class BuildClient {
     const transport = await this.#connection.server();
     const input = { params: { id }, query: withoutUndefined({ after: after || undefined }) };
     const response = await transport.stream(protocol.streamBuildEvents, input, { signal });
-    for await (const { data } of readEvents(response.body ?? new ReadableStream())) {
+    for await (const { data } of readEvents(bodyChunks(response.body ?? new ReadableStream()))) {
       const event = protocol.buildEvent.safeParse(JSON.parse(data));
       // Newer servers may tell more.
       if (event.success) yield event.data;

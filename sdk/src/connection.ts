@@ -12,6 +12,11 @@ export interface ClientOptions extends ConnectionOptions {
   requestTimeout?: number;
   /** Put before the SDK's own user agent. */
   userAgent?: string;
+  /**
+   * For pages that the server itself serves: the session of the browser stands in the place of a key, and sandboxes are
+   * reached by the server's own address, which is the only one that the browser sends it to.
+   */
+  session?: boolean;
   /** Called after every attempt of a request; for debugging. */
   onRequest?: (trace: RequestTrace) => void;
 }
@@ -34,7 +39,14 @@ export interface Connection {
 export interface SandboxAddress {
   baseUrl: string;
   headers: Record<string, string>;
+  /** What stands before the path of a WebSocket, where no header can name the sandbox. */
+  socketPrefix?: string;
 }
+
+/** The agent's own port: below it lies the API of a sandbox, in every form of address. */
+const AGENT_PORT = 9501;
+/** What only a page of the server itself can send. */
+const sessionHeaders = { 'x-atoll-console': '1' };
 
 export function createConnection(options: ClientOptions): Connection {
   const requestTimeoutMs = (options.requestTimeout ?? 300) * 1000;
@@ -47,13 +59,14 @@ export function createConnection(options: ClientOptions): Connection {
       resolved = undefined;
       throw error;
     }));
+  const session = options.session === true;
   const locate = async (baseUrl: string | undefined, headers: Record<string, string>) => {
     if (closed) throw new SandboxError('the client is closed');
     const found = await settings();
     return {
-      baseUrl: baseUrl === undefined ? found.apiUrl : new URL(baseUrl).origin,
+      baseUrl: baseUrl === undefined || session ? found.apiUrl : new URL(baseUrl).origin,
       apiKey: found.apiKey,
-      headers: { ...scopeHeaders(found), ...headers, 'user-agent': userAgent(options) },
+      headers: { ...scopeHeaders(found), ...headers, ...(session ? sessionHeaders : agentHeader(options)) },
     };
   };
   const address = async (url: string | undefined, extra: Record<string, string>): Promise<SandboxAddress> => {
@@ -64,22 +77,32 @@ export function createConnection(options: ClientOptions): Connection {
     };
   };
   const transport = async (baseUrl: string | undefined, headers: Record<string, string>) =>
-    createTransport({ ...(await locate(baseUrl, headers)), requestTimeoutMs, onRequest: options.onRequest });
+    createTransport({
+      ...(await locate(baseUrl, headers)),
+      requestTimeoutMs,
+      session,
+      onRequest: options.onRequest,
+    });
   return {
     requestTimeoutMs,
     settings,
     server: () => transport(undefined, {}),
     sandbox: (sandboxId, sandboxUrl) => transport(sandboxUrl, { 'x-tensorlake-sandbox-id': sandboxId }),
     serverAddress: () => address(undefined, {}),
-    sandboxAddress: (sandboxId, sandboxUrl) => address(sandboxUrl, { 'x-tensorlake-sandbox-id': sandboxId }),
+    sandboxAddress: async (sandboxId, sandboxUrl) => ({
+      ...(await address(sandboxUrl, { 'x-tensorlake-sandbox-id': sandboxId })),
+      ...(session && { socketPrefix: `/ports/${sandboxId}/${AGENT_PORT}` }),
+    }),
     close: () => {
       closed = true;
     },
   };
 }
 
-const userAgent = (options: ClientOptions) =>
-  `${options.userAgent === undefined ? '' : `${options.userAgent} `}atoll-sdk/${sdkVersion}`;
+/** Browsers say themselves what they are. */
+const agentHeader = ({ userAgent }: ClientOptions) => ({
+  'user-agent': `${userAgent === undefined ? '' : `${userAgent} `}atoll-sdk/${sdkVersion}`,
+});
 
 /**
  * A chosen workspace is named in the paths of sandboxes, and here for everything that has no such path: the data

@@ -1,3 +1,4 @@
+import { bodyChunks } from './body-chunks.ts';
 import type { DirectoryEntry as WireDirectoryEntry } from '@atoll/protocol';
 import { toSandboxError } from './errors.ts';
 import { withoutUndefined } from './without-undefined.ts';
@@ -77,7 +78,7 @@ export async function readWhole(response: Response, signal?: AbortSignal): Promi
 /** The body of an answer chunk by chunk as it comes. */
 export async function* readChunks(response: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
-    if (response.body !== null) yield* response.body;
+    if (response.body !== null) yield* bodyChunks(response.body);
   } catch (error) {
     throw toSandboxError(error, signal);
   }

@@ -13,12 +13,14 @@ export interface FollowedStream<T> {
   isLast?: (event: T) => boolean;
   /** What is followed, for errors. */
   what: string;
+  /** Told each time the stream breaks, before it is opened anew. */
+  onBreak?: ((error: unknown) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /** Events with rising numbers, each once; a broken connection is made anew and goes on where it was. */
 export async function* followEvents<T extends { id: number }>(stream: FollowedStream<T>): AsyncGenerator<T> {
-  const { isLast, signal, what } = stream;
+  const { isLast, onBreak, signal, what } = stream;
   let seen = stream.after;
   for (let breaks = 0; ; breaks += 1) {
     try {
@@ -28,10 +30,11 @@ export async function* followEvents<T extends { id: number }>(stream: FollowedSt
         yield event;
         if (isLast?.(event)) return;
       }
-      if (breaks >= MAX_BREAKS) throw new SandboxConnectionError(`${what} ends too early`);
+      throw new SandboxConnectionError(`${what} ends too early`);
     } catch (error) {
       const failure = toSandboxError(error, signal);
       if (!(failure instanceof SandboxConnectionError) || breaks >= MAX_BREAKS) throw failure;
+      onBreak?.(failure);
     }
     await new Promise((resolve) => {
       setTimeout(resolve, PAUSE_MS * 2 ** breaks);

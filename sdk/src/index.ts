@@ -105,6 +105,8 @@ export { buildImage, ImageBuildError } from './image-build.ts';
 export type { BuildImageOptions, BuildSource, BuiltImage, ImageBuildMessage } from './image-build.ts';
 export type { PushOptions } from './image-push.ts';
 export { BuildClient } from './build-client.ts';
+export { toWorkspaceChange } from './workspace-change.ts';
+export type { WorkspaceChange } from './workspace-change.ts';
 export type { WorkspaceEvent, WorkspaceEventsOptions } from './workspace-events.ts';
 export type {
   Build,

@@ -1,3 +1,4 @@
+import { bodyChunks } from './body-chunks.ts';
 import { SandboxConnectionError, toSandboxError } from './errors.ts';
 
 /** The objects of an answer with one JSON value to a line, as they come. */
@@ -6,7 +7,7 @@ export async function* readJsonLines(response: Response, signal?: AbortSignal): 
   const decoder = new TextDecoder();
   let rest = '';
   try {
-    for await (const chunk of response.body) {
+    for await (const chunk of bodyChunks(response.body)) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) if (line !== '') yield JSON.parse(line);

@@ -1,5 +1,6 @@
 import { exitEvent, outputEvent } from '@atoll/protocol';
 import { z } from 'zod';
+import { bodyChunks } from './body-chunks.ts';
 import { SandboxConnectionError, toSandboxError } from './errors.ts';
 import { toOutputEvent } from './process-info.ts';
 import type { OutputEvent, RunEvent } from './process-info.ts';
@@ -53,7 +54,8 @@ async function* eventsOf(
 ): AsyncGenerator<{ event: string; data: unknown }> {
   if (response.body === null) throw brokenOff('the server sent no stream');
   try {
-    for await (const { event, data } of readEvents(response.body)) yield { event, data: JSON.parse(data) };
+    for await (const { event, data } of readEvents(bodyChunks(response.body)))
+      yield { event, data: JSON.parse(data) };
   } catch (error) {
     throw toSandboxError(error, signal);
   }

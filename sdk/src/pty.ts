@@ -1,6 +1,6 @@
-import type WebSocket from 'ws';
+import { openMessageSocket } from '#platform';
 import { SandboxConnectionError, SandboxError } from './errors.ts';
-import { openSandboxSocket, sendMessage } from './sandbox-socket.ts';
+import type { MessageSocket } from './message-socket.ts';
 
 /** First bytes of the frames (wire 2.5). */
 const FRAME = { data: 0, resize: 1, ready: 2, exit: 3 } as const;
@@ -42,14 +42,14 @@ export class Pty implements AsyncIterable<Uint8Array> {
   /** For a WebSocket client of your own; it needs the token and an API key in its headers. */
   readonly websocketUrl: string;
   readonly #kill: () => Promise<void>;
-  readonly #socket: WebSocket;
+  readonly #socket: MessageSocket;
   readonly #dataHandlers = new Set<(data: Uint8Array) => void>();
   readonly #ended: Promise<number>;
   #sending: Promise<void> = Promise.resolve();
   #window = { since: 0, bytes: 0 };
   #exitCode: number | undefined;
 
-  private constructor(parts: PtyParts, socket: WebSocket) {
+  private constructor(parts: PtyParts, socket: MessageSocket) {
     this.sessionId = parts.sessionId;
     this.token = parts.token;
     this.websocketUrl = parts.websocketUrl;
@@ -61,12 +61,12 @@ export class Pty implements AsyncIterable<Uint8Array> {
 
   /** Attaches to a session; `createPty` and `connectPty` of a sandbox do. */
   static async attach(parts: PtyParts, options: PtyConnectionOptions & { signal?: AbortSignal | undefined }) {
-    const headers = { ...parts.headers, 'x-pty-token': parts.token };
-    const socket = await openSandboxSocket(parts.websocketUrl, headers, options.signal);
+    const { websocketUrl: url, headers, token } = parts;
+    const socket = await openMessageSocket({ url, headers, token, signal: options.signal });
     const pty = new Pty(parts, socket);
     if (options.onData) pty.onData(options.onData);
     if (options.onExit) pty.onExit(options.onExit);
-    await sendMessage(socket, Uint8Array.of(FRAME.ready));
+    await socket.send(Uint8Array.of(FRAME.ready));
     return pty;
   }
 
@@ -97,7 +97,7 @@ export class Pty implements AsyncIterable<Uint8Array> {
     frame.setUint8(0, FRAME.resize);
     frame.setUint16(1, cols);
     frame.setUint16(3, rows);
-    return sendMessage(this.#socket, new Uint8Array(frame.buffer));
+    return this.#socket.send(new Uint8Array(frame.buffer));
   }
 
   /** The exit code: 128 and the number of the signal where one ended the process. */
@@ -137,7 +137,7 @@ export class Pty implements AsyncIterable<Uint8Array> {
     for (let at = 0; at < bytes.length; at += INPUT_CHUNK_BYTES) {
       const chunk = bytes.subarray(at, at + INPUT_CHUNK_BYTES);
       await this.#takeTurn(chunk.length);
-      await sendMessage(this.#socket, Buffer.concat([Uint8Array.of(FRAME.data), chunk]));
+      await this.#socket.send(dataFrame(chunk));
     }
   }
 
@@ -153,19 +153,28 @@ export class Pty implements AsyncIterable<Uint8Array> {
 
   #listen(): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#socket.on('message', (message: Buffer, isBinary) => {
-        if (!isBinary || message.length === 0) return;
-        if (message[0] === FRAME.exit && message.length >= 5) this.#exitCode = message.readInt32BE(1);
+      this.#socket.onMessage((message) => {
+        if (message[0] === FRAME.exit && message.length >= 5) this.#exitCode = int32At(message, 1);
         if (message[0] === FRAME.data) for (const handler of this.#dataHandlers) handler(message.subarray(1));
       });
-      this.#socket.once('close', (code, reason) => {
-        const exitCode = this.#exitCode ?? exitCodeIn(reason.toString());
-        if (exitCode === undefined) reject(endOf(code, reason.toString()));
+      this.#socket.onClose((code, reason) => {
+        const exitCode = this.#exitCode ?? exitCodeIn(reason);
+        if (exitCode === undefined) reject(endOf(code, reason));
         else resolve(exitCode);
       });
     });
   }
 }
+
+function dataFrame(chunk: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(1 + chunk.length);
+  frame[0] = FRAME.data;
+  frame.set(chunk, 1);
+  return frame;
+}
+
+const int32At = (bytes: Uint8Array, at: number): number =>
+  new DataView(bytes.buffer, bytes.byteOffset).getInt32(at);
 
 const exitCodeIn = (reason: string): number | undefined => {
   const code = /^exit:(-?\d+)$/.exec(reason)?.[1];
@@ -182,13 +191,13 @@ function endOf(code: number, reason: string): SandboxError {
 
 /** What is between the socket and an iterator. */
 class Queue {
-  readonly #socket: WebSocket;
+  readonly #socket: MessageSocket;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   #end: { error?: unknown } | undefined;
   #wake = (): void => {};
 
-  constructor(socket: WebSocket) {
+  constructor(socket: MessageSocket) {
     this.#socket = socket;
   }
 

@@ -1,3 +1,4 @@
+import { loadLocalTree } from '#platform';
 import { contentMatch, dataPlane, fileChange, fileInfo, fileRoutes, listingEnd } from '@atoll/protocol';
 import type { ExtractedArchive, Route, RouteCall } from '@atoll/protocol';
 import type { z } from 'zod';
@@ -217,7 +218,7 @@ export class SandboxFiles {
     options: FolderTransferOptions = {},
   ): Promise<ExtractedArchive> {
     // Needs Node's file system; few programs need it.
-    const { packFolder } = await import('./local-tree.ts');
+    const { packFolder } = await loadLocalTree();
     return this.uploadArchive(path, packFolder(localPath, options), options);
   }
 
@@ -227,7 +228,7 @@ export class SandboxFiles {
     localPath: string,
     options: FolderTransferOptions = {},
   ): Promise<TreeProgress> {
-    const { unpackFolder } = await import('./local-tree.ts');
+    const { unpackFolder } = await loadLocalTree();
     return unpackFolder(this.downloadArchive(path, options), localPath, options);
   }
 

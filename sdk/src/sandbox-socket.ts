@@ -1,16 +1,8 @@
 import WebSocket from 'ws';
-import type { SandboxAddress } from './connection.ts';
 import { connectionError, RemoteAPIError, SandboxConnectionError } from './errors.ts';
 
 const CONNECT_TIMEOUT_MS = 30_000;
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
-
-/** Where a WebSocket of a sandbox is. */
-export function socketUrl({ baseUrl }: SandboxAddress, path: string): string {
-  const url = new URL(path, baseUrl);
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  return url.href;
-}
 
 /**
  * Opens a WebSocket to a sandbox. It is `ws` rather than the one of the platform, which cannot send a key in a header.

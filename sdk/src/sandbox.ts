@@ -1,3 +1,4 @@
+import { loadDesktop, loadTunnel } from '#platform';
 import { dataPlane, terminalRoutes } from '@atoll/protocol';
 import type { NetworkReport, Route, RouteAnswer, RouteCall } from '@atoll/protocol';
 import type { ConnectOptions, SettleOptions, WaitOptions } from './call-options.ts';
@@ -20,8 +21,8 @@ import type {
 } from './process-info.ts';
 import { toPtyBody, toPtySessionInfo, type CreatePtyOptions, type PtySessionInfo } from './pty-session.ts';
 import { Pty, type PtyConnectionOptions } from './pty.ts';
-import { socketUrl } from './sandbox-socket.ts';
-import { TcpTunnel, type CreateTunnelOptions } from './tunnel.ts';
+import { socketUrl } from './message-socket.ts';
+import type { TcpTunnel, CreateTunnelOptions } from './tunnel.ts';
 import { readFollow, readRun } from './process-stream.ts';
 import { Lifecycle, type CreateAndConnectOptions } from './lifecycle.ts';
 import { whereabouts, type SandboxParts } from './sandbox-parts.ts';
@@ -325,13 +326,13 @@ export class Sandbox implements AsyncDisposable {
 
   /** Opens a local port whose connections end at a port on the loopback of the sandbox. */
   async createTunnel(remotePort: number, options: CreateTunnelOptions = {}): Promise<TcpTunnel> {
-    return TcpTunnel.listen(() => this.#address(), remotePort, options);
+    const { TcpTunnel: Tunnel } = await loadTunnel();
+    return Tunnel.listen(() => this.#address(), remotePort, options);
   }
 
   /** Connects to a VNC server in the sandbox, such as that of the image `ubuntu-vnc`: screen, mouse and keys. */
   async connectDesktop(options: ConnectDesktopOptions = {}): Promise<Desktop> {
-    // Few programs need it.
-    const { Desktop: DesktopClass } = await import('./desktop/desktop.ts');
+    const { Desktop: DesktopClass } = await loadDesktop();
     return DesktopClass.connect(() => this.#address(), options);
   }
 

@@ -1,3 +1,4 @@
+import { loadConfig } from '#platform';
 import type { Environment, LocalServer, Profile } from './config.ts';
 import { SandboxError } from './errors.ts';
 
@@ -159,7 +160,7 @@ const noServer = () =>
 function defaultSources(): SettingsSources {
   const host = (globalThis as { process?: { env: Environment; versions?: { node?: string } } }).process;
   const env = host?.env ?? {};
-  const files = () => (host?.versions?.node === undefined ? undefined : import('./config.ts'));
+  const files = () => (host?.versions?.node === undefined ? undefined : loadConfig());
   return {
     env,
     readLocalServer: async () => (await files())?.readLocalServer(env),

@@ -142,7 +142,7 @@ export const snapshotsOf = ({
   lifecycle,
 }: Pick<SandboxParts, 'connection' | 'lifecycle'>): Snapshots => new Snapshots(connection, lifecycle);
 
-const toSnapshotInfo = (wire: WireSnapshotInfo): SnapshotInfo =>
+export const toSnapshotInfo = (wire: WireSnapshotInfo): SnapshotInfo =>
   withoutUndefined({
     snapshotId: wire.id,
     namespace: wire.namespace,

@@ -20,6 +20,8 @@ export interface TransportOptions {
   baseUrl: string;
   apiKey: string | undefined;
   headers: Record<string, string>;
+  /** Whether the session of a browser stands in the place of a key. */
+  session?: boolean;
   /** Calls that answer at once have to answer within this. */
   requestTimeoutMs: number;
   onRequest?: ((trace: RequestTrace) => void) | undefined;
@@ -106,7 +108,7 @@ async function within<T>(
 }
 
 function requireKey(route: Route, options: TransportOptions): void {
-  if (route.access === 'public' || options.apiKey) return;
+  if (route.access === 'public' || options.apiKey || options.session) return;
   throw new SandboxError(`no API key for ${options.baseUrl}`, {
     hint: 'Log in with `atoll login`, or set ATOLL_API_KEY.',
   });

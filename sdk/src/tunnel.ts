@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type WebSocket from 'ws';
 import type { SandboxAddress } from './connection.ts';
-import { openSandboxSocket, socketUrl } from './sandbox-socket.ts';
+import { socketUrl } from './message-socket.ts';
+import { openSandboxSocket } from './sandbox-socket.ts';
 
 const PING_INTERVAL_MS = 15_000;
 /** Bytes on their way to the sandbox beyond which the local side is not read. */

@@ -1,6 +1,7 @@
 import type { SandboxAddress } from '../connection.ts';
 import { RemoteAPIError, SandboxConnectionError, SandboxError } from '../errors.ts';
-import { openSandboxSocket, socketUrl } from '../sandbox-socket.ts';
+import { socketUrl } from '../message-socket.ts';
+import { openSandboxSocket } from '../sandbox-socket.ts';
 import { ByteChannel } from './byte-channel.ts';
 import { keysymOf, keysymOfCharacter } from './keysym.ts';
 import { encodePng } from './png.ts';

@@ -1,0 +1,21 @@
+/** The SDK for pages that the server itself serves: what needs neither files nor sockets of this machine. */
+export * from './admin-client.ts';
+export { endBrowserSession, openBrowserSession } from './browser-session.ts';
+export { BuildClient } from './build-client.ts';
+export type { Build, BuildDebugging, BuildEvent, BuildStatus } from './build-client.ts';
+export type { ClientOptions } from './connection.ts';
+export type { DirectoryEntry, DirectoryListing } from './file-content.ts';
+export type { FileSystem, FileSystemMount } from './file-system-info.ts';
+export type { FileInfo } from './file-info.ts';
+export { RemoteAPIError, SandboxConnectionError, SandboxError, SandboxNotFoundError } from './errors.ts';
+export type { SandboxPoolInfo } from './pool-info.ts';
+export type { ProcessInfo } from './process-info.ts';
+export type { Pty } from './pty.ts';
+export type { PtySessionInfo } from './pty-session.ts';
+export { Sandbox } from './sandbox.ts';
+export { SandboxClient } from './sandbox-client.ts';
+export type { CreateSandboxOptions, PortUrl, SandboxInfo } from './sandbox-info.ts';
+export type { SnapshotInfo } from './snapshots.ts';
+export { toWorkspaceChange } from './workspace-change.ts';
+export type { WorkspaceChange } from './workspace-change.ts';
+export type { WorkspaceEvent, WorkspaceEventsOptions } from './workspace-events.ts';
