@@ -21,6 +21,8 @@ export interface PortAddress {
 export interface SandboxAddress {
   kind: 'sandbox';
   identifier: string;
+  /** What of the path only names the sandbox; absent where host or header do. */
+  prefix?: string;
   /** What of the path stands for workspace and sandbox; absent where those are named otherwise. */
   below?: { workspace: string; prefix: string };
 }
@@ -87,10 +89,12 @@ export function portOf(hostLabel: string): Address | undefined {
   return { kind: 'port', identifier, port, form: 'host', prefix: '' };
 }
 
-function fromPath(url: string | undefined): PortAddress | undefined {
+/** Pages of the server cannot name a sandbox by host or header when they open a WebSocket: the agent's port does it. */
+function fromPath(url: string | undefined): Address | undefined {
   const [prefix = '', identifier = '', digits] = portPath.exec(url ?? '') ?? [];
   const port = Number(digits);
   if (!(port <= MAX_PORT) || identifier.length > 63) return undefined;
+  if (port === AGENT_PORT) return { kind: 'sandbox', identifier, prefix };
   return { kind: 'port', identifier, port, form: 'path', prefix };
 }
 

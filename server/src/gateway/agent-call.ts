@@ -4,6 +4,7 @@ import { ApiError } from '@atoll/protocol';
 import type { SlotEndpoint } from '../runtime/driver.ts';
 import { requestHeaders } from './headers.ts';
 import { watchConnect } from './proxy.ts';
+import { withTerminalToken } from './terminal-protocol.ts';
 
 /** The handshake of a client's WebSocket, passed on to the agent. */
 export function callAgent(
@@ -14,12 +15,13 @@ export function callAgent(
 ): ClientRequest {
   if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined)
     throw new ApiError('invalid_request', 'a WebSocket handshake has no body');
+  const headers = requestHeaders(withTerminalToken(request.headers), token);
   const call = httpRequest({
     host: endpoint.host,
     port: endpoint.port,
     agent: false,
     path,
-    headers: { ...requestHeaders(request.headers, token), connection: 'Upgrade', upgrade: 'websocket' },
+    headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket' },
     setHost: false,
   });
   watchConnect(call);

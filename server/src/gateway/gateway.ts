@@ -14,6 +14,7 @@ import { isPlainAnswer, proxy } from './proxy.ts';
 import { replyPlatformError } from './platform-error.ts';
 import { replyError } from './reply-error.ts';
 import { guardBelow, guardRequest } from './request-guard.ts';
+import { chosenProtocol } from './terminal-protocol.ts';
 import { answerOn, handshakeOf, upgrade } from './upgrade.ts';
 import { createUpstreams } from './upstream.ts';
 
@@ -94,7 +95,11 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
         attach,
         isPlain: isPlainAnswer,
         answerHeaders: (headers) => ({ ...responseHeaders(headers), ...corsHeaders }),
-        switchingHeaders: (headers) => ({ ...handshakeOf(headers), upgrade: 'websocket' }),
+        switchingHeaders: (headers) => ({
+          ...handshakeOf(headers),
+          ...chosenProtocol(request.headers),
+          upgrade: 'websocket',
+        }),
       });
     } finally {
       release();
@@ -145,15 +150,15 @@ export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) 
   };
 }
 
-const guard = (request: IncomingMessage, { below }: SandboxAddress): void =>
-  below === undefined ? guardRequest(request) : guardBelow(request);
+const guard = (request: IncomingMessage, address: SandboxAddress): void =>
+  address.below === undefined ? guardRequest(request, pathOf(request, address)) : guardBelow(request);
 
 /** Where the agent serves the sandbox API of the Blaxel dialect. */
 const SANDBOX_API = '/blaxel';
 
 /** Byte for byte as it was sent, but for what names the sandbox. */
-function pathOf({ url = '/' }: IncomingMessage, { below }: SandboxAddress): string {
-  if (below === undefined) return url;
+function pathOf({ url = '/' }: IncomingMessage, { below, prefix = '' }: SandboxAddress): string {
+  if (below === undefined) return url.slice(prefix.length);
   const rest = url.slice(below.prefix.length);
   return `${SANDBOX_API}${rest.startsWith('/') ? '' : '/'}${rest}`;
 }

@@ -9,8 +9,8 @@ const DATA_PLANE = '/api/v1/';
  * place, must see the request that the gateway has judged. The HTTP parser itself refuses doubled or contradictory
  * lengths.
  */
-export function guardRequest(request: IncomingMessage): void {
-  guardPath(request.url ?? '');
+export function guardRequest(request: IncomingMessage, url = request.url ?? ''): void {
+  guardPath(url);
   guardHeaders(request);
 }
 
