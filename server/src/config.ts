@@ -20,6 +20,8 @@ export interface ServerConfig {
   cacheDir: string;
   /** Recipes of the images that are built on demand. */
   recipesDir: string;
+  /** The built web console; it may be built while the server runs. */
+  consoleDir: string;
   runtime: RuntimeName;
   unsafeNative: boolean;
   /** Control group below which those of sandboxes are made; `/` for the root. */
@@ -153,6 +155,7 @@ export function readConfig(
     },
     insecureRegistries: flags['insecure-registry']?.split(',') ?? [],
     recipesDir: env['ATOLL_RECIPES_DIR'] ?? `${projectRoot}/images/on-demand`,
+    consoleDir: env['ATOLL_CONSOLE_DIR'] ?? `${projectRoot}/.build/console`,
     agentBinary: env['ATOLL_AGENT_BINARY'] ?? `${projectRoot}/.build/atoll-agent`,
     idmapBinary: env['ATOLL_IDMAP_BINARY'] ?? `${projectRoot}/.build/atoll-idmap`,
     logLevel: parseLogLevel(flags['log-level']),

@@ -10,6 +10,7 @@ import { createPortUrls } from './gateway/port-url.ts';
 import { createLocalPortStore } from './store/local-port-store.ts';
 import { createAuthentication } from './http/authentication.ts';
 import type { Builds } from './build/builds.ts';
+import { createConsoleFiles } from './http/console/console-files.ts';
 import { buildRoutes } from './http/atoll/build-routes.ts';
 import { eventRoutes } from './http/atoll/event-routes.ts';
 import { createEventViews } from './http/event-views.ts';
@@ -124,6 +125,7 @@ export async function openHttp(start: Start, parts: HttpParts) {
     baseUrlOf: createBaseUrlReader(config),
     readAddress: createAddressReader({ ...config, localPortOf: localPorts.ownerOf }),
     audit: tenancy.audit,
+    consoleFiles: createConsoleFiles({ folder: config.consoleDir }),
     gateway,
     ports,
     trustProxy: config.trustProxy,

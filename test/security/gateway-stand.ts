@@ -69,6 +69,7 @@ const unusedByTheGateway = {
   baseUrlOf: () => 'http://localhost',
   audit: { record: () => {} },
   metrics: { timeRequest: () => () => {} },
+  consoleFiles: async () => undefined,
 } as unknown as Omit<HttpServerOptions, 'readAddress' | 'gateway' | 'log'>; // no route, so nothing calls them
 
 /** An HTTP server in the agent's place that writes down what arrives, however many requests that turns out to be. */

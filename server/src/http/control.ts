@@ -11,6 +11,7 @@ import { requireRole } from '../tenancy/caller.ts';
 import type { Caller } from '../tenancy/caller.ts';
 import type { Authenticate } from './authentication.ts';
 import type { BaseUrlReader } from './base-url.ts';
+import type { ConsoleFiles } from './console/console-files.ts';
 import type { Binding, RawInput } from './bind.ts';
 import { publicError, sendError } from './error-reply.ts';
 import type { Metrics } from './metrics.ts';
@@ -22,6 +23,8 @@ export interface ControlOptions {
   baseUrlOf: BaseUrlReader;
   audit: Audit;
   metrics: Metrics;
+  /** Answers what no route has. */
+  consoleFiles: ConsoleFiles;
   log: Log;
 }
 
@@ -29,7 +32,9 @@ export interface ControlOptions {
 export function mountControl(app: FastifyInstance, options: ControlOptions): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.setNotFoundHandler((request) => {
+  app.setNotFoundHandler(async (request, reply) => {
+    const page = await options.consoleFiles(request);
+    if (page !== undefined) return reply.code(page.status).headers(page.headers).send(page.body);
     throw new ApiError('route_not_found', `no route ${request.method} ${request.url.split('?')[0]}`);
   });
   app.setErrorHandler((error, request, reply) => fail(options.log, error, request, reply));
