@@ -12,6 +12,7 @@ Without a STEP all of them run, in this order:
   packages   installs missing packages of the system (crun, runc, iproute2, nftables, mmdebstrap …)
   npm        installs the npm dependencies of the lockfile
   agent      builds the agent that runs in every sandbox
+  console    builds the web console
   runsc      finds, downloads or builds gVisor
   images     builds the base images
 
@@ -41,7 +42,7 @@ for argument in "$@"; do
   case $argument in
     --help | -h) usage && exit 0 ;;
     --refresh-images) refresh_images=yes ;;
-    machine | packages | npm | agent | runsc | images | test-tools | bench-tools) steps+=("$argument") ;;
+    machine | packages | npm | agent | console | runsc | images | test-tools | bench-tools) steps+=("$argument") ;;
     *)
       echo "unknown argument: $argument" >&2
       usage >&2
@@ -49,9 +50,9 @@ for argument in "$@"; do
       ;;
   esac
 done
-if [ ${#steps[@]} -eq 0 ]; then steps=(machine packages npm agent runsc images); fi
+if [ ${#steps[@]} -eq 0 ]; then steps=(machine packages npm agent console runsc images); fi
 
-for part in progress lock machine packages npm agent runsc images test-tools bench-tools; do
+for part in progress lock machine packages npm agent console runsc images test-tools bench-tools; do
   # shellcheck source=/dev/null
   source "$repo/scripts/setup/$part.sh"
 done

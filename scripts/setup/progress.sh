@@ -47,6 +47,7 @@ title_of() {
     packages) echo 'packages of the system' ;;
     npm) echo 'npm dependencies' ;;
     agent) echo 'agent' ;;
+    console) echo 'web console' ;;
     runsc) echo 'runsc (gVisor)' ;;
     images) echo 'base images' ;;
     test-tools) echo 'tools for tests' ;;
