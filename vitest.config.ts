@@ -11,7 +11,7 @@ interface Suite {
 const unit: Suite = {
   name: 'unit',
   include: [
-    '{protocol,server,sdk,cli}/src/**/*.test.ts',
+    '{protocol,server,sdk,cli,console}/src/**/*.test.ts',
     '{images,bin,scripts,bench}/**/*.test.ts',
     'test/repo/**/*.test.ts',
   ],

@@ -36,6 +36,7 @@ const packages: Record<string, readonly string[]> = {
   server: ['@atoll/protocol'],
   sdk: ['@atoll/protocol'],
   cli: ['@atoll/protocol', '@atoll/sdk', '@atoll/server'],
+  console: ['@atoll/sdk'],
 };
 
 const importsOf = (file: string): string[] => targets(file, /(?:from|import\()\s*'([^']+)'/g);
@@ -70,7 +71,7 @@ test('a file of the server imports lower ranks or its own folder', () => {
 
 test('packages import each other in one direction', () => {
   const wrong = Object.entries(packages).flatMap(([name, mayImport]) =>
-    sources(`${name}/src/**/*.ts`).flatMap((file) =>
+    sources(`${name}/src/**/*.{ts,tsx}`).flatMap((file) =>
       importsOf(file)
         .filter((target) => target.startsWith('@atoll/'))
         .filter(
@@ -120,7 +121,7 @@ function findCycle(graph: ReadonlyMap<string, readonly string[]>): string[] {
 
 test('files stay below 400 lines', () => {
   const long = ['protocol', 'server', 'sdk', 'cli']
-    .flatMap((name) => sources(`${name}/src/**/*.ts`))
+    .flatMap((name) => sources(`${name}/src/**/*.{ts,tsx}`))
 
     .filter((file) => readFileSync(join(root, file), 'utf8').split('\n').length > 400);
   expect(long).toEqual([]);

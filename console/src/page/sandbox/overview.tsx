@@ -1,0 +1,110 @@
+import type { ReactNode } from 'react';
+import type { SandboxInfo } from '@atoll/sdk';
+import { Link } from '../../router.tsx';
+import { CopyCommand } from '../../ui/copy-command.tsx';
+import { formatDuration, formatMb, formatTime } from '../../ui/format.ts';
+import { useNow } from '../../ui/use-now.ts';
+
+/** What a sandbox is, how it came to be, and how to reach it. */
+export function Overview({ sandbox }: { sandbox: SandboxInfo }) {
+  const { sandboxId, name, status, network } = sandbox;
+  return (
+    <div className="overview">
+      <Ending sandbox={sandbox} />
+      <div className="panels">
+        <Facts title="What it is">
+          <Fact term="Id">
+            <code>{sandboxId}</code>
+          </Fact>
+          <Fact term="Image">{sandbox.image}</Fact>
+          <Fact term="Size">
+            {sandbox.resources.cpus} CPU · {formatMb(sandbox.resources.memoryMb)} memory ·{' '}
+            {formatMb(sandbox.resources.diskMb)} disk
+          </Fact>
+          <Fact term="Secrets">{sandbox.secretNames.join(', ')}</Fact>
+          <Fact term="Volumes">
+            {sandbox.fileSystems.map(({ mountPath, readOnly }) => (
+              <div key={mountPath}>
+                <code>{mountPath}</code> {readOnly === true && 'read only'}
+              </div>
+            ))}
+          </Fact>
+        </Facts>
+        <Life sandbox={sandbox} />
+        <Facts title="Network">
+          <Fact term="Internet">{network?.allowInternetAccess === false ? 'closed' : 'open'}</Fact>
+          <Fact term="Only to">{network?.allowOut.join(', ')}</Fact>
+          <Fact term="Never to">{network?.denyOut.join(', ')}</Fact>
+          <Fact term="Open ports">{sandbox.exposedPorts.join(', ')}</Fact>
+        </Facts>
+      </div>
+      {status !== 'terminated' && (
+        <section aria-label="On a command line">
+          <h3>On a command line</h3>
+          <CopyCommand command={`atoll sbx pty ${name ?? sandboxId}`} />
+        </section>
+      )}
+    </div>
+  );
+}
+
+function Life({ sandbox }: { sandbox: SandboxInfo }) {
+  const { createdAt, timeoutSecs, name, originSandboxId, originSnapshotId } = sandbox;
+  const now = useNow();
+  const ending = name === undefined ? 'ends' : 'suspends';
+  return (
+    <Facts title="Its life">
+      <Fact term="Created">
+        {createdAt &&
+          `${formatTime(createdAt)}, ${formatDuration(Math.max(0, now - createdAt.getTime()))} ago`}
+      </Fact>
+      <Fact term="When idle">
+        {timeoutSecs ? `${ending} after ${formatDuration(timeoutSecs * 1000)}` : 'goes on'}
+      </Fact>
+      <Fact term="After a crash">{sandbox.onCrash === 'restore' ? 'goes on from its memory' : 'ends'}</Fact>
+      <Fact term="Copy of">
+        {originSandboxId && <Link to={`/sandbox/${originSandboxId}`}>{originSandboxId}</Link>}
+      </Fact>
+      <Fact term="From snapshot">{originSnapshotId && <code>{originSnapshotId}</code>}</Fact>
+      <Fact term="Pool">{sandbox.poolId && <code>{sandbox.poolId}</code>}</Fact>
+    </Facts>
+  );
+}
+
+/** How it ended, where it has. */
+function Ending({
+  sandbox: { status, terminatedAt, terminationReason, errorDetails },
+}: {
+  sandbox: SandboxInfo;
+}) {
+  if (status !== 'terminated') return null;
+  return (
+    <div className="note">
+      <p>
+        It ended{terminatedAt && ` ${formatTime(terminatedAt)}`}
+        {terminationReason !== undefined && `: ${terminationReason}`}.
+      </p>
+      {errorDetails && <p className="dim">{errorDetails.message}</p>}
+    </div>
+  );
+}
+
+const Facts = ({ title, children }: { title: string; children: ReactNode }) => (
+  <section className="panel" aria-label={title}>
+    <h3>{title}</h3>
+    <dl className="facts">{children}</dl>
+  </section>
+);
+
+/** One line; without a value there is none. */
+function Fact({ term, children }: { term: string; children: ReactNode }) {
+  const isEmpty =
+    children === undefined || children === '' || (Array.isArray(children) && children.length === 0);
+  if (isEmpty) return null;
+  return (
+    <div>
+      <dt>{term}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,21 @@
+import type { ReactNode } from 'react';
+import type { SandboxInfo } from '@atoll/sdk';
+import { Overview } from './overview.tsx';
+
+interface Tab {
+  name: string;
+  title: string;
+  /** Whether it asks for what a viewer may not have. */
+  forMembers: boolean;
+  render: (sandbox: SandboxInfo) => ReactNode;
+}
+
+/** The parts of the page of one sandbox, in their order. */
+export const tabs: readonly Tab[] = [
+  {
+    name: 'overview',
+    title: 'Overview',
+    forMembers: false,
+    render: (sandbox) => <Overview sandbox={sandbox} />,
+  },
+];

@@ -1,0 +1,136 @@
+import { memo } from 'react';
+import type { SandboxInfo } from '@atoll/sdk';
+import { Link } from '../../router.tsx';
+import { formatDuration, formatMb, formatTime } from '../../ui/format.ts';
+import { Status } from '../../ui/status.tsx';
+import { NARROW, useMedia } from '../../ui/use-media.ts';
+import { useNow } from '../../ui/use-now.ts';
+import { useWindowOfRows } from '../../ui/use-window-of-rows.ts';
+
+interface Props {
+  sandboxes: readonly SandboxInfo[];
+  selected: ReadonlySet<string>;
+  /** Absent: nothing can be selected. */
+  onSelect: ((selected: ReadonlySet<string>) => void) | undefined;
+}
+
+const ROW_PX = 40;
+const NARROW_ROW_PX = 68;
+
+/** One row for each sandbox; of many, only those that are seen are drawn. */
+export function SandboxTable({ sandboxes, selected, onSelect }: Props) {
+  const rowPx = useMedia(NARROW) ? NARROW_ROW_PX : ROW_PX;
+  const rows = useWindowOfRows(sandboxes.length, rowPx);
+  const now = useNow();
+  const toggle = (id: string): void => onSelect?.(selected.symmetricDifference(new Set([id])));
+  return (
+    <div
+      className="table-scroll"
+      ref={rows.scroller}
+      onScroll={rows.onScroll}
+      tabIndex={0}
+      role="region"
+      aria-label="Sandboxes"
+    >
+      <table className="table" aria-rowcount={sandboxes.length + 1}>
+        <Head sandboxes={sandboxes} selected={selected} onSelect={onSelect} />
+        <tbody>
+          {rows.beforePx > 0 && <tr aria-hidden="true" style={{ height: rows.beforePx }} />}
+          {sandboxes.slice(rows.first, rows.last).map((sandbox) => (
+            <Row
+              key={sandbox.sandboxId}
+              sandbox={sandbox}
+              now={now}
+              isSelected={selected.has(sandbox.sandboxId)}
+              onToggle={onSelect && toggle}
+            />
+          ))}
+          {rows.afterPx > 0 && <tr aria-hidden="true" style={{ height: rows.afterPx }} />}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Head({ sandboxes, selected, onSelect }: Props) {
+  const all = new Set(sandboxes.map(({ sandboxId }) => sandboxId));
+  const hasAll = all.isSubsetOf(selected);
+  return (
+    <thead>
+      <tr>
+        {onSelect !== undefined && (
+          <th className="pick">
+            <input
+              type="checkbox"
+              aria-label="Select all that are listed"
+              checked={hasAll}
+              onChange={() => onSelect(hasAll ? new Set() : all)}
+            />
+          </th>
+        )}
+        <th scope="col">Name</th>
+        <th scope="col">Status</th>
+        <th scope="col">Image</th>
+        <th scope="col">Size</th>
+        <th scope="col">Idle limit</th>
+        <th scope="col">Age</th>
+      </tr>
+    </thead>
+  );
+}
+
+interface RowProps {
+  sandbox: SandboxInfo;
+  now: number;
+  isSelected: boolean;
+  onToggle: ((id: string) => void) | undefined;
+}
+
+const Row = memo(
+  function Row({ sandbox, now, isSelected, onToggle }: RowProps) {
+    const { sandboxId, name, status, image, resources, createdAt, timeoutSecs } = sandbox;
+    return (
+      <tr className="sandbox-row" data-selected={isSelected}>
+        {onToggle !== undefined && (
+          <td className="pick">
+            <input
+              type="checkbox"
+              aria-label={`Select ${name ?? sandboxId}`}
+              checked={isSelected}
+              onChange={() => onToggle(sandboxId)}
+            />
+          </td>
+        )}
+        <td className="main-cell">
+          <Link to={`/sandbox/${sandboxId}`}>{name ?? <code>{sandboxId}</code>}</Link>
+          {name !== undefined && <code className="dim id">{sandboxId}</code>}
+        </td>
+        <td className="status-cell">
+          <Status of={status} />
+        </td>
+        <td className="image-cell" title={image}>
+          {image}
+        </td>
+        <td className="size-cell">
+          {resources.cpus} CPU · {formatMb(resources.memoryMb)}
+        </td>
+        <td className="idle-cell">{idleLimit(timeoutSecs)}</td>
+        <td className="age-cell" title={createdAt && formatTime(createdAt)}>
+          {createdAt && formatDuration(Math.max(0, now - createdAt.getTime()))}
+        </td>
+      </tr>
+    );
+  },
+  (was, is) =>
+    was.sandbox === is.sandbox &&
+    was.now === is.now &&
+    was.isSelected === is.isSelected &&
+    (was.onToggle === undefined) === (is.onToggle === undefined),
+);
+
+const idleLimit = (timeoutSecs: number | undefined) =>
+  timeoutSecs === undefined || timeoutSecs === 0 ? (
+    <span className="dim">none</span>
+  ) : (
+    formatDuration(timeoutSecs * 1000)
+  );

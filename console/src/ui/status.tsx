@@ -1,0 +1,25 @@
+const tones: Readonly<Record<string, string>> = {
+  running: 'good',
+  completed: 'good',
+  local_ready: 'good',
+  succeeded: 'good',
+  ready: 'good',
+  pending: 'busy',
+  snapshotting: 'busy',
+  suspending: 'busy',
+  in_progress: 'busy',
+  waiting: 'busy',
+  creating: 'busy',
+  suspended: 'calm',
+  failed: 'bad',
+  cancelled: 'ended',
+  terminated: 'ended',
+};
+
+/** How something stands, as a word and a dot; the dot alone would say nothing to many. */
+export const Status = ({ of }: { of: string }) => (
+  <span className={`status ${tones[of] ?? 'ended'}`}>
+    <span className="dot" aria-hidden="true" />
+    {of.replace('_', ' ')}
+  </span>
+);
