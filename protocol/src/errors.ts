@@ -77,6 +77,7 @@ const table = {
     status: 429,
     hint: 'Terminate what you no longer use, or raise the quota of the workspace.',
   },
+  too_many_attempts: { status: 429, hint: 'Wait a minute, and check the secret.' },
   internal: { status: 500, hint: 'The server log has the cause under this request id.' },
   registry_denied: {
     status: 403,

@@ -34,3 +34,4 @@ export * from './blaxel/workspace.ts';
 export * from './blaxel/image.ts';
 export * from './blaxel/image-share.ts';
 export * from './blaxel/deployment.ts';
+export * from './blaxel/credential.ts';

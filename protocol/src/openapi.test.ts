@@ -32,6 +32,8 @@ test('only these routes need no key', () => {
     '/platform/cli/login/exchange',
     '/platform/cli/login/poll',
     '/platform/cli/login/start',
+    '/v0/login/device',
+    '/v0/oauth/token',
     '/v0/uploads/{token}',
   ]);
 });
@@ -77,6 +79,7 @@ test('the error table is what COMPATIBILITY.md promises', () => {
       "413 body_too_large",
       "429 pool_exhausted",
       "429 quota_exceeded",
+      "429 too_many_attempts",
       "431 headers_too_large",
       "500 checkpoint_failed",
       "500 internal",

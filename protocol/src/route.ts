@@ -21,8 +21,11 @@ export interface Route {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
-  /** `stream` bodies go to the handler as they come, of any size; such a route has no `body`. */
-  bodyKind?: 'stream';
+  /**
+   * `stream` bodies go to the handler as they come, of any size; such a route has no `body`. `form` bodies may be
+   * form-encoded as well as JSON.
+   */
+  bodyKind?: 'stream' | 'form';
   /** Absent where the answer has no body. */
   response?: z.ZodType;
   /** `stream` answers are passed through as they come. */

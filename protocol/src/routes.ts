@@ -8,6 +8,7 @@ import * as server from './atoll/server.ts';
 import * as session from './atoll/session.ts';
 import * as tenancy from './atoll/tenancy.ts';
 import * as blaxelDeployment from './blaxel/deployment.ts';
+import * as blaxelCredential from './blaxel/credential.ts';
 import * as blaxelImage from './blaxel/image.ts';
 import * as blaxelImageShare from './blaxel/image-share.ts';
 import * as blaxelSandbox from './blaxel/sandbox.ts';
@@ -50,6 +51,7 @@ export const controlRoutes: readonly Route[] = [
   blaxelImageShare,
   blaxelDeployment,
   blaxelWorkspace,
+  blaxelCredential,
 ].flatMap((module) => Object.values(module).filter(isRoute));
 
 /** Routes that the gateway passes to the agent of the addressed sandbox. */

@@ -43,6 +43,8 @@ export interface CreateKeyOptions extends WaitOptions {
   role?: protocol.Role;
   /** Whose key it is; only admins make keys for others. */
   memberId?: string;
+  /** When it ends by itself; without it, when it is revoked. */
+  expiresInSecs?: number;
 }
 
 export interface ImportImageOptions extends WaitOptions {

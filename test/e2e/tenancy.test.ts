@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { call, createSandbox, sandboxCalls } from '../fixtures/api.ts';
 import type { Call, Target } from '../fixtures/api.ts';
 import { useServer } from '../fixtures/server.ts';
+import { testCredentials } from './tenancy/credential.ts';
 import { testImageShares } from './tenancy/image-share.ts';
 
 const server = useServer({ runtime: 'fake' });
@@ -208,6 +209,7 @@ describe('device login', () => {
   });
 });
 
+describe('credentials', () => testCredentials(server));
 describe('shared images', () => testImageShares(server));
 
 describe('audit', () => {

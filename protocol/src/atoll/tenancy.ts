@@ -40,6 +40,8 @@ export const key = z.object({
   memberId: z.string(),
   createdAt: z.number(),
   lastUsedAt: z.number().optional(),
+  /** When it ends by itself. */
+  expiresAt: z.number().optional(),
 });
 export const auditEntry = z.object({
   id: z.number(),
@@ -196,6 +198,13 @@ export const createKey = defineRoute({
     role: role.optional(),
     /** Whose key it is; only admins make keys for others. */
     memberId: z.string().optional(),
+    /** When it ends by itself; without it, when it is revoked. */
+    expiresInSecs: z
+      .number()
+      .int()
+      .min(60)
+      .max(31_536_000 * 10)
+      .optional(),
   }),
   response: z.object({ key, value: z.string() }),
   status: 201,

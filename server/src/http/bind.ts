@@ -13,6 +13,8 @@ export interface RawInput {
   params: unknown;
   query: unknown;
   body: Buffer | undefined;
+  /** Whether the body says that it is form-encoded. */
+  isForm: boolean;
 }
 
 /** A route with the code that answers it. */
@@ -33,7 +35,7 @@ function parseInput<R extends Route>(route: R, raw: RawInput): RouteInput<R> {
   const input = {
     params: parse(route.params, raw.params ?? {}, 'path'),
     query: parse(route.query, raw.query ?? {}, 'query'),
-    body: route.body ? parse(route.body, parseJson(raw.body), 'body') : undefined,
+    body: route.body ? parse(route.body, readBody(route, raw), 'body') : undefined,
   };
   return input as RouteInput<R>; // each part was parsed by the route's own schema
 }
@@ -47,6 +49,11 @@ function parse(schema: z.ZodType | undefined, value: unknown, place: string): un
     .map(({ path, message }) => `${[place, ...path].join('.')}: ${message}`);
   throw new ApiError('invalid_request', problems.join('; '));
 }
+
+const readBody = (route: Route, { body, isForm }: RawInput): unknown =>
+  isForm && route.bodyKind === 'form'
+    ? Object.fromEntries(new URLSearchParams(body?.toString('utf8')))
+    : parseJson(body);
 
 /** An absent body is an empty object: clients leave it out when they have nothing to say. */
 function parseJson(body: Buffer | undefined): unknown {

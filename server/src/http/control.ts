@@ -144,7 +144,8 @@ function requireOrganization(caller: Caller, organization: string | undefined): 
 
 function rawInput(request: FastifyRequest): RawInput {
   const body = request.body instanceof Buffer ? request.body : undefined;
-  return { params: request.params, query: request.query, body };
+  const isForm = /^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '');
+  return { params: request.params, query: request.query, body, isForm };
 }
 
 const targetOf = (request: FastifyRequest): { target?: string } => {

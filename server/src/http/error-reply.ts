@@ -1,6 +1,6 @@
 import { ApiError } from '@atoll/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { blaxelError, isBlaxelPath } from './blaxel/error-body.ts';
+import { blaxelError, isBlaxelPath, isTokenPath, tokenError } from './blaxel/error-body.ts';
 
 /** The body of every error (tensorlake wire 1.3). */
 export interface ErrorBody {
@@ -38,6 +38,10 @@ export function sendError(
   { id: requestId, method, url }: Pick<FastifyRequest, 'id' | 'method' | 'url'>,
 ): FastifyReply {
   if (error.status === 503 || error.status === 429) void reply.header('retry-after', '1');
+  if (isTokenPath(url)) {
+    const { status, body } = tokenError(error);
+    return reply.code(status).send(body);
+  }
   if (isBlaxelPath(url)) {
     const { status, body } = blaxelError(error, { method, url, requestId });
     return reply.code(status).send(body);

@@ -5,7 +5,7 @@ import type { Log } from '../lib/log.ts';
 import type { Reach, Sandboxes } from '../sandbox/sandboxes.ts';
 import type { Audit } from '../tenancy/audit.ts';
 import type { SshKeys } from '../tenancy/ssh-key.ts';
-import { createLoginLimit } from './login-limit.ts';
+import { createLoginLimit } from '../tenancy/login-limit.ts';
 import { createLogins } from './login.ts';
 import type { Login } from './login.ts';
 import { serveConnection } from './ssh-connection.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fingerprintOf, parseSshPublicKey } from '../tenancy/ssh-public-key.ts';
-import { createLoginLimit } from './login-limit.ts';
+import { createLoginLimit } from '../tenancy/login-limit.ts';
 import { createFrameReader } from './session-connection.ts';
 
 const frame = (type: number, payload: Buffer): Buffer => {

@@ -13,6 +13,7 @@ interface KeyRow {
   kind: KeyKind;
   role: Role | null;
   bootstrap: number;
+  expiresAt: number | null;
   memberId: string;
   memberName: string;
   owner: number;
@@ -24,13 +25,13 @@ interface KeyRow {
 }
 
 const selectKey = (found: string): string => `
-  SELECT k.id, k.name, k.kind, k.role, k.bootstrap, m.id AS memberId, m.name AS memberName, m.owner, a.id AS accountId,
+  SELECT k.id, k.name, k.kind, k.role, k.bootstrap, k.expires_at AS expiresAt, m.id AS memberId, m.name AS memberName, m.owner, a.id AS accountId,
     a.name AS accountName, a.operator, w.id AS workspaceId, w.name AS workspaceName
   FROM api_keys k
     JOIN members m ON m.id = k.member_id
     JOIN accounts a ON a.id = m.account_id
     JOIN workspaces w ON w.id = k.workspace_id
-  WHERE ${found} AND k.revoked_at IS NULL`;
+  WHERE ${found} AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?)`;
 const byValue = selectKey('k.hash = ?');
 const bySession = selectKey('k.id = (SELECT key_id FROM sessions WHERE hash = ? AND expires_at > ?)');
 
@@ -74,6 +75,7 @@ export function createAuthenticator({ db, clock }: { db: Db; clock: Clock }) {
       keyName: row.name,
       kind: row.kind,
       isBootstrap: row.bootstrap === 1,
+      ...(row.expiresAt !== null && { expiresAt: row.expiresAt }),
       workspace,
       role,
       member: { id: row.memberId, name: row.memberName, owner: row.owner === 1 },
@@ -82,15 +84,15 @@ export function createAuthenticator({ db, clock }: { db: Db; clock: Clock }) {
   };
 
   const lookUp = (value: string, named: string | undefined, project: string | undefined): Caller => {
-    const row = db.get<KeyRow>(byValue, hashSecret(value));
-    if (!row) throw new ApiError('unauthenticated', 'this API key is unknown or was revoked');
+    const row = db.get<KeyRow>(byValue, hashSecret(value), clock.now());
+    if (!row) throw new ApiError('unauthenticated', 'this API key is unknown or has ended');
     return callerOf(row, named, project);
   };
 
   return {
     /** The caller behind a browser's session: the one behind the key that opened it. */
     authenticateSession: (value: string, workspace?: string, project?: string): Caller => {
-      const row = db.get<KeyRow>(bySession, hashSecret(value), clock.now());
+      const row = db.get<KeyRow>(bySession, hashSecret(value), clock.now(), clock.now());
       if (!row) throw new ApiError('unauthenticated', 'this session has ended');
       usedKeys.set(row.id, clock.now());
       return callerOf(row, nameOf(workspace), nameOf(project));
@@ -107,7 +109,9 @@ export function createAuthenticator({ db, clock }: { db: Db; clock: Clock }) {
       // Left out for api keys, for which the memory would hold one entry for each value that a client makes up.
       const fallback = named === undefined && isPersonalValue(value) ? nameOf(project) : undefined;
       const cacheKey = `${named ?? fallback ?? ''}\0${value}`;
-      const caller = callers.get(cacheKey) ?? lookUp(value, named, fallback);
+      const known = callers.get(cacheKey);
+      const holds = known && (known.expiresAt ?? Number.POSITIVE_INFINITY) > clock.now();
+      const caller = holds ? known : lookUp(value, named, fallback);
       if (callers.size >= MAX_CACHED_CALLERS) callers.clear();
       callers.set(cacheKey, caller);
       usedKeys.set(caller.keyId, clock.now());

@@ -8,6 +8,8 @@ export interface Caller {
   kind: 'api' | 'personal';
   /** The key that came with the account: the owner's own. */
   isBootstrap: boolean;
+  /** When the key ends by itself. */
+  expiresAt?: number;
   member: { id: string; name: string; owner: boolean };
   account: { id: string; name: string; operator: boolean };
   workspace: { id: string; name: string };

@@ -28,6 +28,8 @@ export interface ExchangedLogin {
   memberId: string;
 }
 
+export type Logins = ReturnType<typeof createLogins>;
+
 /** The device login: a device shows a user code, a person with a key approves it, the device gets a token. */
 export function createLogins({
   db,
@@ -96,8 +98,8 @@ export function createLogins({
         });
     },
 
-    /** The device code is spent by this; a second exchange finds nothing. */
-    exchange: (deviceCode: string): ExchangedLogin =>
+    /** The device code is spent by this; a second exchange finds nothing. The token ends where that is given. */
+    exchange: (deviceCode: string, expiresAt?: number): ExchangedLogin =>
       db.transaction(() => {
         const login = find(deviceCode);
         if (!login || login.expires_at < clock.now())
@@ -106,7 +108,13 @@ export function createLogins({
         if (memberId === null || workspaceId === null)
           throw new ApiError('conflict', 'this login is not approved yet');
         db.run('DELETE FROM logins WHERE device_code_hash = ?', hashSecret(deviceCode));
-        const { value, key } = addKey({ name: 'device login', kind: 'personal', memberId, workspaceId });
+        const { value, key } = addKey({
+          name: 'device login',
+          kind: 'personal',
+          memberId,
+          workspaceId,
+          ...(expiresAt !== undefined && { expiresAt }),
+        });
         const workspace = db.get<{ accountId: string }>(
           'SELECT account_id AS accountId FROM workspaces WHERE id = ?',
           workspaceId,

@@ -77,7 +77,11 @@ export function createSshKeys({ db, clock, onChange }: { db: Db; clock: Clock; o
     /** Every workspace that a public key opens now, and as what. */
     accessOf: (fingerprint: string): SshAccess[] =>
       db
-        .all<Omit<SshAccess, 'role'> & { memberRole: Role; keyRole: Role | null }>(selectAccess, fingerprint)
+        .all<Omit<SshAccess, 'role'> & { memberRole: Role; keyRole: Role | null }>(
+          selectAccess,
+          fingerprint,
+          clock.now(),
+        )
         .map(({ memberRole, keyRole, ...access }) => ({
           ...access,
           role: keyRole === null ? memberRole : lowerRole(memberRole, keyRole),
@@ -95,5 +99,5 @@ const selectAccess = `
     LEFT JOIN api_keys k ON k.id = s.api_key_id
     JOIN workspaces w ON k.id IS NULL OR w.id = k.workspace_id
     LEFT JOIN memberships ms ON ms.workspace_id = w.id AND ms.member_id = m.id
-  WHERE s.fingerprint = ? AND (s.api_key_id IS NULL OR k.revoked_at IS NULL)
+  WHERE s.fingerprint = ? AND (s.api_key_id IS NULL OR k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?))
     AND ((m.owner AND w.account_id = m.account_id) OR ms.role IS NOT NULL)`;

@@ -7,6 +7,8 @@ import { createAuthenticator } from './authenticate.ts';
 import { createKeys } from './key.ts';
 import { createLogins } from './login.ts';
 import { createMembers } from './member.ts';
+import { createOAuth } from './oauth.ts';
+import { createServiceAccounts } from './service-account.ts';
 import { createSessions } from './sessions.ts';
 import { createSshKeys } from './ssh-key.ts';
 
@@ -22,6 +24,8 @@ export function createTenancy({ db, clock, log }: { db: Db; clock: Clock; log?: 
   };
   const accounts = createAccounts({ db, clock });
   const keys = createKeys({ db, clock, onChange });
+  const logins = createLogins({ db, clock, addKey: keys.add });
+  const serviceAccounts = createServiceAccounts({ db, clock, keys, onChange });
   return {
     authenticator,
     accounts,
@@ -31,7 +35,9 @@ export function createTenancy({ db, clock, log }: { db: Db; clock: Clock; log?: 
     sessions: createSessions({ db, clock, onChange }),
     /** Told when a key or a role changes or ends. */
     onAccessChange: (listen: () => void): void => void listeners.push(listen),
-    logins: createLogins({ db, clock, addKey: keys.add }),
+    logins,
+    serviceAccounts,
+    oauth: createOAuth({ db, clock, keys, logins, serviceAccounts, onChange: authenticator.forget }),
     audit: createAudit({ db, clock, ...(log && { log }) }),
     /** An account with its first workspace, its owner and the owner's key, which is shown this once. */
     addAccount: (given: { name: string; workspace: string; ownerName: string }) =>

@@ -46,7 +46,9 @@ export function tenancyRoutes({ tenancy, version, runtime }: TenancyRouteOptions
     bind(routes.removeMember, ({ params }, { caller }) => members.remove(caller, params.memberId)),
     bind(routes.listKeys, (_input, { caller }) => ({ keys: keys.list(caller) })),
     bind(routes.createKey, ({ body }, context) => {
-      const made = keys.create(context.caller, body);
+      const { expiresInSecs, ...wanted } = body;
+      const expiresAt = expiresInSecs === undefined ? undefined : Date.now() + expiresInSecs * 1000;
+      const made = keys.create(context.caller, { ...wanted, expiresAt });
       context.target(made.key.id);
       return made;
     }),

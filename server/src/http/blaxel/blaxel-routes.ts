@@ -4,7 +4,9 @@ import type { DeployedSandboxes } from '../../sandbox/deployed-sandboxes.ts';
 import type { Deployments } from '../../sandbox/deployments.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
 import type { ImageShares } from '../../sharing/image-shares.ts';
+import type { Tenancy } from '../../tenancy/tenancy.ts';
 import type { Binding } from '../bind.ts';
+import { blaxelCredentialRoutes } from './credential-routes.ts';
 import { blaxelImageRoutes } from './image-routes.ts';
 import { blaxelImageShareRoutes } from './image-share-routes.ts';
 import { createImageStatus } from './image-status.ts';
@@ -20,13 +22,14 @@ export interface BlaxelRoutesOptions {
   deployments: Deployments;
   clock: Clock;
   shares: ImageShares;
+  tenancy: Tenancy;
   /** After how long without a request a sandbox stands by. */
   standbyAfterSecs: number;
 }
 
 /** The control plane of the Blaxel dialect, below `/v0`. */
 export function blaxelRoutes(options: BlaxelRoutesOptions): Binding[] {
-  const { sandboxes, images, shares, deployed, deployments, clock, standbyAfterSecs } = options;
+  const { sandboxes, images, shares, tenancy, deployed, deployments, clock, standbyAfterSecs } = options;
   const view = createImageView({ images, statusOf: createImageStatus(deployments) });
   return [
     ...blaxelSandboxRoutes({ deployed, clock, standbyAfterSecs }),
@@ -34,5 +37,6 @@ export function blaxelRoutes(options: BlaxelRoutesOptions): Binding[] {
     ...blaxelImageRoutes({ images, view, shares, sandboxes }),
     ...blaxelImageShareRoutes({ shares, showImage: view.show }),
     ...blaxelWorkspaceRoutes(),
+    ...blaxelCredentialRoutes(tenancy),
   ];
 }

@@ -3,6 +3,26 @@ import type { ApiError, ErrorCode } from '@atoll/protocol';
 /** Whether a path belongs to the Blaxel dialect, whose errors have a form of their own. */
 export const isBlaxelPath = (url: string): boolean => url.startsWith('/v0/');
 
+/** Whether a path is where tokens are asked for, whose errors are OAuth's (RFC 6749, 5.2; RFC 8628, 3.5). */
+export const isTokenPath = (url: string): boolean => /^(?:\/v0)?\/oauth\/token(?:$|\?)/.test(url);
+
+const tokenErrors: Partial<Record<ErrorCode, string>> = {
+  unauthenticated: 'invalid_client',
+  invalid_state: 'invalid_grant',
+  conflict: 'authorization_pending',
+  not_found: 'expired_token',
+  too_many_attempts: 'slow_down',
+  invalid_request: 'invalid_request',
+  malformed_json: 'invalid_request',
+};
+
+/** What waits or has expired is a 400 there, not a status of its own. */
+export function tokenError(error: ApiError): { status: number; body: Record<string, unknown> } {
+  const status = error.code === 'conflict' || error.code === 'not_found' ? 400 : error.status;
+  const name = tokenErrors[error.code] ?? 'server_error';
+  return { status, body: { error: name, error_description: error.message } };
+}
+
 /** What a create is refused with, in the words that clients know (wire 1.4). */
 const createCodes: Partial<Record<ErrorCode, string>> = {
   name_taken: 'SANDBOX_ALREADY_EXISTS',
