@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { ApiError } from '@atoll/protocol';
+import { passBody } from './answer-body.ts';
 import { portResponseHeaders } from './port-headers.ts';
 import { connectWith } from './port-upstream.ts';
 import type { Connect, PortRequestArgs, PortUpstream } from './port-upstream.ts';
@@ -35,12 +36,13 @@ export function proxyPort(request: IncomingMessage, response: ServerResponse, ca
       const detach = call.upstream.attach(() => sent.destroy(new Error('the port is closed to requests')));
       sent.once('close', detach);
       sent.on('error', (error) => {
+        if (response.writableEnded) return;
         if (response.headersSent || response.destroyed) return void response.destroy();
         // A kept connection that the server has closed meanwhile: the request never got there.
         if (sent.reusedSocket && !isRetry && !hasBody(request)) return send(true);
         reject(error instanceof ApiError ? error : explain(error));
       });
-      sent.once('response', (answer) => passAnswer(answer, response, call.prefix));
+      sent.once('response', (answer) => passAnswer(sent, answer, response, call.prefix));
     };
     request.on('error', () => current?.destroy());
     send(false);
@@ -69,12 +71,17 @@ function callPort(request: IncomingMessage, call: PortCall, isRetry: boolean): C
   return sent;
 }
 
-function passAnswer(answer: IncomingMessage, response: ServerResponse, prefix: string): void {
+function passAnswer(
+  sent: ClientRequest,
+  answer: IncomingMessage,
+  response: ServerResponse,
+  prefix: string,
+): void {
   response.writeHead(answer.statusCode ?? 502, portResponseHeaders(answer.headers, prefix));
   // Events and long polls begin with their headers.
   response.flushHeaders();
-  answer.on('error', () => response.destroy());
-  answer.pipe(response);
+  answer.on('error', () => response.writableEnded || response.destroy());
+  passBody(sent, answer, response);
 }
 
 /** The handshake of an upgrade, on a connection of its own. */

@@ -3,6 +3,7 @@ import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node
 import { ApiError } from '@atoll/protocol';
 import type { ErrorCode } from '@atoll/protocol';
 import type { SlotEndpoint } from '../runtime/driver.ts';
+import { passBody } from './answer-body.ts';
 import { corsHeaders, requestHeaders, responseHeaders } from './headers.ts';
 
 export interface Upstream {
@@ -33,6 +34,7 @@ export function proxy(request: IncomingMessage, response: ServerResponse, upstre
       setHost: false,
     });
     const fail = (error: Error): void => {
+      if (response.writableEnded) return;
       if (response.headersSent) response.destroy();
       else if (response.destroyed) resolve();
       else reject(explain(error));
@@ -46,8 +48,8 @@ export function proxy(request: IncomingMessage, response: ServerResponse, upstre
       response.writeHead(answer.statusCode ?? 502, { ...responseHeaders(answer.headers), ...corsHeaders });
       // Streams begin with their headers: a follower of a quiet process must see that it is connected.
       response.flushHeaders();
-      answer.on('error', () => response.destroy());
-      answer.pipe(response);
+      answer.on('error', () => response.writableEnded || response.destroy());
+      passBody(call, answer, response);
     });
     response.once('close', () => {
       call.destroy();
