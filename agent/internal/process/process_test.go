@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"atoll.dev/agent/internal/journal"
 	"atoll.dev/agent/internal/ring"
 )
 
@@ -264,5 +265,26 @@ func TestLinesDoNotDependOnHowTheBytesArrive(t *testing.T) {
 		if lines := log.Lines(); len(lines) != 60 || string(lines[59].Text) != "line three" {
 			t.Fatalf("%d lines in chunks of %d", len(lines), size)
 		}
+	}
+}
+
+func TestAJournalHasEveryLineOfAProcessThatAFollowerHeldBack(t *testing.T) {
+	table := newTable(t)
+	table.options.Journal = journal.New(8 << 20)
+	// Nobody reads what this process prints, so its log is full long before it ends.
+	process, reader, err := table.Start(shell("seq -f %0100g 1 30000; echo last >&2"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	eventually(t, "nothing came to the journal", func() bool { return table.options.Journal.Last() > 5000 })
+	lines, err := table.options.Journal.Read(t.Context(), 0)
+	if err != nil || lines[0].Handle != process.Handle || lines[0].PID != process.PID || lines[0].Stream != StreamStdout {
+		t.Fatalf("got %+v, %v", lines[0], err)
+	}
+	reader.Close()
+	<-process.Done()
+	if got := table.options.Journal.Last(); got != 30_001 {
+		t.Fatalf("%d lines", got)
 	}
 }

@@ -16,6 +16,8 @@ type pump struct {
 	stream byte
 	log    *ring.Log
 	limit  int
+	// journal gets each line too, before a slow follower of the log can hold it back. Nil where none is kept.
+	journal func(line []byte)
 
 	done chan struct{}
 	// waitingSince is when the pump last found the pipe empty (Unix ns), 0 while it moves data.
@@ -46,5 +48,8 @@ func (p *pump) run() {
 }
 
 func (p *pump) append(line []byte, open bool) {
+	if p.journal != nil {
+		p.journal(line)
+	}
 	p.log.Append(ring.Record{TimestampMs: time.Now().UnixMilli(), Stream: p.stream, Text: line, Open: open})
 }

@@ -52,9 +52,19 @@ func (t *Table) connect(process *Process, pipes *pipes) {
 	limit := t.logLimit()
 	for stream, pipe := range map[byte]*os.File{StreamStdout: pipes.stdout, StreamStderr: pipes.stderr} {
 		if pipe != nil {
-			process.pumps = append(process.pumps, newPump(pipe, stream, process.Log, limit))
+			pump := newPump(pipe, stream, process.Log, limit)
+			pump.journal = t.journalOf(process, stream)
+			process.pumps = append(process.pumps, pump)
 		}
 	}
+}
+
+// journalOf reads the pid when a line comes: pumps run only once the process has one.
+func (t *Table) journalOf(process *Process, stream byte) func([]byte) {
+	if t.options.Journal == nil {
+		return nil
+	}
+	return func(line []byte) { t.options.Journal.Append(process.Handle, process.PID, stream, line) }
 }
 
 // spawn forks while the reaper is held off, so the process is in the table before it can be collected.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"atoll.dev/agent/internal/event"
+	"atoll.dev/agent/internal/journal"
 	"atoll.dev/agent/internal/reap"
 	"atoll.dev/agent/internal/ring"
 )
@@ -37,6 +38,8 @@ type Options struct {
 	BaseEnv map[string]string
 	// LogBudgetBytes bounds the output kept of all ended processes.
 	LogBudgetBytes int
+	// Journal gets the lines of all listed processes; nil where none is kept.
+	Journal *journal.Journal
 	// SwitchUser is false where the agent may not or must not run processes as other users.
 	SwitchUser bool
 	// Fork is syscall.ForkExec or something that forks in a better place.
