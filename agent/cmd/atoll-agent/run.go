@@ -22,6 +22,7 @@ import (
 	"atoll.dev/agent/internal/build"
 	"atoll.dev/agent/internal/event"
 	"atoll.dev/agent/internal/file"
+	"atoll.dev/agent/internal/journal"
 	"atoll.dev/agent/internal/memory"
 	"atoll.dev/agent/internal/process"
 	"atoll.dev/agent/internal/reap"
@@ -37,6 +38,9 @@ const (
 )
 
 // agent is what run wires together.
+// journalBytes bounds the output that waits for the server to take it.
+const journalBytes = 1 << 20
+
 type agent struct {
 	config     *boot.Config
 	identity   *boot.Identity
@@ -44,6 +48,7 @@ type agent struct {
 	table      *process.Table
 	supervisor *supervise.Supervisor
 	events     *event.Hub
+	journal    *journal.Journal
 	reaper     *reap.Reaper
 	// trustEnv points programs at the certificates of the extra CA.
 	trustEnv map[string]string
@@ -71,7 +76,8 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 	server := api.NewServer(api.Options{
 		Supervisor: a.supervisor,
 		Identity:   a.identity, Accounts: a.accounts, Table: a.table, Events: a.events, StartedAt: startedAt,
-		Files: files, Builds: a.acceptBuilds(), Sandbox: sandbox,
+		Journal: a.journal,
+		Files:   files, Builds: a.acceptBuilds(), Sandbox: sandbox,
 	})
 	go serve(server, api.Guard(listener, a.identity))
 	a.serveInside(sandbox)
@@ -135,14 +141,14 @@ func serve(server *http.Server, listener net.Listener) {
 }
 
 func newAgent(config *boot.Config, identityDir string) *agent {
-	a := &agent{config: config, reaper: reap.New(), events: event.NewHub()}
+	a := &agent{config: config, reaper: reap.New(), events: event.NewHub(), journal: journal.New(journalBytes)}
 	a.identity = boot.NewIdentity(identityDir, config, a.takeOver)
 	a.accounts = account.NewDirectory(config.Root, config.User)
 	applyIdentity(config)
 	a.trustEnv = trustExtraCa(config, identityDir)
 	a.makeWorkingDir()
 	options := process.Options{
-		Reaper: a.reaper, Events: a.events, Root: config.Root, WorkingDir: config.WorkingDir,
+		Reaper: a.reaper, Events: a.events, Journal: a.journal, Root: config.Root, WorkingDir: config.WorkingDir,
 		BaseEnv: a.baseEnv(config), LogBudgetBytes: logBudgetBytes(config.MemoryMb),
 		SwitchUser: os.Geteuid() == 0 && isolated(config),
 	}

@@ -20,6 +20,7 @@ import (
 	"atoll.dev/agent/internal/boot"
 	"atoll.dev/agent/internal/event"
 	"atoll.dev/agent/internal/file"
+	"atoll.dev/agent/internal/journal"
 	"atoll.dev/agent/internal/process"
 	"atoll.dev/agent/internal/reap"
 	"atoll.dev/agent/internal/supervise"
@@ -46,6 +47,7 @@ type agent struct {
 	address     string
 	table       *process.Table
 	events      *event.Hub
+	journal     *journal.Journal
 }
 
 func writeIdentity(t *testing.T, dir, token string, incarnation int) {
@@ -60,7 +62,7 @@ func writeIdentity(t *testing.T, dir, token string, incarnation int) {
 
 func startAgent(t *testing.T) *agent {
 	t.Helper()
-	a := &agent{t: t, root: t.TempDir(), identityDir: t.TempDir(), events: event.NewHub()}
+	a := &agent{t: t, root: t.TempDir(), identityDir: t.TempDir(), events: event.NewHub(), journal: journal.New(1 << 20)}
 	writeIdentity(t, a.identityDir, testToken, 1)
 	config, err := boot.LoadConfig(a.identityDir)
 	if err != nil {
@@ -72,6 +74,7 @@ func startAgent(t *testing.T) *agent {
 	identity := boot.NewIdentity(a.identityDir, config, func(*boot.Config) {})
 	a.table = process.NewTable(process.Options{
 		Reaper: reaper, Events: a.events, Root: a.root, WorkingDir: "/work", LogBudgetBytes: 4 << 20,
+		Journal: a.journal,
 	})
 	a.serve(identity)
 	return a
@@ -84,7 +87,7 @@ func (a *agent) serve(identity *boot.Identity) {
 	server := NewServer(Options{
 		Supervisor: supervisor,
 		Identity:   identity, Accounts: accounts, Table: a.table,
-		Files: files, Events: a.events, StartedAt: time.Now(),
+		Files: files, Events: a.events, Journal: a.journal, StartedAt: time.Now(),
 		Sandbox: blaxel.NewServer(blaxel.Options{
 			Accounts: accounts, Table: a.table, Supervisor: supervisor, Files: files, Hub: a.events,
 			Root: a.root, WorkingDir: "/work", StartedAt: time.Now(),

@@ -15,6 +15,7 @@ import (
 	"atoll.dev/agent/internal/build"
 	"atoll.dev/agent/internal/event"
 	"atoll.dev/agent/internal/file"
+	"atoll.dev/agent/internal/journal"
 	"atoll.dev/agent/internal/process"
 	"atoll.dev/agent/internal/supervise"
 	"atoll.dev/agent/internal/terminal"
@@ -41,6 +42,7 @@ type Options struct {
 	Supervisor *supervise.Supervisor
 	Files      *file.System
 	Events     *event.Hub
+	Journal    *journal.Journal
 	// Builds is nil where no builders are expected.
 	Builds *build.Sessions
 	// Sandbox is the other dialect of the data plane.
@@ -70,6 +72,7 @@ func routes(options Options) http.Handler {
 	events := &eventRoutes{
 		events: options.Events, identity: options.Identity, builds: options.Builds, holds: options.Sandbox.Holds(),
 	}
+	journals := &journalRoutes{journal: options.Journal}
 	builds := &buildRoutes{sessions: options.Builds}
 	restored := &restoredRoutes{identity: options.Identity, table: options.Table}
 	terminals := &ptyRoutes{sessions: terminal.NewSessions(options.Table), accounts: options.Accounts}
@@ -114,6 +117,7 @@ func routes(options Options) http.Handler {
 		"GET /internal/v1/stats":                          status.stats,
 		"POST /internal/v1/restored":                      restored.restored,
 		"GET /internal/v1/events":                         events.stream,
+		"GET /internal/v1/logs":                           journals.stream,
 		"GET /internal/v1/builds/{session}":               builds.fetch,
 		"POST /internal/v1/builds/{session}":              builds.reply,
 		"GET /internal/v1/connect":                        connect,
