@@ -35,12 +35,11 @@ const (
 	minLogBudgetBytes = 4 << 20
 	fileMask          = 0o022
 	gcPercent         = 50
+	// journalBytes bounds the output that waits for the server to take it.
+	journalBytes = 1 << 20
 )
 
 // agent is what run wires together.
-// journalBytes bounds the output that waits for the server to take it.
-const journalBytes = 1 << 20
-
 type agent struct {
 	config     *boot.Config
 	identity   *boot.Identity
@@ -141,7 +140,8 @@ func serve(server *http.Server, listener net.Listener) {
 }
 
 func newAgent(config *boot.Config, identityDir string) *agent {
-	a := &agent{config: config, reaper: reap.New(), events: event.NewHub(), journal: journal.New(journalBytes)}
+	a := &agent{config: config, reaper: reap.New(), events: event.NewHub()}
+	a.journal = journal.New(journalBytes, config.MachineID())
 	a.identity = boot.NewIdentity(identityDir, config, a.takeOver)
 	a.accounts = account.NewDirectory(config.Root, config.User)
 	applyIdentity(config)

@@ -62,7 +62,7 @@ func writeIdentity(t *testing.T, dir, token string, incarnation int) {
 
 func startAgent(t *testing.T) *agent {
 	t.Helper()
-	a := &agent{t: t, root: t.TempDir(), identityDir: t.TempDir(), events: event.NewHub(), journal: journal.New(1 << 20)}
+	a := &agent{t: t, root: t.TempDir(), identityDir: t.TempDir(), events: event.NewHub(), journal: journal.New(1<<20, "first")}
 	writeIdentity(t, a.identityDir, testToken, 1)
 	config, err := boot.LoadConfig(a.identityDir)
 	if err != nil {

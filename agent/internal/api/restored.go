@@ -12,6 +12,7 @@ import (
 
 	"atoll.dev/agent/internal/account"
 	"atoll.dev/agent/internal/boot"
+	"atoll.dev/agent/internal/journal"
 	"atoll.dev/agent/internal/process"
 )
 
@@ -26,6 +27,7 @@ const (
 type restoredRoutes struct {
 	identity *boot.Identity
 	table    *process.Table
+	journal  *journal.Journal
 }
 
 // restoredBody is what the server tells of a restore.
@@ -45,6 +47,9 @@ func (r *restoredRoutes) restored(w http.ResponseWriter, request *http.Request) 
 	}
 	if err := r.identity.Refresh(); err != nil {
 		return err
+	}
+	if body.IsCopy {
+		r.journal.Begin(r.identity.Config().MachineID())
 	}
 	if err := r.runHook(body); err != nil {
 		log.Printf("%s: %v", restoredHook, err)

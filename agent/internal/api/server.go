@@ -74,7 +74,7 @@ func routes(options Options) http.Handler {
 	}
 	journals := &journalRoutes{journal: options.Journal}
 	builds := &buildRoutes{sessions: options.Builds}
-	restored := &restoredRoutes{identity: options.Identity, table: options.Table}
+	restored := &restoredRoutes{identity: options.Identity, table: options.Table, journal: options.Journal}
 	terminals := &ptyRoutes{sessions: terminal.NewSessions(options.Table), accounts: options.Accounts}
 	sessions := &sessionRoutes{table: options.Table, accounts: options.Accounts}
 	listens := &listenRoutes{waiting: map[string]net.Conn{}}

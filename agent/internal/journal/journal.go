@@ -17,16 +17,25 @@ const (
 	batchBytes = 64 << 10
 )
 
+// Source is a process that writes lines.
+type Source struct {
+	// ID names the process among all that this sandbox has or had.
+	ID      string
+	PID     int
+	Command string
+	// ManagedID and ManagedName are empty for processes that nobody starts again.
+	ManagedID   string
+	ManagedName string
+}
+
 // Line is one line of output.
 type Line struct {
 	// Seq counts from 1. A gap between two lines that are read is what was dropped.
 	Seq         uint64
 	TimestampNs int64
-	// Handle and PID name the process.
-	Handle int64
-	PID    int
-	Stream byte
-	Text   string
+	Source      *Source
+	Stream      byte
+	Text        string
 	// Cut tells that the line was longer.
 	Cut bool
 }
@@ -39,18 +48,31 @@ type Journal struct {
 	lines []Line
 	size  int
 	last  uint64
+	// id says whose lines those beyond start are: memory that becomes another sandbox, or that is taken back to an
+	// earlier moment, brings lines along that were another's.
+	id    string
+	start uint64
 	// changed is closed at the next line while somebody waits; nil while nobody does.
 	changed chan struct{}
 }
 
-// New makes a journal of at most limit bytes.
-func New(limit int) *Journal { return &Journal{limit: limit} }
+// New makes a journal of at most limit bytes with a name for its lines.
+func New(limit int, id string) *Journal { return &Journal{limit: limit, id: id} }
+
+// Begin gives the lines from now on another name; the same name again changes nothing.
+func (j *Journal) Begin(id string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if id != j.id {
+		j.id, j.start = id, j.last
+	}
+}
 
 // Append numbers a line and keeps a copy of its text.
-func (j *Journal) Append(handle int64, pid int, stream byte, text []byte) {
+func (j *Journal) Append(source *Source, stream byte, text []byte) {
 	kept := cutAt(text, maxLineBytes)
 	line := Line{
-		TimestampNs: time.Now().UnixNano(), Handle: handle, PID: pid, Stream: stream,
+		TimestampNs: time.Now().UnixNano(), Source: source, Stream: stream,
 		Text: string(kept), Cut: len(kept) < len(text),
 	}
 	j.mu.Lock()
@@ -73,9 +95,16 @@ func (j *Journal) Last() uint64 {
 	return j.last
 }
 
-// Start is where a reader who has seen `after` goes on. A number that was never given, such as one from before the
-// sandbox was taken back to an older checkpoint, means from now on.
-func (j *Journal) Start(after uint64) uint64 { return min(after, j.Last()) }
+// Start is the name of the lines and where a reader goes on that has seen `after` of those called id. Who has seen
+// others, or a number that was never given, has seen none of these.
+func (j *Journal) Start(id string, after uint64) (current string, from uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if id != j.id || after > j.last {
+		return j.id, j.start
+	}
+	return j.id, max(after, j.start)
+}
 
 // Read returns the oldest kept lines beyond after, or waits for one. Its error is that of the context.
 func (j *Journal) Read(ctx context.Context, after uint64) ([]Line, error) {

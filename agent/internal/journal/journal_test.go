@@ -13,6 +13,8 @@ import (
 
 const readWithin = 30 * time.Second
 
+var someone = &Source{ID: "1", PID: 1}
+
 func read(t *testing.T, journal *Journal, after uint64) []Line {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), readWithin)
@@ -25,19 +27,19 @@ func read(t *testing.T, journal *Journal, after uint64) []Line {
 }
 
 func TestLinesAreNumberedAndNameTheirProcess(t *testing.T) {
-	journal := New(1 << 20)
-	journal.Append(7, 42, 1, []byte("one"))
-	journal.Append(8, 43, 2, []byte("two"))
+	journal := New(1<<20, "a")
+	journal.Append(&Source{PID: 42}, 1, []byte("one"))
+	journal.Append(&Source{PID: 43}, 2, []byte("two"))
 	lines := read(t, journal, 1)
-	if len(lines) != 1 || lines[0].Seq != 2 || lines[0].Handle != 8 || lines[0].PID != 43 || lines[0].Text != "two" {
+	if len(lines) != 1 || lines[0].Seq != 2 || lines[0].Source.PID != 43 || lines[0].Text != "two" {
 		t.Fatalf("got %+v", lines)
 	}
 }
 
 func TestTheOldestLinesGoAndLeaveAGapInTheNumbers(t *testing.T) {
-	journal := New(4 << 10)
+	journal := New(4<<10, "a")
 	for range 10_000 {
-		journal.Append(1, 1, 1, nil)
+		journal.Append(someone, 1, nil)
 	}
 	lines := read(t, journal, 5)
 	if lines[0].Seq <= 6 || lines[len(lines)-1].Seq != 10_000 {
@@ -49,9 +51,9 @@ func TestTheOldestLinesGoAndLeaveAGapInTheNumbers(t *testing.T) {
 }
 
 func TestABatchIsBoundedAndTheNextGoesOn(t *testing.T) {
-	journal := New(1 << 20)
+	journal := New(1<<20, "a")
 	for index := range 400 {
-		journal.Append(1, 1, 1, []byte(fmt.Sprintf("%04d%s", index, strings.Repeat("x", 1000))))
+		journal.Append(someone, 1, []byte(fmt.Sprintf("%04d%s", index, strings.Repeat("x", 1000))))
 	}
 	var after uint64
 	for after < 400 {
@@ -64,32 +66,48 @@ func TestABatchIsBoundedAndTheNextGoesOn(t *testing.T) {
 }
 
 func TestALongLineIsCutBetweenCharacters(t *testing.T) {
-	journal := New(1 << 20)
-	journal.Append(1, 1, 1, []byte("x"+strings.Repeat("€", maxLineBytes)))
+	journal := New(1<<20, "a")
+	journal.Append(someone, 1, []byte("x"+strings.Repeat("€", maxLineBytes)))
 	line := read(t, journal, 0)[0]
 	if !line.Cut || !utf8.ValidString(line.Text) || len(line.Text) > maxLineBytes || len(line.Text) < maxLineBytes-3 {
 		t.Fatalf("cut %v at %d", line.Cut, len(line.Text))
 	}
 }
 
-func TestANumberNeverGivenMeansFromNow(t *testing.T) {
-	journal := New(1 << 20)
-	journal.Append(1, 1, 1, []byte("old"))
-	start := journal.Start(99)
-	journal.Append(1, 1, 1, []byte("new"))
-	if lines := read(t, journal, start); len(lines) != 1 || lines[0].Text != "new" {
+func TestAReaderGoesOnOnlyInLinesOfTheNameThatItHasSeen(t *testing.T) {
+	journal := New(1<<20, "source")
+	journal.Append(someone, 1, []byte("old"))
+	journal.Begin("copy")
+	journal.Begin("copy")
+	journal.Append(someone, 1, []byte("new"))
+	for name, seen := range map[string]struct {
+		id    string
+		after uint64
+		from  uint64
+	}{
+		"nothing":              {"", 0, 1},
+		"lines of the source":  {"source", 2, 1},
+		"lines of this":        {"copy", 2, 2},
+		"numbers never given":  {"copy", 99, 1},
+		"numbers before these": {"copy", 0, 1},
+	} {
+		if id, from := journal.Start(seen.id, seen.after); id != "copy" || from != seen.from {
+			t.Errorf("who has seen %s goes on in %s from %d", name, id, from)
+		}
+	}
+	if lines := read(t, journal, 1); len(lines) != 1 || lines[0].Text != "new" {
 		t.Fatalf("got %+v", lines)
 	}
 }
 
 func TestAWaitingReaderMissesNothingOfManyWriters(t *testing.T) {
-	journal := New(1 << 20)
+	journal := New(1<<20, "a")
 	const writers, each = 8, 200
 	var running sync.WaitGroup
-	for handle := range writers {
+	for range writers {
 		running.Go(func() {
 			for range each {
-				journal.Append(int64(handle), 1, 1, []byte("line"))
+				journal.Append(someone, 1, []byte("line"))
 			}
 		})
 	}
@@ -108,7 +126,7 @@ func TestAWaitingReaderMissesNothingOfManyWriters(t *testing.T) {
 func TestReadEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := New(1<<10).Read(ctx, 0); !errors.Is(err, context.Canceled) {
+	if _, err := New(1<<10, "a").Read(ctx, 0); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"atoll.dev/agent/internal/awake"
+	"atoll.dev/agent/internal/journal"
 	"atoll.dev/agent/internal/ring"
 )
 
@@ -23,6 +24,8 @@ type Process struct {
 	// sharesLog tells that other runs write to the log too.
 	sharesLog bool
 
+	// source is how the journal calls it.
+	source *journal.Source
 	marker string
 	gate   ForkGate
 	stdin  *stdin

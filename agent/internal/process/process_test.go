@@ -270,7 +270,7 @@ func TestLinesDoNotDependOnHowTheBytesArrive(t *testing.T) {
 
 func TestAJournalHasEveryLineOfAProcessThatAFollowerHeldBack(t *testing.T) {
 	table := newTable(t)
-	table.options.Journal = journal.New(8 << 20)
+	table.options.Journal = journal.New(8<<20, "a")
 	// Nobody reads what this process prints, so its log is full long before it ends.
 	process, reader, err := table.Start(shell("seq -f %0100g 1 30000; echo last >&2"), true)
 	if err != nil {
@@ -279,7 +279,7 @@ func TestAJournalHasEveryLineOfAProcessThatAFollowerHeldBack(t *testing.T) {
 	defer reader.Close()
 	eventually(t, "nothing came to the journal", func() bool { return table.options.Journal.Last() > 5000 })
 	lines, err := table.options.Journal.Read(t.Context(), 0)
-	if err != nil || lines[0].Handle != process.Handle || lines[0].PID != process.PID || lines[0].Stream != StreamStdout {
+	if err != nil || lines[0].Source.PID != process.PID || lines[0].Stream != StreamStdout {
 		t.Fatalf("got %+v, %v", lines[0], err)
 	}
 	reader.Close()

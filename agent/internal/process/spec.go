@@ -28,6 +28,9 @@ type Spec struct {
 	DiscardStderr bool
 	// Timeout kills the process and its descendants; 0 is none.
 	Timeout time.Duration
+	// ManagedID and ManagedName are for processes that are started again.
+	ManagedID   string
+	ManagedName string
 }
 
 // Status is where a process is.

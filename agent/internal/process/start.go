@@ -4,12 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"atoll.dev/agent/internal/awake"
+	"atoll.dev/agent/internal/journal"
 	"atoll.dev/agent/internal/ring"
 )
+
+const maxCommandLine = 512
 
 // Start runs a process in a session of its own. follow returns a reader that misses nothing.
 func (t *Table) Start(spec Spec, follow bool) (*Process, *ring.Reader, error) {
@@ -59,12 +64,12 @@ func (t *Table) connect(process *Process, pipes *pipes) {
 	}
 }
 
-// journalOf reads the pid when a line comes: pumps run only once the process has one.
+// journalOf reads the source when a line comes: pumps run only once the process has one.
 func (t *Table) journalOf(process *Process, stream byte) func([]byte) {
 	if t.options.Journal == nil {
 		return nil
 	}
-	return func(line []byte) { t.options.Journal.Append(process.Handle, process.PID, stream, line) }
+	return func(line []byte) { t.options.Journal.Append(process.source, stream, line) }
 }
 
 // spawn forks while the reaper is held off, so the process is in the table before it can be collected.
@@ -87,8 +92,26 @@ func (t *Table) spawn(process *Process, plan *plan, pipes *pipes, spec Spec) err
 	return nil
 }
 
+// sourceOf names a process among all of its sandbox, also where handles are given again after an older checkpoint.
+func sourceOf(process *Process, spec Spec) *journal.Source {
+	return &journal.Source{
+		ID:  fmt.Sprintf("%d-%s", process.Handle, strconv.FormatInt(process.StartedAt.UnixMilli(), 36)),
+		PID: process.PID, Command: commandLine(spec), ManagedID: spec.ManagedID, ManagedName: spec.ManagedName,
+	}
+}
+
+// commandLine is for people to read, and bounded: it is kept with each process that printed.
+func commandLine(spec Spec) string {
+	line := strings.ToValidUTF8(strings.Join(append([]string{spec.Command}, spec.Args...), " "), "\uFFFD")
+	if len(line) <= maxCommandLine {
+		return line
+	}
+	return strings.ToValidUTF8(line[:maxCommandLine], "") + "…"
+}
+
 func (t *Table) started(process *Process, pid int, spec Spec) {
 	process.PID, process.StartedAt = pid, time.Now()
+	process.source = sourceOf(process, spec)
 	if t.options.OnStarted != nil {
 		t.options.OnStarted(pid, spec.Credential.UID)
 	}

@@ -133,6 +133,7 @@ func (m *Managed) begin() error {
 	if m.spec.Log == nil {
 		m.spec.Log = m.table.NewLog()
 	}
+	m.spec.ManagedID, m.spec.ManagedName = m.ID, m.Name
 	next, _, err := m.table.Start(m.spec, false)
 	if err != nil {
 		return err
