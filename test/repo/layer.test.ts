@@ -13,6 +13,7 @@ const ranks: Record<string, number> = {
   agent: 1,
   checkpoint: 2,
   image: 2,
+  journal: 2,
   secret: 2,
   tenancy: 2,
   build: 3,
