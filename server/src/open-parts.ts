@@ -10,6 +10,7 @@ import { createBuilds } from './build/builds.ts';
 import { createImageDefinitions } from './image/image-definitions.ts';
 import { openImageStore } from './image/image-store.ts';
 import type { ImageStore } from './image/image-store.ts';
+import { openJournals } from './journal/journals.ts';
 import { removeEmptyFolders } from './lib/empty-folder.ts';
 import { systemClock } from './lib/clock.ts';
 import { openHost } from './host.ts';
@@ -65,8 +66,10 @@ export async function openParts(start: Start, ground: Ground) {
   });
   opened.defer(() => snapshots.close());
   const { volumes, sandboxVolumes } = await openFileSystems(start, ground, host.driver);
+  const journals = openJournals({ dataDir: dataDir.path, now: systemClock.now, log });
   const sandboxes = createSandboxes({
     ...host,
+    journals,
     volumes: sandboxVolumes,
     pools: createPoolStore(db),
     transaction: db.transaction,

@@ -3,6 +3,7 @@ import type { AgentBinaries } from '../agent/binary.ts';
 import type { IdentityFolders } from '../agent/identity.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import type { ImageStore } from '../image/image-store.ts';
+import type { JournalFollower, Journals } from '../journal/journals.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { SandboxNetwork } from '../network/network.ts';
@@ -28,6 +29,8 @@ export interface Live {
   since: number;
   /** Ends the watch over its agent. */
   unwatch: () => void;
+  /** Takes what was printed last, after the watch; absent while nobody watches. */
+  takeLastLines?: JournalFollower['takeLast'];
   rootfs: SandboxRootfs;
 }
 
@@ -44,6 +47,7 @@ export interface SandboxContext {
   secrets: Pick<SecretStore, 'requireAll' | 'existing' | 'environment' | 'changedAt'>;
   environments: Pick<SandboxEnvironments, 'put' | 'of' | 'copy'>;
   declarations: Pick<DeclarationStore, 'find'>;
+  journals: Journals;
   pool: SlotPool;
   driver: RuntimeDriver;
   network: SandboxNetwork;

@@ -28,18 +28,25 @@ export function guard(context: SandboxContext, record: SandboxRecord, rootfs: Sa
   if (endpoint === undefined || slotId === undefined) throw new Error(`sandbox ${record.id} runs nowhere`);
   const unwatched = new AbortController();
   const { incarnation } = record;
+  const { signal } = unwatched;
+  const token = agentToken(context.serverKey, record.id, incarnation);
+  const journal = context.journals.follow(record.id, { endpoint, token }, signal);
   context.live.set(record.id, {
     incarnation,
     since: context.clock.now(),
     rootfs,
     unwatch: () => unwatched.abort(),
+    takeLastLines: journal.takeLast,
   });
   context.activity.restart(record.id);
-  const { signal } = unwatched;
-  const ends = [watch(context, record, endpoint, slotId, signal), untilRuntimeEnds(context, slotId, signal)];
+  const ends = [
+    watch(context, record, { endpoint, token, slotId }, signal),
+    untilRuntimeEnds(context, slotId, signal),
+  ];
   void Promise.race(ends).then(() => {
     if (signal.aborted) return;
     unwatched.abort();
+    delete context.live.get(record.id)?.takeLastLines;
     context.onAgentLost(record);
   });
 }
@@ -57,14 +64,18 @@ async function untilRuntimeEnds(context: SandboxContext, slotId: string, signal:
   }
 }
 
+interface Watched {
+  endpoint: SlotEndpoint;
+  token: string;
+  slotId: string;
+}
+
 async function watch(
   context: SandboxContext,
   record: SandboxRecord,
-  endpoint: SlotEndpoint,
-  slotId: string,
+  { endpoint, token, slotId }: Watched,
   signal: AbortSignal,
 ): Promise<void> {
-  const token = agentToken(context.serverKey, record.id, record.incarnation);
   const report = createOomReport(context, record);
   const hold = createHold(context, record);
   signal.addEventListener('abort', () => hold(false));

@@ -15,6 +15,7 @@ import { createDescent } from './descent.ts';
 import { createDirectory } from './directory.ts';
 import { createEnroll } from './enroll.ts';
 import { createFlights } from './flight.ts';
+import { createLogCalls } from './log-calls.ts';
 import { createLauncher } from './launch.ts';
 import { isEnded } from './lifecycle.ts';
 import { createMemoryFiles } from './memory-files.ts';
@@ -91,7 +92,10 @@ export function createSandboxes(options: SandboxesOptions) {
     onCut: (record) => {
       if (directory.isVisible(record)) cutListeners.forEach((listen) => listen(record));
     },
-    onGone: (record) => pools.gone(record),
+    onGone: (record) => {
+      options.journals.ended(record.id);
+      pools.gone(record);
+    },
     onAgentLost: (record, ending) => crashes.lost(record, ending),
   };
   const starts = createSemaphore(
@@ -164,6 +168,7 @@ export function createSandboxes(options: SandboxesOptions) {
     listEnded: store.listEnded,
     ...updates.calls,
     ...createNetworkCalls(context),
+    ...createLogCalls(context),
     terminate: (record: SandboxRecord): Promise<void> =>
       terminateSandbox(context, record, { reason: 'terminated_by_user' }),
     /** Begins a snapshot; it may be ready when this resolves. */
@@ -228,6 +233,7 @@ export function createSandboxes(options: SandboxesOptions) {
       await waitAtMost(context.flights.idle(), ABORT_GRACE_MS);
       await waitAtMost(filesRead, ABORT_GRACE_MS);
       unwatchAll();
+      await waitAtMost(context.journals.settled(), ABORT_GRACE_MS);
       await waitAtMost(context.pool.close(), SLOTS_GRACE_MS);
     },
   };

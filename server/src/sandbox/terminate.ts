@@ -39,6 +39,8 @@ export async function carryOutTerminate(
   ending: Ending,
 ): Promise<void> {
   const live = cutOff(context, record);
+  // One that stands still answers nothing.
+  if (record.state === 'running') await live?.takeLastLines?.();
   context.volumes.interruptCopies(record);
   await freeSlotOf(context, record);
   context.live.delete(record.id);
