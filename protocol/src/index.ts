@@ -12,6 +12,7 @@ export * from './tensorlake/platform.ts';
 export * from './tensorlake/template.ts';
 export * from './tensorlake/secret.ts';
 export * from './tensorlake/file-system.ts';
+export * from './tensorlake/log.ts';
 export * from './tensorlake/pool.ts';
 export * from './tensorlake/ssh-key.ts';
 export * from './tensorlake/data-plane.ts';

@@ -17,6 +17,7 @@ import type { Route } from './route.ts';
 import { dataPlane } from './tensorlake/data-plane.ts';
 import * as fileSystem from './tensorlake/file-system.ts';
 import * as platform from './tensorlake/platform.ts';
+import * as log from './tensorlake/log.ts';
 import * as pool from './tensorlake/pool.ts';
 import * as sshKey from './tensorlake/ssh-key.ts';
 import * as secret from './tensorlake/secret.ts';
@@ -35,6 +36,7 @@ export const controlRoutes: readonly Route[] = [
   platform,
   template,
   sandbox,
+  log,
   snapshot,
   pool,
   secret,

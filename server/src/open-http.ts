@@ -8,6 +8,7 @@ import { createLocalPorts } from './gateway/local-ports.ts';
 import { createPortGateway } from './gateway/port-gateway.ts';
 import { createPortUrls } from './gateway/port-url.ts';
 import { createLocalPortStore } from './store/local-port-store.ts';
+import { createAccessSignal } from './http/access-signal.ts';
 import { createAuthentication } from './http/authentication.ts';
 import type { Builds } from './build/builds.ts';
 import { createConsoleFiles } from './http/console/console-files.ts';
@@ -27,6 +28,7 @@ import { createHttpServer } from './listener.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createOciDispatcher } from './http/oci/oci-dispatcher.ts';
 import { platformRoutes } from './http/tensorlake/platform-routes.ts';
+import { logRoutes } from './http/tensorlake/log-routes.ts';
 import { snapshotRoutes } from './http/tensorlake/snapshot-routes.ts';
 import { poolRoutes } from './http/tensorlake/pool-routes.ts';
 import { sshKeyRoutes } from './http/tensorlake/ssh-key-routes.ts';
@@ -88,6 +90,8 @@ export async function openHttp(start: Start, parts: HttpParts) {
   const metrics = createMetrics({ sandboxes });
   /** Ends what would otherwise be followed for ever. */
   const closing = new AbortController();
+  const { onAccessChange } = tenancy;
+  const accessSignal = createAccessSignal({ onAccessChange, closing: closing.signal });
   const { tls } = config;
   const http = await createHttpServer({
     ...(tls && { tls: readTls(tls) }),
@@ -95,6 +99,7 @@ export async function openHttp(start: Start, parts: HttpParts) {
       ...serverRoutes({ version, metrics }),
       ...platformRoutes({ tenancy }),
       ...sandboxRoutes({ sandboxes, show, portsSettled: localPorts.settled }),
+      ...logRoutes({ sandboxes, accessSignal }),
       ...poolRoutes({ pools: sandboxes.pools }),
       ...secretRoutes({ secrets }),
       ...fileSystemRoutes(parts),
@@ -106,8 +111,7 @@ export async function openHttp(start: Start, parts: HttpParts) {
       ...eventRoutes({
         feed: createChangeFeed(db),
         views: createEventViews({ ...parts, showSandbox: show }),
-        onAccessChange: tenancy.onAccessChange,
-        closing: closing.signal,
+        accessSignal,
       }),
       ...imageRoutes({ images, definitions: parts.definitions, pruneBuildCaches: builds.pruneCaches, log }),
       ...imageShareRoutes({ shares }),

@@ -12,26 +12,19 @@ export type EventViews = Record<ChangedKind, (target: string, context: RequestCo
 interface Options {
   feed: ChangeFeed;
   views: EventViews;
-  /** Told when a key or a role changes or ends: streams end, and who still may follows anew. */
-  onAccessChange: (listen: () => void) => void;
-  /** Aborts when the server stops. */
-  closing: AbortSignal;
+  /** Ends streams whose reader may no longer follow. */
+  accessSignal: () => AbortSignal;
 }
 
 /** Proxies cut connections on which nothing is said for a minute. */
 const IDLE_MS = 15_000;
 
 /** What happens in a workspace, as it happens. */
-export function eventRoutes({ feed, views, onAccessChange, closing }: Options): Binding[] {
-  let access = new AbortController();
-  onAccessChange(() => {
-    access.abort();
-    access = new AbortController();
-  });
+export function eventRoutes({ feed, views, accessSignal }: Options): Binding[] {
   return [
     bind(routes.streamEvents, ({ query }, context) => {
       const after = query.after ?? lastEventId(context.header('last-event-id'));
-      const signal = AbortSignal.any([context.signal, access.signal, closing]);
+      const signal = AbortSignal.any([context.signal, accessSignal()]);
       const following = { idleMs: IDLE_MS, signal, ...(after !== undefined && { after }) };
       context.contentType('text/event-stream');
       return toServerSentEvents(feed.follow(context.caller.workspace.id, following), views, context);
