@@ -96,6 +96,16 @@ export type {
   UpdateSandboxOptions,
 } from './sandbox-info.ts';
 export type { NetworkReport } from '@atoll/protocol';
+export type {
+  FollowedLogEntry,
+  FollowLogsOptions,
+  GetSandboxLogsOptions,
+  LogEntry,
+  LogFilter,
+  LoggedProcess,
+  LogLevel,
+  SandboxLogs,
+} from './sandbox-logs.ts';
 export { resolveSettings } from './settings.ts';
 export type { ConnectionOptions, Settings } from './settings.ts';
 export type { RequestTrace } from './transport.ts';

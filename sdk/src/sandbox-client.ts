@@ -23,6 +23,14 @@ import type {
 } from './pool-info.ts';
 import { whereabouts } from './sandbox-parts.ts';
 import type { CopySandboxOptions, CopySandboxResponse } from './sandbox-copy.ts';
+import { followLogs, listLogged, readLogs } from './sandbox-logs.ts';
+import type {
+  FollowedLogEntry,
+  FollowLogsOptions,
+  GetSandboxLogsOptions,
+  LoggedProcess,
+  SandboxLogs,
+} from './sandbox-logs.ts';
 import { Sandbox } from './sandbox.ts';
 import { Snapshots } from './snapshots.ts';
 import type {
@@ -151,6 +159,24 @@ export class SandboxClient {
   /** What went through the network of a sandbox, by which rules, and what was refused of late. */
   network(identifier: string, options: WaitOptions = {}): Promise<NetworkReport> {
     return this.#lifecycle.network(identifier, options);
+  }
+
+  /**
+   * What the processes of a sandbox printed, a part of it, oldest line first. Of ended sandboxes by id, for seven days.
+   * What goes to terminals is not kept.
+   */
+  getLogs(identifier: string, options: GetSandboxLogsOptions = {}): Promise<SandboxLogs> {
+    return readLogs(this.#lifecycle, identifier, options);
+  }
+
+  /** The processes of a sandbox of which printed lines are kept. */
+  listLogProcesses(identifier: string, options: WaitOptions = {}): Promise<LoggedProcess[]> {
+    return listLogged(this.#lifecycle, identifier, options);
+  }
+
+  /** What the processes of a sandbox printed and print, line by line, until it ends. */
+  followLogs(identifier: string, options: FollowLogsOptions = {}): AsyncGenerator<FollowedLogEntry> {
+    return followLogs(this.#connection, this.#lifecycle, identifier, options);
   }
 
   /**

@@ -7,6 +7,7 @@ import { create } from './create.ts';
 import { describe } from './describe.ts';
 import { exec } from './exec.ts';
 import { kill } from './kill.ts';
+import { logs } from './logs.ts';
 import { ls } from './ls.ts';
 import { name } from './name.ts';
 import { network } from './network.ts';
@@ -39,6 +40,7 @@ export const sbx = group({
     tunnel,
     port,
     ps,
+    logs,
     kill,
     name,
     update,
