@@ -15,6 +15,10 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoin
   beforeAll(() => {
     calls = sandboxCalls(server());
   });
+  const logOf = async (id: string) => {
+    const { body } = await calls.send('GET', id, '/logs?head=1000');
+    return (body['logs'] as { body: string }[]).map((line) => line.body);
+  };
   const checkpoints = () => readdir(join(server().dataDir, 'checkpoints'));
   /** The one that is kept ready included. */
   const countPods = async () =>
@@ -47,6 +51,10 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoin
       await calls.suspend(id);
       expect(await calls.resume(id)).toMatchObject({ status: 202 });
       expect(await calls.count(id)).toBeGreaterThan(after);
+      await calls.run(id, 'echo before; echo and after');
+      // Its log goes on through all of that, without a line twice.
+      await expect.poll(() => logOf(id), { timeout: 30_000 }).toContain('and after');
+      expect((await logOf(id)).filter((line) => line === 'kept')).toEqual(['kept']);
       await calls.terminate(id);
     },
     TIMEOUT_MS,
@@ -58,6 +66,7 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoin
       const id = await calls.create('source');
       await calls.beginCounting(id);
       const before = await calls.count(id);
+      await calls.run(id, 'echo printed by the source');
       const answer = await calls.copy(id, 5);
       expect(answer.status, JSON.stringify(answer.body)).toBe(200);
       const copies = (answer.body['sandboxes'] as { sandbox_id: string; status: string }[]).map((copy) => {
@@ -70,6 +79,9 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoin
       expect(new Set(ids).size).toBe(6);
       await calls.run(copies[0] ?? '', 'echo mine > /mine');
       expect(await calls.run(id, 'ls /mine 2>/dev/null; true')).toBe('');
+      await calls.run(copies[0] ?? '', 'echo printed by the copy');
+      await expect.poll(() => logOf(copies[0] ?? ''), { timeout: 30_000 }).toContain('printed by the copy');
+      expect(await logOf(copies[0] ?? '')).not.toContain('printed by the source');
       await Promise.all([id, ...copies].map(calls.terminate));
       await expect.poll(checkpoints, { timeout: 30_000 }).toEqual([]);
     },

@@ -91,6 +91,30 @@ test('Ctrl-C ends the remote command and exits with 130', async () => {
   await cli('sbx', 'terminate', 'stopped');
 });
 
+test('logs are shown, followed to the end of the sandbox, and still there after it', async () => {
+  const id = (await cli('sbx', 'create', 'talker')).stdout.trim();
+  await cli('sbx', 'exec', 'talker', 'sh', '-c', 'echo one; echo two >&2');
+  const shown = async (...args: string[]) => (await cli('sbx', 'logs', id, ...args)).stdout;
+  await expect.poll(() => shown(), { timeout: 20_000 }).toMatch(/^\S+Z std\w+ +\w+\n\S+Z std\w+ +\w+\n$/);
+  expect(await shown('--level', 'error')).toMatch(/^\S+Z stderr two\n$/);
+  expect(await shown('--streams')).toContain('sh -c echo one; echo two >&2');
+  const follower = startCli(['sbx', 'logs', '-f', '--body', 'e', 'talker', '--json'], { env: env() });
+  let followed = '';
+  follower.stdout.on('data', (chunk: Buffer) => (followed += chunk.toString()));
+  await once(follower.stdout, 'data');
+  await cli('sbx', 'exec', 'talker', 'sh', '-c', 'echo three; echo no');
+  await cli('sbx', 'terminate', 'talker');
+  expect((await once(follower, 'close'))[0]).toBe(0);
+  const bodies = followed
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { body: string }).body);
+  expect(bodies).toEqual(['one', 'three']);
+  expect(await shown('--tail', '1')).toContain(' stdout no\n');
+  const unknown = await cli('sbx', 'logs', id, '--process', 'nobody');
+  expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringContaining('has printed anything')]);
+});
+
 test('a device login gets a token, which can choose another workspace for everything it does', async () => {
   const device = { ...env(), ATOLL_DATA_DIR: '/nonexistent', XDG_CONFIG_HOME: join(folder, 'device') };
   const waiting = startCli(['login', server.url, '--profile', 'dev'], { env: device });

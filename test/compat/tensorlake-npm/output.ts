@@ -25,6 +25,25 @@ export function testOutput(sandbox: () => Sandbox): void {
     expect(both.lines).toEqual(['1', '2', '3']);
   });
 
+  test('what processes print is in the log of the sandbox, by level, process and text, page by page', async () => {
+    const { pid } = await start('for i in 1 2 3; do echo logged $i; done; echo complaint >&2');
+    await collect(sandbox().followOutput(pid));
+    const processOf = async () => {
+      const { processes } = await sandbox().listLogProcesses();
+      return processes.find(({ processPid, logCount }) => processPid === String(pid) && logCount === 4);
+    };
+    await expect.poll(processOf, { timeout: 30_000 }).toBeDefined();
+    const processIds = [(await processOf())?.processId ?? ''];
+    const bodiesOf = async (options: Parameters<Sandbox['getLogs']>[0]) =>
+      (await sandbox().getLogs({ processIds, ...options })).logs.map(({ body }) => body);
+    expect(await bodiesOf({ levels: ['info'] })).toEqual(['logged 1', 'logged 2', 'logged 3']);
+    expect(await bodiesOf({ levels: ['warn', 'error'] })).toEqual(['complaint']);
+    expect(await bodiesOf({ body: 'logged', tail: 1 })).toEqual(['logged 3']);
+    const first = await sandbox().getLogs({ processIds, head: 3 });
+    expect(first.logs).toHaveLength(3);
+    expect(await bodiesOf({ head: 3, nextToken: first.nextToken ?? '' })).toHaveLength(1);
+  });
+
   test('a follower sees a line before the process ends', async () => {
     const { pid } = await start('echo first; read -t 60 < <(sleep 60); echo last');
     for await (const { line } of sandbox().followStdout(pid)) {
