@@ -6,6 +6,7 @@ import type { Client, SandboxInstance } from './blaxel-core/client.ts';
 import { testFiles } from './blaxel-core/file.ts';
 import { testFinding } from './blaxel-core/find.ts';
 import { testSeedImage } from './blaxel-core/image.ts';
+import { testMcp } from './blaxel-core/mcp.ts';
 import { testProcesses } from './blaxel-core/process.ts';
 
 describeOnEachDriver('npm @blaxel/core 0.3.21', (server) => {
@@ -41,5 +42,6 @@ describeOnEachDriver('npm @blaxel/core 0.3.21', (server) => {
   describe('processes', () => testProcesses(sandbox));
   describe('files', () => testFiles(server, sandbox));
   describe('finding', () => testFinding(server, sandbox));
+  describe('tools', () => testMcp(server, sandbox));
   describe('the image of the guide', () => testSeedImage(server, () => client));
 });

@@ -92,7 +92,7 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 func (a *agent) sandboxAPI(files *file.System, startedAt time.Time) *blaxel.Server {
 	return blaxel.NewServer(blaxel.Options{
 		Accounts: a.accounts, Table: a.table, Supervisor: a.supervisor, Files: files, Hub: a.events,
-		Env: a.config.Env, Root: a.config.Root, WorkingDir: a.config.WorkingDir, Version: api.Version, StartedAt: startedAt,
+		Env: a.config.Env, ReloadEnv: a.reloadEnv, Root: a.config.Root, WorkingDir: a.config.WorkingDir, Version: api.Version, StartedAt: startedAt,
 	})
 }
 
@@ -185,6 +185,22 @@ func trustExtraCa(config *boot.Config, identityDir string) map[string]string {
 func (a *agent) takeOver(config *boot.Config) {
 	applyIdentity(config)
 	a.table.SetBaseEnv(a.baseEnv(config))
+}
+
+// reloadEnv gives processes that start from now on the variables as they stand in the identity folder now.
+func (a *agent) reloadEnv() (applied, removed int, err error) {
+	before := a.identity.Config().Env
+	now, err := a.identity.Reread()
+	if err != nil {
+		return 0, 0, err
+	}
+	for name := range before {
+		if _, isThere := now.Env[name]; !isThere {
+			removed++
+		}
+	}
+	a.table.SetBaseEnv(a.baseEnv(now))
+	return len(now.Env), removed, nil
 }
 
 func applyIdentity(config *boot.Config) {

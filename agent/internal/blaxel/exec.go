@@ -171,19 +171,27 @@ func startFailure(name string, err error) error {
 
 // awaitRun answers when the ports are open or the process has ended, as far as either was asked for.
 func (s *Server) awaitRun(w http.ResponseWriter, r *request, one *entry, body *execBody) error {
-	ctx, cancel := limited(r.Context(), body.patience())
+	if err := s.settle(r.Context(), one, body); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, viewOf(one).withLogs(one.current().Log).complete())
+}
+
+// settle waits as far as the caller asked for, and no longer than it has patience.
+func (s *Server) settle(caller context.Context, one *entry, body *execBody) error {
+	ctx, cancel := limited(caller, body.patience())
 	defer cancel()
 	if len(body.WaitForPorts) > 0 {
 		if err := s.waitForPorts(ctx, one, body.WaitForPorts); err != nil {
-			return lateFailure(r, body, err)
+			return lateFailure(caller, body, err)
 		}
 	}
 	if body.WaitForCompletion {
 		if err := untilEnd(ctx, one.current().Log); err != nil {
-			return lateFailure(r, body, err)
+			return lateFailure(caller, body, err)
 		}
 	}
-	return writeJSON(w, http.StatusOK, viewOf(one).withLogs(one.current().Log).complete())
+	return nil
 }
 
 func limited(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
@@ -194,8 +202,8 @@ func limited(ctx context.Context, patience time.Duration) (context.Context, cont
 }
 
 // lateFailure is what a caller reads whose patience has ended; the process goes on.
-func lateFailure(r *request, body *execBody, err error) error {
-	if r.Context().Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+func lateFailure(caller context.Context, body *execBody, err error) error {
+	if caller.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return &failure{http.StatusUnprocessableEntity, lateMessage(body)}

@@ -1,6 +1,7 @@
 package blaxel
 
 import (
+	"context"
 	"net/http"
 	"path"
 	"strconv"
@@ -167,15 +168,21 @@ func (s *Server) searchContents(w http.ResponseWriter, r *request, at string) er
 	if err != nil {
 		return err
 	}
-	var matches []contentMatch
 	selection := file.Selection{ExcludeFolders: commaList(q.text("excludeDirs", foldersLeftOut))}
-	_, err = s.options.Files.Search(r.Context(), s.user(), at, selection, globs, matcher, limit, func(match file.Match) error {
-		text := strings.ToValidUTF8(string(match.Text), "\uFFFD")
-		matches = append(matches, contentMatch{Path: match.Path, Line: match.Line, Column: match.Column, Text: text})
-		return nil
-	})
+	matches, err := s.searchLines(r.Context(), at, selection, globs, matcher, limit)
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, map[string]any{"matches": matches, "query": wanted.Text, "total": len(matches)})
+}
+
+func (s *Server) searchLines(
+	ctx context.Context, at string, selection file.Selection, globs file.Globs, matcher *file.Matcher, limit int,
+) (matches []contentMatch, err error) {
+	_, err = s.options.Files.Search(ctx, s.user(), at, selection, globs, matcher, limit, func(match file.Match) error {
+		text := strings.ToValidUTF8(string(match.Text), "\uFFFD")
+		matches = append(matches, contentMatch{Path: match.Path, Line: match.Line, Column: match.Column, Text: text})
+		return nil
+	})
+	return matches, err
 }

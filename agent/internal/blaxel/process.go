@@ -11,6 +11,10 @@ import (
 )
 
 func (s *Server) listProcesses(w http.ResponseWriter, _ *request) error {
+	return writeJSON(w, http.StatusOK, s.processViews())
+}
+
+func (s *Server) processViews() []processView {
 	views := []processView{}
 	for _, one := range s.processes.list() {
 		view := viewOf(one)
@@ -20,7 +24,7 @@ func (s *Server) listProcesses(w http.ResponseWriter, _ *request) error {
 		view.Logs, view.Stdout, view.Stderr = &logs, &stdout, &stderr
 		views = append(views, view)
 	}
-	return writeJSON(w, http.StatusOK, views)
+	return views
 }
 
 // find reads the process of the path: a pid or a name.
@@ -29,6 +33,11 @@ func (s *Server) find(r *request) (*entry, error) {
 	if err != nil {
 		return nil, invalid("the path is not a valid URL path")
 	}
+	return s.named(identifier)
+}
+
+// named is the process with this pid or name.
+func (s *Server) named(identifier string) (*entry, error) {
 	if one := s.processes.find(identifier); one != nil {
 		return one, nil
 	}
@@ -57,19 +66,44 @@ func (s *Server) processLogs(w http.ResponseWriter, r *request) error {
 // stopProcess asks the process to end, and has nobody start it again.
 func (s *Server) stopProcess(w http.ResponseWriter, r *request) error {
 	one, err := s.find(r)
+	if err == nil {
+		err = one.stop()
+	}
 	if err != nil {
 		return err
 	}
-	if one.current().Running() || isRestarting(one) {
-		one.mark("stopped")
-		if one.managed != nil {
-			one.managed.GiveUp()
-		}
-		if err := one.current().Signal(syscall.SIGTERM); err != nil && !isGone(err) {
-			return err
-		}
+	return writeJSON(w, http.StatusOK, map[string]string{"message": stoppedMessage})
+}
+
+const (
+	stoppedMessage = "Process stopped successfully"
+	killedMessage  = "Process killed successfully"
+)
+
+func (e *entry) stop() error {
+	if !e.current().Running() && !isRestarting(e) {
+		return nil
 	}
-	return writeJSON(w, http.StatusOK, map[string]string{"message": "Process stopped successfully"})
+	e.mark("stopped")
+	if e.managed != nil {
+		e.managed.GiveUp()
+	}
+	if err := e.current().Signal(syscall.SIGTERM); err != nil && !isGone(err) {
+		return err
+	}
+	return nil
+}
+
+func (e *entry) kill() {
+	if !e.current().Running() && !isRestarting(e) {
+		return
+	}
+	e.mark("killed")
+	if e.managed != nil {
+		_ = e.managed.Stop()
+	} else {
+		e.run.KillTree()
+	}
 }
 
 func isGone(err error) bool {
@@ -82,15 +116,8 @@ func (s *Server) killProcess(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if one.current().Running() || isRestarting(one) {
-		one.mark("killed")
-		if one.managed != nil {
-			_ = one.managed.Stop()
-		} else {
-			one.run.KillTree()
-		}
-	}
-	return writeJSON(w, http.StatusOK, map[string]string{"message": "Process killed successfully"})
+	one.kill()
+	return writeJSON(w, http.StatusOK, map[string]string{"message": killedMessage})
 }
 
 // maxStdinBytes is what one request may write to a process.

@@ -28,6 +28,8 @@ type Options struct {
 	Hub        *event.Hub
 	// Env is what processes have; SHELL and SHELL_ARGS in it choose what runs commands.
 	Env map[string]string
+	// ReloadEnv reads the variables again, and tells how many there are and how many are gone.
+	ReloadEnv func() (applied, removed int, err error)
 	// Root is where absolute paths start; WorkingDir is below it.
 	Root       string
 	WorkingDir string
@@ -42,6 +44,7 @@ type Server struct {
 	holds     *Holds
 	uploads   *uploads
 	monitors  *monitors
+	reloads   reloads
 }
 
 // NewServer makes the sandbox API.
@@ -79,6 +82,13 @@ func (s *Server) ServeRaw(w http.ResponseWriter, r *http.Request, raw string) {
 	header.Set("Pragma", "no-cache")
 	header.Set("Expires", "0")
 	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Access-Control-Allow-Origin", "*")
+	header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, HEAD, OPTIONS")
+	header.Set("Access-Control-Allow-Headers", "Content-Type, Authorization")
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	defer recoverRequest(w, r)
 	one := &request{Request: r, raw: raw, parts: strings.Split(strings.TrimPrefix(raw, "/"), "/")}
 	if err := s.route(one)(w, one); err != nil {
@@ -98,6 +108,16 @@ func (s *Server) route(r *request) handler {
 	switch {
 	case head == "process":
 		return s.processRoute(method, r.parts[1:])
+	case r.raw == "/mcp":
+		return s.mcp
+	case head == "codegen":
+		return s.codegen
+	case strings.HasPrefix(r.raw, "/drives/mount"):
+		return s.drives
+	case method == http.MethodPost && r.raw == "/upgrade":
+		return upgrade
+	case method == http.MethodPost && r.raw == "/environment/reload":
+		return s.reloadEnvironment
 	case head == "network":
 		return s.networkRoute(method, r.parts[1:])
 	case strings.HasPrefix(head, "filesystem"):

@@ -81,6 +81,18 @@ func (i *Identity) reload() bool {
 	return true
 }
 
+// Reread takes what the file says now, without becoming another incarnation.
+func (i *Identity) Reread() (*Config, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	config, err := LoadConfig(i.dir)
+	if err != nil {
+		return nil, err
+	}
+	i.config = config
+	return config, nil
+}
+
 // MachineID derives the 128-bit machine id, so that forks differ and a restart of one incarnation does not.
 func (c *Config) MachineID() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", c.SandboxID, c.Incarnation))

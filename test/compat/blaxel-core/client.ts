@@ -54,7 +54,7 @@ export interface SandboxInstance {
     ): { close(): void };
   };
   codegen: { fastapply(path: string, edit: string): Promise<unknown> };
-  system: { health(): Promise<{ status: string }>; upgrade(request?: object): Promise<unknown> };
+  system: { upgrade(request?: object): Promise<unknown> };
   drives: { list(): Promise<unknown>; mount(request: object): Promise<unknown> };
   fetch(port: number, path?: string): Promise<Response>;
   delete(): Promise<{ status: string }>;
