@@ -19,6 +19,8 @@ export interface LayoutOptions {
   architecture: string;
   labels: Record<string, string>;
   env: readonly string[];
+  /** Absent: the command is a shell. */
+  entrypoint?: readonly string[];
   /** Identity of the recipe, see `recipeAnnotation`. */
   recipeKey: string;
   signal: AbortSignal;
@@ -76,7 +78,11 @@ function imageConfig(options: LayoutOptions, diffId: string): object {
     created,
     architecture: options.architecture,
     os: 'linux',
-    config: { Env: options.env, Cmd: ['/bin/bash'], Labels: options.labels },
+    config: {
+      Env: options.env,
+      ...(options.entrypoint ? { Entrypoint: options.entrypoint } : { Cmd: ['/bin/bash'] }),
+      Labels: options.labels,
+    },
     rootfs: { type: 'layers', diff_ids: [diffId] },
     history: [{ created, created_by: `atoll images/build.ts ${options.recipeKey}` }],
   };

@@ -9,12 +9,35 @@ import { SourceUnavailable, layoutName } from '../recipe.ts';
 import type { Recipe, RootfsStream, SourceContext } from '../recipe.ts';
 import { openRegistry } from '../registry-source.ts';
 import { blaxelBaseImage } from './blaxel-base-image/recipe.ts';
+import { blaxelBenchmark } from './blaxel-benchmark/recipe.ts';
+import { blaxelChromium } from './blaxel-chromium/recipe.ts';
+import { blaxelDockerInSandbox } from './blaxel-docker-in-sandbox/recipe.ts';
+import { blaxelJupyterNotebook } from './blaxel-jupyter-notebook/recipe.ts';
+import { blaxelJupyterServer } from './blaxel-jupyter-server/recipe.ts';
+import { blaxelNode } from './blaxel-node/recipe.ts';
+import { blaxelPyApp } from './blaxel-py-app/recipe.ts';
+import { blaxelTsApp } from './blaxel-ts-app/recipe.ts';
+import { blaxelXfceVnc } from './blaxel-xfce-vnc/recipe.ts';
 import { docker } from './docker/recipe.ts';
 import type { OnDemandRecipe } from './recipe.ts';
 import { ubuntuSystemd } from './ubuntu-systemd/recipe.ts';
 import { ubuntuVnc } from './ubuntu-vnc/recipe.ts';
 
-const recipes: readonly OnDemandRecipe[] = [ubuntuSystemd, docker, ubuntuVnc, blaxelBaseImage];
+const recipes: readonly OnDemandRecipe[] = [
+  ubuntuSystemd,
+  docker,
+  ubuntuVnc,
+  blaxelBaseImage,
+  blaxelPyApp,
+  blaxelTsApp,
+  blaxelNode,
+  blaxelChromium,
+  blaxelDockerInSandbox,
+  blaxelXfceVnc,
+  blaxelJupyterNotebook,
+  blaxelJupyterServer,
+  blaxelBenchmark,
+];
 const imagesDir = join(import.meta.dirname, '..');
 const BUILD_TIMEOUT_MS = 30 * 60_000;
 
@@ -47,7 +70,11 @@ async function main(): Promise<void> {
 async function keyOf(recipe: OnDemandRecipe): Promise<string> {
   const hash = createHash('sha256').update(process.arch);
   const folders = [imagesDir, join(imagesDir, 'debian-minimal'), join(imagesDir, 'ubuntu-minimal')];
-  const own = [import.meta.dirname, join(import.meta.dirname, layoutName(ubuntuSystemd))];
+  const own = [
+    import.meta.dirname,
+    join(import.meta.dirname, layoutName(ubuntuSystemd)),
+    join(import.meta.dirname, layoutName(docker)),
+  ];
   for (const folder of new Set([...folders, ...own, join(import.meta.dirname, layoutName(recipe))])) {
     const files = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile());
     for (const name of files.map((file) => file.name).toSorted()) {
@@ -86,6 +113,7 @@ async function build(recipe: OnDemandRecipe, recipeKey: string, dir: string): Pr
       created: opened.rootfs.created,
       architecture: ociArchitecture(),
       labels: labelsOf(recipe, opened.entry.base),
+      ...(recipe.entrypoint && { entrypoint: recipe.entrypoint }),
       env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LANG=C.UTF-8'],
       recipeKey,
       signal,

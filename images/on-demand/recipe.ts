@@ -6,6 +6,8 @@ export interface OnDemandRecipe extends Omit<Recipe, 'fallback' | 'source'> {
   sources: readonly { base: string; source: DebianSource | RegistrySource; substitutes?: Substitute }[];
   /** Beside those of every base image: what it needs at run time (docs/images.md). */
   labels: Readonly<Record<string, string>>;
+  /** What those start that run what their image says. Absent: a shell, as in every base image. */
+  entrypoint?: readonly string[];
 }
 
 /** What a source stands in for, and why. */

@@ -1,4 +1,3 @@
 #!/bin/sh
-# The folder that processes start in.
-set -eu
-mkdir -p "$1/blaxel"
+# What every image of the Blaxel hub has.
+exec "$(dirname "$0")/../blaxel.sh" "$@"

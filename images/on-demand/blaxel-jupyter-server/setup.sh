@@ -1,0 +1,8 @@
+#!/bin/sh
+# Adds the program that the sandbox starts.
+set -eu
+root=$1
+here=$(dirname "$0")
+
+"$here/../blaxel.sh" "$root"
+install -m 0755 "$here/start-jupyter" "$root/usr/local/bin/start-jupyter"
