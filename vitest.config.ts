@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { SecondTryReporter } from './test/second-try-reporter.ts';
 
@@ -44,6 +45,9 @@ const groups = [
   { suites: [chaos], maxWorkers: 1, retry: 1 },
 ];
 
+/** Servers and command lines that tests start compile once, as those that `bin/atoll` starts do. */
+const compileCache = join(import.meta.dirname, '.build', 'compiled');
+
 export default defineConfig({
   test: {
     // In a log the failures and the totals are what one looks for.
@@ -53,6 +57,7 @@ export default defineConfig({
         test: {
           ...suite,
           hookTimeout: suite.testTimeout,
+          env: { NODE_COMPILE_CACHE: compileCache },
           sequence: { groupOrder },
           ...(maxWorkers && { maxWorkers }),
           ...(retry && { retry }),
