@@ -36,3 +36,4 @@ export * from './blaxel/image.ts';
 export * from './blaxel/image-share.ts';
 export * from './blaxel/deployment.ts';
 export * from './blaxel/credential.ts';
+export * from './blaxel/preview.ts';

@@ -11,6 +11,7 @@ import * as blaxelDeployment from './blaxel/deployment.ts';
 import * as blaxelCredential from './blaxel/credential.ts';
 import * as blaxelImage from './blaxel/image.ts';
 import * as blaxelImageShare from './blaxel/image-share.ts';
+import * as blaxelPreview from './blaxel/preview.ts';
 import * as blaxelSandbox from './blaxel/sandbox.ts';
 import * as blaxelWorkspace from './blaxel/workspace.ts';
 import type { Route } from './route.ts';
@@ -52,6 +53,7 @@ export const controlRoutes: readonly Route[] = [
   blaxelImage,
   blaxelImageShare,
   blaxelDeployment,
+  blaxelPreview,
   blaxelWorkspace,
   blaxelCredential,
 ].flatMap((module) => Object.values(module).filter(isRoute));

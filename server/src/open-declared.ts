@@ -10,6 +10,7 @@ import type { Start } from './start.ts';
 import type { Db } from './store/db.ts';
 import { createDeclarationStore } from './store/declaration-store.ts';
 import { createDeploymentStore } from './store/deployment-store.ts';
+import { createSuccession } from './store/succession.ts';
 
 interface DeclaredParts {
   builds: Builds;
@@ -24,7 +25,8 @@ export function openDeclared({ log, opened }: Start, parts: DeclaredParts) {
   const { builds, images, sandboxes, environments, db } = parts;
   const clock = systemClock;
   const declarations = createDeclarationStore(db);
-  const declared = createDeclaredSandboxes({ sandboxes, declarations, environments, clock });
+  const onSucceeded = createSuccession(db);
+  const declared = createDeclaredSandboxes({ sandboxes, declarations, environments, onSucceeded, clock });
   const store = createDeploymentStore(db);
   const deployments = createDeployments({ store, builds, images, declared, clock, log });
   deployments.open();

@@ -6,7 +6,10 @@ import { createClientReader } from './gateway/client.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createLocalPorts } from './gateway/local-ports.ts';
 import { createPortGateway } from './gateway/port-gateway.ts';
-import { createPortUrls } from './gateway/port-url.ts';
+import { createPortUrls, createPreviewUrls } from './gateway/port-url.ts';
+import { createPreviewGate } from './gateway/preview-gate.ts';
+import { createPreviews } from './sandbox/previews.ts';
+import { createPreviewStore } from './store/preview-store.ts';
 import { createLocalPortStore } from './store/local-port-store.ts';
 import { createAccessSignal } from './http/access-signal.ts';
 import { createAuthentication } from './http/authentication.ts';
@@ -67,15 +70,29 @@ interface HttpParts {
   environments: SandboxEnvironments;
   ssh: Pick<ReturnType<typeof createSshEndpoint>, 'get'>;
   db: Db;
+  serverKey: Buffer;
 }
 
 export async function openHttp(start: Start, parts: HttpParts) {
   const { config, log, opened } = start;
   const { builds, images, snapshots, sandboxes, tenancy, secrets, db } = parts;
   const authenticate = createAuthentication(tenancy.authenticator);
-  const gateway = createGateway({ sandboxes, authenticate, log });
+  const previews = createPreviews({
+    store: createPreviewStore(db),
+    serverKey: parts.serverKey,
+    clock: systemClock,
+  });
+  const enterPreview = createPreviewGate(previews);
+  const gateway = createGateway({ sandboxes, authenticate, enterPreview, log });
   opened.defer(() => gateway.close());
-  const ports = createPortGateway({ sandboxes, authenticate, clientOf: createClientReader(config), log });
+  const ports = createPortGateway({
+    sandboxes,
+    authenticate,
+    enterPreview,
+    previews,
+    clientOf: createClientReader(config),
+    log,
+  });
   opened.defer(() => ports.close());
   const localPorts = createLocalPorts({
     sandboxes,
@@ -121,13 +138,19 @@ export async function openHttp(start: Start, parts: HttpParts) {
         ...parts,
         ...openDeclared(start, parts),
         shares,
+        previews,
+        previewUrl: createPreviewUrls(config),
         clock: systemClock,
         standbyAfterSecs: config.standbyAfterSecs,
       }),
     ],
     authenticate,
     baseUrlOf: createBaseUrlReader(config),
-    readAddress: createAddressReader({ ...config, localPortOf: localPorts.ownerOf }),
+    readAddress: createAddressReader({
+      ...config,
+      localPortOf: localPorts.ownerOf,
+      findPreview: previews.byId,
+    }),
     audit: tenancy.audit,
     consoleFiles: createConsoleFiles({ folder: config.consoleDir }),
     gateway,

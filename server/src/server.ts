@@ -65,7 +65,15 @@ async function open(start: Start): Promise<string> {
   const parts = await openParts(start, { dataDir, db, tenancy, secrets, environments });
   signal.throwIfAborted();
   const ssh = createSshEndpoint({ ...start, ...parts, dataDir: dataDir.path, tenancy });
-  const { http, localPorts } = await openHttp(start, { ...parts, ssh, tenancy, secrets, environments, db });
+  const { http, localPorts } = await openHttp(start, {
+    ...parts,
+    ssh,
+    tenancy,
+    secrets,
+    environments,
+    db,
+    serverKey: dataDir.serverKey,
+  });
   log.info(await parts.sandboxes.open(), 'reconciled');
   localPorts.start(http.accept);
   opened.defer(await ssh.open());

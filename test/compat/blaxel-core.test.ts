@@ -7,9 +7,10 @@ import { testFiles } from './blaxel-core/file.ts';
 import { testFinding } from './blaxel-core/find.ts';
 import { testSeedImage } from './blaxel-core/image.ts';
 import { testMcp } from './blaxel-core/mcp.ts';
+import { testPreviews } from './blaxel-core/preview.ts';
 import { testProcesses } from './blaxel-core/process.ts';
 
-describeOnEachDriver('npm @blaxel/core 0.3.21', (server) => {
+describeOnEachDriver('npm @blaxel/core 0.3.21', (server, driver) => {
   let client: Client;
   let shared: SandboxInstance | undefined;
   const small = { image: IMAGE, memory: 512 };
@@ -40,6 +41,14 @@ describeOnEachDriver('npm @blaxel/core 0.3.21', (server) => {
   });
 
   describe('processes', () => testProcesses(sandbox));
+  // The gateway is the same whatever runs behind it.
+  if (driver === 'gvisor')
+    describe('previews', () =>
+      testPreviews(
+        server,
+        () => client,
+        () => sandbox(),
+      ));
   describe('files', () => testFiles(server, sandbox));
   describe('finding', () => testFinding(server, sandbox));
   describe('tools', () => testMcp(server, sandbox));

@@ -32,7 +32,12 @@ export async function openGateway(upstreamPort: number): Promise<GatewayStand> {
   const http = await createHttpServer({
     ...unusedByTheGateway,
     readAddress: createAddressReader({}),
-    gateway: createGateway({ sandboxes: oneSandbox(upstreamPort), authenticate: () => caller, log }),
+    gateway: createGateway({
+      sandboxes: oneSandbox(upstreamPort),
+      authenticate: () => caller,
+      enterPreview: () => {},
+      log,
+    }),
     log,
   });
   const port = await http.listen('127.0.0.1', 0);

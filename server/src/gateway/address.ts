@@ -2,6 +2,8 @@ import { ApiError } from '@atoll/protocol';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { AGENT_PORT } from '../agent/port.ts';
+import { API_PORTS } from '../sandbox/previews.ts';
+import type { Preview } from '../store/preview-store.ts';
 
 /** An exposed port of a sandbox, and the form of URL that names it. */
 export interface PortAddress {
@@ -15,6 +17,8 @@ export interface PortAddress {
   prefix: string;
   /** The workspace that the path names; any port of its sandboxes is reached with a key for it. */
   workspace?: string;
+  /** Who comes by a preview needs no key; its own rules apply. */
+  preview?: Preview;
 }
 
 /** The API of a sandbox: by host name or header, or in the Blaxel dialect below a path that names its workspace. */
@@ -24,7 +28,9 @@ export interface SandboxAddress {
   /** What of the path only names the sandbox; absent where host or header do. */
   prefix?: string;
   /** What of the path stands for workspace and sandbox; absent where those are named otherwise. */
-  below?: { workspace: string; prefix: string };
+  below?: { workspace?: string; prefix: string };
+  /** Who comes by a preview shows a token of it instead of a key. */
+  preview?: Preview;
 }
 
 /** What a request is addressed to, read from its Host, its path and X-Tensorlake-Sandbox-Id (tensorlake wire 0.2.7, 1.1). */
@@ -51,14 +57,26 @@ export interface AddressOptions {
   baseDomain?: string;
   /** The exposed port that connections of a listener on this machine belong to. */
   localPortOf?: (socket: Socket) => { identifier: string; port: number } | undefined;
+  /** The preview that a URL names by its id. */
+  findPreview?: (id: string) => Preview | undefined;
 }
+
+/** In the first label of a host, or as the second part of a path; what stands before the id is for people to read. */
+const previewLabel = /^(?:[a-z0-9-]+-)?preview-([a-z0-9]{16})$/;
+const previewPath = /^\/preview\/(?:[a-z0-9-]+-)?([a-z0-9]{16})(?=[/?]|$)/;
 
 /**
  * Reads addresses. A sandbox is `{id|name}.local`, `{id|name}.localhost`, or `{id|name}` below the base domain
  * or below `sandbox.` of it; `{port}-` before it names one of its exposed ports.
  */
-export function createAddressReader({ baseDomain, localPortOf }: AddressOptions) {
+export function createAddressReader({ baseDomain, localPortOf, findPreview }: AddressOptions) {
   const suffixes = suffixesOf(baseDomain);
+
+  /** A sandbox may be called like a preview that is not there. */
+  const previewOf = (id: string | undefined, form: 'host' | 'path', prefix: string): Address | undefined => {
+    const preview = id === undefined ? undefined : findPreview?.(id);
+    return preview && addressOf(preview, form, prefix);
+  };
 
   const fromHost = (host: string | undefined): Address | undefined => {
     const name = host?.toLowerCase().replace(/:\d+$/, '');
@@ -66,7 +84,12 @@ export function createAddressReader({ baseDomain, localPortOf }: AddressOptions)
     if (name === undefined || name === baseDomain || found === undefined) return undefined;
     const identifier = name.slice(0, -found.suffix.length);
     if (found.own.has(identifier)) return undefined;
-    return portOf(identifier) ?? (label.test(identifier) ? { kind: 'sandbox', identifier } : undefined);
+    const byPreview = previewOf(previewLabel.exec(identifier)?.[1], 'host', '');
+    return (
+      byPreview ??
+      portOf(identifier) ??
+      (label.test(identifier) ? { kind: 'sandbox', identifier } : undefined)
+    );
   };
 
   return (request: Pick<IncomingMessage, 'headers' | 'url' | 'socket'>): Address => {
@@ -76,8 +99,20 @@ export function createAddressReader({ baseDomain, localPortOf }: AddressOptions)
     if (byHost !== undefined) return byHost;
     const header = request.headers['x-tensorlake-sandbox-id'];
     if (typeof header === 'string' && header !== '') return { kind: 'sandbox', identifier: header };
-    return fromPath(request.url) ?? fromWorkspacePath(request.url) ?? { kind: 'server' };
+    const [prefix = '', id] = previewPath.exec(request.url ?? '') ?? [];
+    return (
+      previewOf(id, 'path', prefix) ??
+      fromPath(request.url) ??
+      fromWorkspacePath(request.url) ?? { kind: 'server' }
+    );
   };
+}
+
+function addressOf(preview: Preview, form: 'host' | 'path', prefix: string): Address {
+  const { sandboxId: identifier, port } = preview;
+  return API_PORTS.has(port)
+    ? { kind: 'sandbox', identifier, below: { prefix }, preview }
+    : { kind: 'port', identifier, port, form, prefix, preview };
 }
 
 /** `{port}-{id|name}` in the first label of a host. The agent's own port is the data plane (wire 1.1). */

@@ -10,6 +10,8 @@ import { namesBoth } from './address.ts';
 import type { SandboxAddress } from './address.ts';
 import { callAgent } from './agent-call.ts';
 import { corsHeaders, responseHeaders } from './headers.ts';
+import { withoutToken } from './preview-gate.ts';
+import type { PreviewGate } from './preview-gate.ts';
 import { isPlainAnswer, proxy } from './proxy.ts';
 import { replyPlatformError } from './platform-error.ts';
 import { replyError } from './reply-error.ts';
@@ -22,17 +24,26 @@ export interface GatewayOptions {
   sandboxes: Pick<Sandboxes, 'attach' | 'get' | 'onCut'>;
   /** Who makes the request; throws `unauthenticated`. */
   authenticate: (request: IncomingMessage, workspace?: string) => Caller;
+  /** Whether somebody may come in by a preview; throws `unauthenticated`. */
+  enterPreview: PreviewGate;
   log: Log;
 }
 
 export type Gateway = ReturnType<typeof createGateway>;
 
 /** The data plane: authenticates, finds the sandbox, and passes bytes through. It never looks into them. */
-export function createGateway({ sandboxes, authenticate, log }: GatewayOptions) {
+export function createGateway({ sandboxes, authenticate, enterPreview, log }: GatewayOptions) {
   const upstreams = createUpstreams();
   sandboxes.onCut((record) => upstreams.cut(record));
 
-  const reach = async (request: IncomingMessage, { identifier, below }: SandboxAddress): Promise<Reach> => {
+  const reach = async (
+    request: IncomingMessage,
+    { identifier, below, preview }: SandboxAddress,
+  ): Promise<Reach> => {
+    if (preview !== undefined) {
+      enterPreview(request, preview);
+      return sandboxes.attach(preview.workspaceId, identifier, true);
+    }
     const caller = authenticate(request, below?.workspace);
     requireRole(caller, 'member');
     if (below !== undefined) return sandboxes.attach(caller.workspace.id, identifier, true);
@@ -160,5 +171,5 @@ const SANDBOX_API = '/blaxel';
 function pathOf({ url = '/' }: IncomingMessage, { below, prefix = '' }: SandboxAddress): string {
   if (below === undefined) return url.slice(prefix.length);
   const rest = url.slice(below.prefix.length);
-  return `${SANDBOX_API}${rest.startsWith('/') ? '' : '/'}${rest}`;
+  return withoutToken(`${SANDBOX_API}${rest.startsWith('/') ? '' : '/'}${rest}`);
 }

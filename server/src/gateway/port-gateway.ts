@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { ApiError } from '@atoll/protocol';
 import { AGENT_PORT } from '../agent/port.ts';
 import type { Log } from '../lib/log.ts';
+import type { Previews } from '../sandbox/previews.ts';
 import type { Reach, Sandboxes } from '../sandbox/sandboxes.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import { requireRole } from '../tenancy/caller.ts';
@@ -10,6 +11,8 @@ import type { Caller } from '../tenancy/caller.ts';
 import type { PortAddress } from './address.ts';
 import { portRequestHeaders, portResponseHeaders } from './port-headers.ts';
 import type { Forwarded } from './port-headers.ts';
+import { isAnsweredPreflight, previewHeaders, tokenCookie, withoutToken } from './preview-gate.ts';
+import type { PreviewGate } from './preview-gate.ts';
 import { grpcStreamOf, proxyGrpc } from './port-http2.ts';
 import { callPortUpgrade, proxyPort } from './port-proxy.ts';
 import type { PortCall } from './port-proxy.ts';
@@ -25,6 +28,9 @@ export interface PortGatewayOptions {
   authenticate: (request: IncomingMessage, workspace?: string) => Caller;
   /** Address, scheme and host as the client used them. */
   clientOf: (request: IncomingMessage) => Pick<Forwarded, 'address' | 'host' | 'proto'>;
+  /** Whether somebody may come in by a preview; throws `unauthenticated`. */
+  enterPreview: PreviewGate;
+  previews: Pick<Previews, 'onClose'>;
   log: Log;
 }
 
@@ -42,7 +48,8 @@ const errorHeaders: OutgoingHttpHeaders = {
  * Exposed ports: whoever may reach one is passed on to the server that listens there. What sandboxes answer is never
  * served on the origin of the API: each form of URL has an origin of its own.
  */
-export function createPortGateway({ sandboxes, authenticate, clientOf, log }: PortGatewayOptions) {
+export function createPortGateway(options: PortGatewayOptions) {
+  const { sandboxes, authenticate, enterPreview, previews, clientOf, log } = options;
   const upstreams = createPortUpstreams();
   sandboxes.onCut((record) => upstreams.cut(record, () => true));
   // Connections that the new rules would refuse end with the old ones.
@@ -50,12 +57,20 @@ export function createPortGateway({ sandboxes, authenticate, clientOf, log }: Po
     upstreams.cut(record, (port) => !record.allowUnauthenticated || !record.exposedPorts.includes(port)),
   );
 
+  previews.onClose(({ workspaceId, sandboxId, port }) =>
+    upstreams.cut(sandboxes.get(workspaceId, sandboxId), (each) => each === port),
+  );
+
   /** Whose request may reach the port, and whether it showed one of our keys. */
   const admit = (
     request: IncomingMessage,
     address: PortAddress,
   ): { record: SandboxRecord; isOurKey: boolean } => {
-    const { identifier, port, workspace } = address;
+    const { identifier, port, workspace, preview } = address;
+    if (preview !== undefined) {
+      enterPreview(request, preview);
+      return { record: sandboxes.get(preview.workspaceId, identifier), isOurKey: isOurs(request) };
+    }
     const open = sandboxes.findPublic(identifier, port);
     if (open !== undefined) return { record: open, isOurKey: isOurs(request) };
     const caller = authenticate(request, workspace);
@@ -85,15 +100,25 @@ export function createPortGateway({ sandboxes, authenticate, clientOf, log }: Po
     isOurKey: boolean,
     signal: AbortSignal,
   ): PortCall => {
-    const { prefix, port } = address;
+    const { prefix, port, preview } = address;
+    const client = clientOf(request);
     const { record, endpoint, token, awakeForMs } = reach;
     const upstream = upstreams.of(record, port);
     const waitMs = Math.max(0, OPEN_WITHIN_MS - awakeForMs);
     return {
       upstream,
       prefix,
-      path: pathOf(request, prefix),
-      headers: portRequestHeaders(request.headers, { ...clientOf(request), prefix, isOurKey }),
+      path: preview ? withoutToken(pathOf(request, prefix)) : pathOf(request, prefix),
+      headers: {
+        ...portRequestHeaders(request.headers, { ...client, prefix, isOurKey }),
+        ...preview?.requestHeaders,
+      },
+      ...(preview && {
+        answerHeaders: {
+          ...previewHeaders(preview, prefix),
+          ...tokenCookie(request, preview, prefix, client.proto === 'https'),
+        },
+      }),
       connect: (until = signal) => connectSandbox({ endpoint, token, port, waitMs }, until),
     };
   };
@@ -107,7 +132,7 @@ export function createPortGateway({ sandboxes, authenticate, clientOf, log }: Po
   ): Promise<void> => {
     guardPortRequest(request, address);
     const { record, isOurKey } = admit(request, address);
-    const awaitsStart = address.workspace !== undefined;
+    const awaitsStart = address.workspace !== undefined || address.preview !== undefined;
     const reach = await sandboxes.attach(record.workspaceId, record.id, awaitsStart);
     const gone = new AbortController();
     const leave = (): void => gone.abort(new ApiError('invalid_request', 'the client went away'));
@@ -129,13 +154,17 @@ export function createPortGateway({ sandboxes, authenticate, clientOf, log }: Po
       address: PortAddress,
     ): Promise<void> => {
       if (isBarePrefix(request, address)) return redirectToSlash(request, response, address);
+      const { preview, prefix } = address;
+      const ownHeaders = preview ? { ...errorHeaders, ...previewHeaders(preview, prefix) } : errorHeaders;
+      if (preview && isAnsweredPreflight(request, preview))
+        return void response.writeHead(204, previewHeaders(preview, prefix)).end();
       try {
         const grpc = grpcStreamOf(request);
         await withCall(request, response, address, (call) =>
           grpc ? proxyGrpc(request, grpc, call) : proxyPort(request, response, call),
         );
       } catch (error) {
-        replyError(request, response, error, log, errorHeaders);
+        replyError(request, response, error, log, ownHeaders);
       }
     },
     /** Joins a client's connection with one to an exposed port. Never rejects. */

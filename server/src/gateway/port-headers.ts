@@ -20,7 +20,8 @@ const ourPrefixes = ['x-forwarded-', 'x-tensorlake-', 'x-blaxel-', ':'];
 const neverSent = new Set([...hopByHop, ...ours]);
 
 /** Names of cookies that mean something to this server alone. */
-const isOurCookie = (cookie: string): boolean => /^\s*(__(host|secure)-)?atoll[_=-]/i.test(cookie);
+const isOurCookie = (cookie: string): boolean =>
+  /^\s*((__(host|secure)-)?atoll[_=-]|bl_preview_token=)/i.test(cookie);
 
 /** What the server in a sandbox gets of a request's headers. */
 export function portRequestHeaders(headers: IncomingHttpHeaders, forwarded: Forwarded): OutgoingHttpHeaders {

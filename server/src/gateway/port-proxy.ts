@@ -14,6 +14,8 @@ export interface PortCall {
   path: string;
   headers: OutgoingHttpHeaders;
   prefix: string;
+  /** Headers that the answer has whatever the server in the sandbox says. */
+  answerHeaders?: OutgoingHttpHeaders;
 }
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
@@ -42,7 +44,7 @@ export function proxyPort(request: IncomingMessage, response: ServerResponse, ca
         if (sent.reusedSocket && !isRetry && !hasBody(request)) return send(true);
         reject(error instanceof ApiError ? error : explain(error));
       });
-      sent.once('response', (answer) => passAnswer(sent, answer, response, call.prefix));
+      sent.once('response', (answer) => passAnswer(sent, answer, response, call));
     };
     request.on('error', () => current?.destroy());
     send(false);
@@ -75,13 +77,20 @@ function passAnswer(
   sent: ClientRequest,
   answer: IncomingMessage,
   response: ServerResponse,
-  prefix: string,
+  { prefix, answerHeaders }: PortCall,
 ): void {
-  response.writeHead(answer.statusCode ?? 502, portResponseHeaders(answer.headers, prefix));
+  const headers = portResponseHeaders(answer.headers, prefix);
+  response.writeHead(answer.statusCode ?? 502, withHeaders(headers, answerHeaders));
   // Events and long polls begin with their headers.
   response.flushHeaders();
   answer.on('error', () => response.writableEnded || response.destroy());
   passBody(sent, answer, response);
+}
+
+/** Of cookies there may be many; of everything else the last word counts. */
+function withHeaders(headers: OutgoingHttpHeaders, more: OutgoingHttpHeaders = {}): OutgoingHttpHeaders {
+  const cookies = [headers['set-cookie'] ?? [], more['set-cookie'] ?? []].flat().map(String);
+  return { ...headers, ...more, ...(cookies.length > 0 && { 'set-cookie': cookies }) };
 }
 
 /** The handshake of an upgrade, on a connection of its own. */

@@ -1,4 +1,5 @@
 import type { PortUrl } from '@atoll/protocol';
+import type { PreviewUrl } from '../sandbox/previews.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 
 export interface PortUrlOptions {
@@ -22,6 +23,20 @@ export function createPortUrls({ baseDomain, findLocalPort }: PortUrlOptions) {
         ...(localPort !== undefined && { local_url: `http://localhost:${localPort}/` }),
       };
     });
+  };
+}
+
+/**
+ * Writes the URLs of previews. On this machine it is a path, because programs do not find names below `localhost`; a
+ * browser may use those all the same.
+ */
+export function createPreviewUrls({ baseDomain }: Pick<PortUrlOptions, 'baseDomain'>): PreviewUrl {
+  return ({ id, prefix }, baseUrl) => {
+    const base = new URL(baseUrl);
+    const before = prefix === undefined ? '' : `${prefix}-`;
+    if (baseDomain === undefined || isThisMachine(base.hostname))
+      return `${base.origin}/preview/${before}${id}`;
+    return hostUrl(base, `${before}preview-${id}.${baseDomain}`).replace(/\/$/, '');
   };
 }
 

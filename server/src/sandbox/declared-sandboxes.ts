@@ -41,6 +41,8 @@ export interface DeclaredSandboxesOptions {
   sandboxes: Pick<Sandboxes, 'create' | 'getToTerminate' | 'list' | 'setNetwork' | 'terminate' | 'update'>;
   declarations: DeclarationStore;
   environments: Pick<SandboxEnvironments, 'of'>;
+  /** Told, within the transaction that writes it, that a sandbox takes the place of another one. */
+  onSucceeded: (from: string, to: string) => void;
   clock: Clock;
 }
 
@@ -91,11 +93,12 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
   const begin = async (
     workspaceId: string,
     asked: DeclaredRequest,
-    before: Declaration | undefined,
+    predecessor: Declared | undefined,
     timeoutMs: number,
   ): Promise<Declared> => {
     await freeName(workspaceId, asked.name);
     const now = clock.now();
+    const before = predecessor?.declaration;
     const declaration: Declaration = {
       ...asked.declaration,
       createdAt: before?.createdAt ?? now,
@@ -112,6 +115,7 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
         acceptsAnyName: true,
         inTransaction: (written) => {
           declarations.put(written, declaration);
+          if (predecessor) options.onSucceeded(predecessor.record.id, written.id);
           asked.onWritten?.();
         },
       },
@@ -183,14 +187,14 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
         const { asked, startsAnew } = decide(current);
         if (!startsAnew && !isOver(current.record)) return change(current, asked);
         await sandboxes.terminate(current.record);
-        return begin(workspaceId, asked, current.declaration, timeoutMs);
+        return begin(workspaceId, asked, current, timeoutMs);
       }),
     /** Begins a sandbox anew, in the place of what has the name, if there is any. */
     deploy: (workspaceId: string, asked: DeclaredRequest, timeoutMs: number): Promise<Declared> =>
       inTurn(workspaceId, asked.name, async () => {
         const living = findLiving(workspaceId, asked.name);
         if (living) await sandboxes.terminate(living.record);
-        return begin(workspaceId, asked, living?.declaration, timeoutMs);
+        return begin(workspaceId, asked, living, timeoutMs);
       }),
     /** Ends a sandbox; its name is free when this resolves. */
     remove: async (workspaceId: string, name: string): Promise<Declared> => {

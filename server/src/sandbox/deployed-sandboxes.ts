@@ -62,7 +62,14 @@ export function createDeployedSandboxes({ declared, deployments }: DeployedSandb
     get: (workspaceId: string, name: string): Deployed => {
       const found = find(workspaceId, name);
       if (found) return found;
-      throw new ApiError('sandbox_not_found', `no sandbox ${JSON.stringify(name.slice(0, 80))}`);
+      throw notFound(name);
+    },
+    /** The sandbox itself, once there is one and as long as it lives. */
+    living: (workspaceId: string, name: string): SandboxRecord => {
+      const found = declared.findLiving(workspaceId, name);
+      if (found) return found.record;
+      requireSettled(workspaceId, name);
+      throw notFound(name);
     },
     /** Newest first, those that are being deployed before the others. */
     list: (workspaceId: string): Deployed[] => {
@@ -141,6 +148,9 @@ export function createDeployedSandboxes({ declared, deployments }: DeployedSandb
     },
   };
 }
+
+const notFound = (name: string): ApiError =>
+  new ApiError('sandbox_not_found', `no sandbox ${JSON.stringify(name.slice(0, 80))}`);
 
 const declarationOf = ({ declaration }: Deployment) => {
   if (declaration === undefined) throw new Error('the deployment of a sandbox has a declaration');

@@ -57,12 +57,36 @@ export interface SandboxInstance {
   system: { upgrade(request?: object): Promise<unknown> };
   drives: { list(): Promise<unknown>; mount(request: object): Promise<unknown> };
   fetch(port: number, path?: string): Promise<Response>;
+  previews: {
+    create(preview: object, force?: boolean): Promise<Preview>;
+    createIfNotExists(preview: object): Promise<Preview>;
+    get(name: string): Promise<Preview>;
+    list(): Promise<Preview[]>;
+    delete(name: string): Promise<unknown>;
+  };
+  sessions: { create(options?: object): Promise<Session> };
   delete(): Promise<{ status: string }>;
 }
 
 export interface Matches<T> {
   matches: T[] | null;
   total: number;
+}
+
+export interface Preview {
+  name: string;
+  spec: { url: string; port: number };
+  tokens: {
+    create(expiresAt: Date): Promise<{ value: string; expired: boolean }>;
+    list(): Promise<unknown[]>;
+    delete(nameOrValue: string): Promise<unknown>;
+  };
+}
+
+export interface Session {
+  name: string;
+  url: string;
+  token: string;
 }
 
 export interface ProcessResult {
@@ -87,6 +111,7 @@ export interface Client {
   updateMetadata(name: string, metadata: Record<string, unknown>): Promise<SandboxInstance>;
   updateTtl(name: string, ttl: string): Promise<SandboxInstance>;
   delete(name: string): Promise<{ status: string }>;
+  fromSession(session: Session): Promise<SandboxInstance>;
 }
 
 /** The unmodified npm `@blaxel/core`, told by its own environment variables where the server is. */

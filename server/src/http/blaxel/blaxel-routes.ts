@@ -2,6 +2,7 @@ import type { ImageStore } from '../../image/image-store.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { DeployedSandboxes } from '../../sandbox/deployed-sandboxes.ts';
 import type { Deployments } from '../../sandbox/deployments.ts';
+import type { Previews, PreviewUrl } from '../../sandbox/previews.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
 import type { ImageShares } from '../../sharing/image-shares.ts';
 import type { Tenancy } from '../../tenancy/tenancy.ts';
@@ -11,6 +12,7 @@ import { blaxelImageRoutes } from './image-routes.ts';
 import { blaxelImageShareRoutes } from './image-share-routes.ts';
 import { createImageStatus } from './image-status.ts';
 import { createImageView } from './image-view.ts';
+import { blaxelPreviewRoutes } from './preview-routes.ts';
 import { blaxelSandboxRoutes } from './sandbox-routes.ts';
 import { blaxelUploadRoutes } from './upload-routes.ts';
 import { blaxelWorkspaceRoutes } from './workspace-routes.ts';
@@ -20,6 +22,8 @@ export interface BlaxelRoutesOptions {
   images: ImageStore;
   deployed: DeployedSandboxes;
   deployments: Deployments;
+  previews: Previews;
+  previewUrl: PreviewUrl;
   clock: Clock;
   shares: ImageShares;
   tenancy: Tenancy;
@@ -34,6 +38,7 @@ export function blaxelRoutes(options: BlaxelRoutesOptions): Binding[] {
   return [
     ...blaxelSandboxRoutes({ deployed, clock, standbyAfterSecs }),
     ...blaxelUploadRoutes({ deployments }),
+    ...blaxelPreviewRoutes(options),
     ...blaxelImageRoutes({ images, view, shares, sandboxes }),
     ...blaxelImageShareRoutes({ shares, showImage: view.show }),
     ...blaxelWorkspaceRoutes(),
