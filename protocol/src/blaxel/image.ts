@@ -93,28 +93,29 @@ export const deleteBlaxelImageTag = defineRoute({
   errors: ['invalid_request', 'image_not_found', 'image_in_use'],
 });
 
+export const blaxelHubImage = z.object({
+  name: z.string(),
+  displayName: z.string(),
+  description: z.string(),
+  longDescription: z.string(),
+  image: z.string(),
+  memory: z.number(),
+  ports: z.array(z.object({ name: z.string(), target: z.number(), protocol: z.string() })),
+  categories: z.array(z.string()),
+  hidden: z.boolean(),
+  coming_soon: z.boolean(),
+  enterprise: z.boolean(),
+});
+export type BlaxelHubImage = z.output<typeof blaxelHubImage>;
+
 export const listBlaxelHub = defineRoute({
   id: 'listBlaxelHub',
   method: 'GET',
   paths: ['/v0/sandbox/hub'],
-  summary: 'Ready-made images that this server can build: there is none yet',
+  summary: 'The ready-made images of the hosted service: what they are here, or why they are not',
   tag,
   access: 'viewer',
-  response: z.array(
-    z.object({
-      name: z.string(),
-      displayName: z.string(),
-      description: z.string(),
-      longDescription: z.string(),
-      image: z.string(),
-      memory: z.number(),
-      ports: z.array(z.object({ name: z.string(), target: z.number(), protocol: z.string() })),
-      categories: z.array(z.string()),
-      hidden: z.boolean(),
-      coming_soon: z.boolean(),
-      enterprise: z.boolean(),
-    }),
-  ),
+  response: z.array(blaxelHubImage),
   status: 200,
   errors: [],
 });

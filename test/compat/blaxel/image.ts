@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { blaxelImage } from '@atoll/protocol';
+import { blaxelHubImage, blaxelImage } from '@atoll/protocol';
 import type { TestServer } from '../../fixtures/server.ts';
-import { call, create, IMAGE } from './calls.ts';
+import { call, create, declarationOf, IMAGE } from './calls.ts';
 
 /** Images (wire 1.6): repositories of the workspace with their tags. */
 export function testImages(server: () => TestServer): void {
@@ -31,5 +31,21 @@ export function testImages(server: () => TestServer): void {
     expect((await remove('mine/tags/v1')).status).toBe(404);
     expect((await remove('mine')).status).toBe(200);
     expect((await call(server(), 'GET', '/v0/images/_/mine')).status).toBe(404);
+  });
+
+  test('the hub lists all images of the hosted one; those that are not here say why', async () => {
+    const { body } = await call(server(), 'GET', '/v0/sandbox/hub');
+    const hub = z.array(blaxelHubImage).parse(body);
+    expect([hub.length, hub.filter(({ coming_soon }) => coming_soon).length]).toEqual([18, 8]);
+    const refused = await call(
+      server(),
+      'POST',
+      '/v0/sandboxes',
+      declarationOf('hub', { image: 'blaxel/expo:latest' }),
+    );
+    expect([refused.status, refused.body]).toEqual([
+      400,
+      expect.objectContaining({ code: 'INVALID_IMAGE', message: expect.stringContaining('npm registry') }),
+    ]);
   });
 }

@@ -8,6 +8,7 @@ import { isEnded } from '../../sandbox/lifecycle.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
 import { bindBlaxel } from './blaxel-version.ts';
+import { hubImages } from './hub.ts';
 import { toImage } from './image-view.ts';
 import type { ImageView, Tag } from './image-view.ts';
 
@@ -78,6 +79,6 @@ export function blaxelImageRoutes({ images, view, shares, sandboxes }: BlaxelIma
     bindBlaxel(routes.deleteBlaxelImageTag, ({ params }, context) =>
       remove(params.name, params.tag, context),
     ),
-    bindBlaxel(routes.listBlaxelHub, () => []),
+    bindBlaxel(routes.listBlaxelHub, () => [...hubImages]),
   ];
 }

@@ -7,6 +7,7 @@ import { parseDockerConfig } from '../../build/context-settings.ts';
 import type { DeploymentSource } from '../../sandbox/deployments.ts';
 import type { DeclaredRequest } from '../../sandbox/declared-sandboxes.ts';
 import type { NetworkRules } from '../../store/sandbox-store.ts';
+import { refuseMissing } from './hub.ts';
 import { secondsOf } from './time-span.ts';
 
 /** What a value looks like that is not shown; sent back, it stands for the value that is there. */
@@ -63,7 +64,10 @@ export function toDeclaredRequest(
 }
 
 /** `sandbox/NAME:TAG` is an image of the workspace; everything else is named as on the rest of the server. */
-const toImage = (image: string): string => image.replace(/^sandbox\//, '');
+function toImage(image: string): string {
+  refuseMissing(image);
+  return image.replace(/^sandbox\//, '');
+}
 
 /** How an image of the workspace is called in this dialect. */
 export const shownImage = (image: string): string => `sandbox/${image}`;
