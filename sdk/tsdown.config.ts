@@ -2,7 +2,7 @@ import { defineConfig } from 'tsdown';
 
 /** The SDK as JavaScript for Node 20 and Bun, with the protocol inside; zod stays a dependency. */
 export default defineConfig({
-  entry: ['src/index.ts', 'src/config.ts', 'src/desktop/desktop.ts'],
+  entry: ['src/index.ts', 'src/blaxel/blaxel.ts', 'src/config.ts', 'src/desktop/desktop.ts'],
   format: 'esm',
   platform: 'neutral',
   target: 'node20',

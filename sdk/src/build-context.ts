@@ -41,16 +41,21 @@ export async function* packTree(
   options: Pick<PackOptions, 'onProgress' | 'signal'>,
 ): AsyncGenerator<Uint8Array> {
   const progress = { fileCount: 0, sizeBytes: 0 };
-  for await (const member of walk(dir, '', ignored)) {
+  for await (const member of walkTree(dir, ignored)) {
     options.signal?.throwIfAborted();
     yield tarHeader(member);
-    if (member.kind === 'file') yield* contentOf(onDisk(dir, member.path), member);
+    if (member.kind === 'file') yield* readMember(dir, member);
+    if (tarPadding(member.sizeBytes) > 0) yield new Uint8Array(tarPadding(member.sizeBytes));
     progress.fileCount += member.kind === 'directory' ? 0 : 1;
     progress.sizeBytes += member.sizeBytes;
     options.onProgress?.({ ...progress });
   }
   yield tarEnd();
 }
+
+/** What is in a folder, in a fixed order, without what the matcher takes out. */
+export const walkTree = (dir: string, ignored: PathMatcher): AsyncGenerator<TarMember> =>
+  walk(dir, '', ignored);
 
 async function readIgnored(dir: string, dockerfileName: string): Promise<PathMatcher> {
   for (const name of dockerignoreNames(dockerfileName)) {
@@ -115,7 +120,11 @@ async function memberOf(dir: string, path: string): Promise<TarMember | undefine
 }
 
 /** Exactly as many bytes as the header promised: what is appended meanwhile is left out, what is missing is an error. */
-async function* contentOf(path: Buffer, { sizeBytes }: TarMember): AsyncGenerator<Uint8Array> {
+export async function* readMember(
+  dir: string,
+  { path: name, sizeBytes }: TarMember,
+): AsyncGenerator<Uint8Array> {
+  const path = onDisk(dir, name);
   const file = await open(path).catch((cause: Error) => {
     throw new SandboxError(`the folder cannot be read: ${cause.message}`, { cause });
   });
@@ -130,5 +139,4 @@ async function* contentOf(path: Buffer, { sizeBytes }: TarMember): AsyncGenerato
   } finally {
     await file.close();
   }
-  if (tarPadding(sizeBytes) > 0) yield new Uint8Array(tarPadding(sizeBytes));
 }

@@ -2,6 +2,7 @@ import { describe } from 'vitest';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import { testImages } from './blaxel/image.ts';
 import { testSandboxes } from './blaxel/sandbox.ts';
+import { testSdk } from './blaxel/sdk.ts';
 import { testUploads } from './blaxel/upload.ts';
 
 describeOnEachDriver('the Blaxel dialect', (server, driver) => {
@@ -9,4 +10,5 @@ describeOnEachDriver('the Blaxel dialect', (server, driver) => {
   describe('images', () => testImages(server));
   // Which driver runs the sandbox that is deployed in the end makes no difference to its build.
   if (driver === 'gvisor') describe('uploads', () => testUploads(server));
+  if (driver === 'gvisor') describe('the SDK', () => testSdk(server));
 });

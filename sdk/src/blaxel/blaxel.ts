@@ -1,0 +1,30 @@
+/** `@atoll/sdk/blaxel`: the names of the Blaxel clients, on this server. */
+export { ImageInstance } from './image-instance.ts';
+export type { BuildOptions } from './build-sandbox.ts';
+export { createBlaxelConnection } from './blaxel-connection.ts';
+export type { BlaxelConnection, BlaxelOptions, SandboxCall } from './blaxel-connection.ts';
+export { uploadFolder } from './upload-folder.ts';
+export type { UploadOptions } from './upload-folder.ts';
+export type { ExtraFile } from './zip-stream.ts';
+export type {
+  ApkOptions,
+  AptOptions,
+  CargoOptions,
+  ComposerOptions,
+  GemOptions,
+  NpmOptions,
+  PipOptions,
+  UvOptions,
+} from './install-lines.ts';
+export { SandboxInstance } from './sandbox-instance.ts';
+export type { CreateSandbox } from './sandbox-instance.ts';
+export { SandboxProcess } from './sandbox-process.ts';
+export type { BlaxelProcess, LogListeners, ProcessRequest } from './sandbox-process.ts';
+export { SandboxFileSystem } from './sandbox-filesystem.ts';
+export type {
+  BlaxelDirectory,
+  BlaxelFileChange,
+  BlaxelFindOptions,
+  BlaxelGrepOptions,
+  BlaxelMatches,
+} from './sandbox-filesystem.ts';

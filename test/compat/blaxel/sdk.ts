@@ -1,0 +1,61 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ImageInstance, SandboxInstance } from '@atoll/sdk/blaxel';
+import { expect, test } from 'vitest';
+import { tempDir } from '../../fixtures/temp-dir.ts';
+import type { TestServer } from '../../fixtures/server.ts';
+import { IMAGE } from './calls.ts';
+
+/** Our own SDK under the names of the Blaxel clients. */
+export function testSdk(server: () => TestServer): void {
+  const connection = () => ({ apiUrl: server().url, apiKey: server().apiKey });
+
+  test('an image that is described is built, and its sandbox used', async () => {
+    const dir = await tempDir();
+    await mkdir(join(dir, 'src', 'deep'), { recursive: true });
+    await writeFile(join(dir, 'src', 'deep', 'a.txt'), 'deep\n');
+    const seen: string[] = [];
+    const built = await ImageInstance.fromRegistry(IMAGE)
+      .workdir('/app')
+      .env({ GREETING: 'hello' })
+      .addLocalDir(join(dir, 'src'), '/app/src')
+      .runCommands('mkdir /made')
+      .build({
+        name: 'described',
+        memory: 512,
+        onStatusChange: (status) => seen.push(status),
+        connection: connection(),
+      });
+    expect(built.status).toBe('DEPLOYED');
+    expect(seen.at(-1)).toBe('DEPLOYED');
+    const sandbox = await SandboxInstance.get('described', connection());
+    const output: string[] = [];
+    const done = await sandbox.process.exec({
+      command: 'echo $GREETING; cat src/deep/a.txt; ls -d /made >&2; exit 3',
+      waitForCompletion: true,
+      onStdout: (text) => output.push(text),
+    });
+    expect(done).toMatchObject({ status: 'failed', exitCode: 3, stderr: '/made\n' });
+    expect(output.join('')).toContain('hello');
+    await sandbox.fs.writeTree([{ path: 'a/b.txt', content: 'one' }], '/tmp/tree');
+    expect(await sandbox.fs.read('/tmp/tree/a/b.txt')).toBe('one');
+    const large = new Uint8Array(6 * 1024 * 1024).fill(7);
+    await sandbox.fs.writeBinary('/tmp/large', large);
+    expect(Buffer.from(await sandbox.fs.readBinary('/tmp/large')).equals(Buffer.from(large))).toBe(true);
+    await sandbox.fs.mkdir('/tmp/tree/empty');
+    const listed = await sandbox.fs.ls('/tmp/tree');
+    expect(listed.subdirectories.map(({ name }) => name).toSorted()).toEqual(['a', 'empty']);
+    expect((await sandbox.fs.grep('one', '/tmp/tree')).total).toBe(1);
+    await sandbox.fs.rm('/tmp/tree', true);
+    await expect(sandbox.fs.read('/tmp/tree/a/b.txt')).rejects.toMatchObject({ statusCode: 404 });
+    const sleeping = await sandbox.process.exec({ command: 'sleep 1000', name: 'sleeper' });
+    expect(sleeping.status).toBe('running');
+    await sandbox.process.kill('sleeper');
+    expect((await sandbox.process.wait('sleeper', { interval: 100 })).status).toBe('killed');
+    expect((await sandbox.updateMetadata({ labels: { x: 'y' } })).metadata.labels).toEqual({ x: 'y' });
+    const all = await SandboxInstance.list(connection());
+    expect(all.map(({ metadata }) => metadata.name)).toContain('described');
+    await sandbox.delete();
+    expect((await sandbox.refresh()).status).toBe('TERMINATED');
+  });
+}
