@@ -14,7 +14,7 @@ const MAX_RETRY_MS = 60_000;
 /** A stream that stood this long ended for a reason of its own. */
 const CALM_AFTER_MS = 10_000;
 /** What an agent that answers hands over within an instant. */
-const LAST_LINES_WITHIN_MS = 500;
+const LAST_LINES_WITHIN_MS = 3_000;
 
 const NO_JOURNAL = 'what processes print is not kept: the agent of this sandbox is of an earlier version';
 

@@ -40,6 +40,27 @@ test('what was printed up to the end is there after the end', async () => {
   expect(process).toMatchObject({ command: 'sh -c seq 500; echo last >&2', lines: 501 });
 });
 
+test('a flood costs lines, which are counted, and the sandbox is not held up', async () => {
+  const server = await opened();
+  const { record } = await server.sandboxes.create(server.workspaceId, request, 10_000);
+  await run(server, record.id, 'seq 40000');
+  const newest = async () => {
+    const { entries } = await server.sandboxes.readLog(record, { filter: {}, from: 'newest', limit: 1 });
+    return entries[0]?.entry.text;
+  };
+  await expect.poll(newest, { timeout: 30_000 }).toBe('40000');
+  await terminate(server, record.id);
+  let [kept, dropped, last] = [0, 0, ''];
+  const following = { filter: {}, idleMs: 1_000, signal: AbortSignal.timeout(30_000) };
+  for await (const one of server.sandboxes.followLog(record, following)) {
+    if (one === 'idle') continue;
+    if (one.entry.stream === 0) dropped += one.entry.dropped ?? 0;
+    else [kept, last] = [kept + 1, one.entry.text];
+  }
+  expect(last).toBe('40000');
+  expect(kept + dropped).toBe(40_000);
+}, 60_000);
+
 test('followers get what is there and what comes, and end with the sandbox', async () => {
   const server = await opened();
   const { sandboxes, workspaceId } = server;
