@@ -11,7 +11,7 @@ const TAIL_BYTES = 256 * 1024;
 /** A disk that was full is tried again after this. */
 const RETRY_AFTER_MS = 5_000;
 /** How many processes are known by what they are; one beyond is introduced again when it starts anew. */
-const MAX_KNOWN = 1_000;
+const MAX_KNOWN = 250;
 
 export interface JournalWriterOptions {
   dir: string;

@@ -49,18 +49,26 @@ export function openJournals(options: JournalsOptions) {
   /** Of each sandbox the one who writes now, or last: a successor waits for its end. */
   const writing = new Map<string, Promise<void>>();
 
-  const openWriter = (sandboxId: string): Promise<JournalWriter> =>
-    JournalWriter.open({
+  /** Until its end, each sandbox has one that knows what is on disk. */
+  const writers = new Map<string, JournalWriter>();
+
+  const writerOf = async (sandboxId: string): Promise<JournalWriter> => {
+    const known = writers.get(sandboxId);
+    if (known) return known;
+    const opened = await JournalWriter.open({
       dir: dirOf(sandboxId),
       limits,
       now,
       onError: (err) => log.warn({ sandboxId, err }, 'cannot keep what a sandbox prints'),
     });
+    writers.set(sandboxId, opened);
+    return opened;
+  };
 
   /** In turn for each sandbox. The sandbox lives on whatever becomes of its journal. */
   const inTurn = (sandboxId: string, write: (writer: JournalWriter) => Promise<void>): Promise<void> => {
     const turn = (writing.get(sandboxId) ?? Promise.resolve())
-      .then(() => openWriter(sandboxId))
+      .then(() => writerOf(sandboxId))
       .then(write)
       .catch((err: unknown) => log.warn({ sandboxId, err }, 'cannot keep what a sandbox prints'));
     writing.set(sandboxId, turn);
@@ -103,6 +111,7 @@ export function openJournals(options: JournalsOptions) {
     },
     /** The sandbox has ended: its journal is kept for a while from now on. */
     ended: (sandboxId: string): void => {
+      writers.delete(sandboxId);
       const at = new Date(now());
       void utimes(dirOf(sandboxId), at, at).catch(() => {}); // it printed nothing
       ring(sandboxId);
