@@ -93,6 +93,12 @@ test('a file replaces a link that is there, and an absolute name is below the fo
   expect(await readFile(join(target, 'etc/name'), 'utf8')).toBe('inside');
 });
 
+test('a name that no system takes is refused', async () => {
+  const long = `${'x/'.repeat(2500)}x`;
+  await expect(unpackFolder(archiveOf(file(long)), target)).rejects.toThrow('too long');
+  expect(await readdir(target)).toEqual([]);
+});
+
 test('set-id bits are not taken over', async () => {
   await unpackFolder(archiveOf(file('tool', 'x', 0o6755)), target);
   expect((await stat(join(target, 'tool'))).mode & 0o7777).toBe(0o755);

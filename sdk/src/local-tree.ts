@@ -47,13 +47,21 @@ const toBytes = (name: string): Buffer => Buffer.from(name, 'latin1');
 const fromText = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 const toText = (name: string): string => toBytes(name).toString('utf8');
 
+/** Names that are kept until the end: of a thousand times more folders and links than honest trees have. */
+const MAX_KEPT_BYTES = 256 * 1024 * 1024;
+/** What else an entry takes. */
+const ENTRY_BYTES = 256;
+/** PATH_MAX of Linux. */
+const MAX_NAME_BYTES = 4096;
+
 class TargetFolder {
   readonly progress: TreeProgress = { fileCount: 0, sizeBytes: 0 };
   readonly #base: string;
   /** Folders that are known to be real ones: nothing of the archive replaces a folder. */
   readonly #known = new Set<string>(['']);
-  readonly #folders: { path: string; entry: TarEntry }[] = [];
+  readonly #folders: { path: string; mode: number; mtimeSeconds: number }[] = [];
   readonly #links: { path: string; target: string }[] = [];
+  #keptBytes = 0;
 
   constructor(dir: string) {
     this.#base = fromText(dir);
@@ -65,11 +73,15 @@ class TargetFolder {
     await this.#requireFolder(slash < 0 ? '' : path.slice(0, slash));
     if (entry.kind === 'directory') {
       await this.#requireFolder(path);
-      this.#folders.push({ path, entry });
+      this.#keep(path);
+      this.#folders.push({ path, mode: entry.mode, mtimeSeconds: entry.mtimeSeconds });
     }
     if (path === '') return;
     if (entry.kind === 'file') await this.#writeFile(path, entry);
-    if (entry.kind === 'link') this.#links.push({ path, target: entry.target });
+    if (entry.kind === 'link') {
+      this.#keep(path + entry.target);
+      this.#links.push({ path, target: entry.target });
+    }
     if (entry.kind === 'hardlink') await this.#linkTo(memberPath(entry.target), path);
     if (entry.kind !== 'directory' && entry.kind !== 'other') this.progress.fileCount += 1;
   }
@@ -80,11 +92,18 @@ class TargetFolder {
       await this.#clear(path);
       await symlink(toBytes(target), this.#at(path));
     }
-    for (const { path, entry } of this.#folders.toReversed()) {
+    for (const { path, mode, mtimeSeconds } of this.#folders.toReversed()) {
       if (path === '') continue;
-      await chmod(this.#at(path), entry.mode & 0o777);
-      await utimes(this.#at(path), entry.mtimeSeconds, entry.mtimeSeconds);
+      await chmod(this.#at(path), mode & 0o777);
+      await utimes(this.#at(path), mtimeSeconds, mtimeSeconds);
     }
+  }
+
+  /** A hostile archive is unpacked in bounded memory too. */
+  #keep(names: string): void {
+    this.#keptBytes += names.length + ENTRY_BYTES;
+    if (this.#keptBytes > MAX_KEPT_BYTES)
+      throw new SandboxError('the archive holds too many folders and links');
   }
 
   #at(path: string): Buffer {
@@ -97,6 +116,7 @@ class TargetFolder {
     const slash = path.lastIndexOf('/');
     await this.#requireFolder(slash < 0 ? '' : path.slice(0, slash));
     const found = await this.#look(path);
+    this.#keep(path);
     if (found === undefined) await mkdir(this.#at(path));
     else if (!found.isDirectory()) throw new SandboxError(`${toText(path)} is there and no directory`);
     this.#known.add(path);
@@ -145,6 +165,7 @@ class TargetFolder {
 
 /** A name below the folder; the folder itself is ''. */
 function memberPath(name: string): string {
+  if (name.length > MAX_NAME_BYTES) throw new SandboxError('the archive holds a name that is too long');
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..') || name.includes('\0')) {
     throw new SandboxError(`the archive names ${JSON.stringify(toText(name))}, which is outside of it`);

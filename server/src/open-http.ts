@@ -88,6 +88,7 @@ export async function openHttp(start: Start, parts: HttpParts) {
   const ports = createPortGateway({
     sandboxes,
     authenticate,
+    isKey: tenancy.authenticator.isKey,
     enterPreview,
     previews,
     clientOf: createClientReader(config),

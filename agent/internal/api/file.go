@@ -117,6 +117,7 @@ var fileFailures = []struct {
 	{unix.EINVAL, http.StatusBadRequest, "INVALID_PATH", "Invalid path"},
 	{unix.ENOSPC, http.StatusInsufficientStorage, "NO_SPACE", "No space left on device"},
 	{unix.EDQUOT, http.StatusInsufficientStorage, "NO_SPACE", "Disk quota exceeded"},
+	{file.ErrTooManyWatches, http.StatusTooManyRequests, "TOO_MANY_WATCHES", "Too many folders are watched; end a watch first"},
 	{unix.EFBIG, http.StatusInsufficientStorage, "NO_SPACE", "File too large"},
 }
 

@@ -404,6 +404,31 @@ func TestAFolderIsWatchedWithoutWhatIsBelow(t *testing.T) {
 	a.expectError("GET", "/api/v1/files/watch?path=/nope", "", 404, "NOT_FOUND")
 }
 
+func TestWatchesAreLimitedAndAnEndedOneMakesRoom(t *testing.T) {
+	a := startAgent(t)
+	plantTree(a)
+	const limit = 64
+	first, leave := context.WithCancel(context.Background())
+	defer leave()
+	_ = a.request(first, "GET", "/api/v1/files/watch?path=/t", nil)
+	for range limit - 1 {
+		_ = a.watch("path=/t")
+	}
+	a.expectError("GET", "/api/v1/files/watch?path=/t", "", 429, "TOO_MANY_WATCHES")
+	leave()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		response := a.request(t.Context(), "GET", "/api/v1/files/watch?path=/t", nil)
+		if response.StatusCode == 200 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("still refused with %d", response.StatusCode)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 func TestPathsThatAreNoTextAreGivenInBytes(t *testing.T) {
 	a := startAgent(t)
 	_ = os.Mkdir(a.path("raw"), 0o755)

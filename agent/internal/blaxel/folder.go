@@ -125,6 +125,8 @@ func fileFailure(err error) error {
 		return &failure{404, "file or directory not found"}
 	case errors.Is(err, file.ErrInvalidPattern):
 		return invalid(err.Error())
+	case errors.Is(err, file.ErrTooManyWatches):
+		return &failure{429, err.Error()}
 	case errors.As(err, &pathError):
 		return &failure{422, pathError.Err.Error()}
 	}

@@ -48,6 +48,9 @@ func (s *Server) watchFolder(w http.ResponseWriter, r *request, at string) error
 		return err
 	}
 	watch, err := s.options.Files.Watch(s.user(), folder, isDeep, notEntered)
+	if errors.Is(err, file.ErrTooManyWatches) {
+		return fileFailure(err)
+	}
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -16,12 +17,13 @@ import (
 
 // Errors beside those of the system.
 var (
-	ErrInvalidPath   = errors.New("path is missing or contains NUL")
-	ErrPathTraversal = errors.New("path contains '..'")
-	ErrIsDirectory   = errors.New("is a directory")
-	ErrNotADirectory = errors.New("not a directory")
-	ErrNotRegular    = errors.New("not a regular file")
-	ErrTruncated     = errors.New("request body ended early")
+	ErrInvalidPath    = errors.New("path is missing or contains NUL")
+	ErrPathTraversal  = errors.New("path contains '..'")
+	ErrIsDirectory    = errors.New("is a directory")
+	ErrNotADirectory  = errors.New("not a directory")
+	ErrNotRegular     = errors.New("not a regular file")
+	ErrTruncated      = errors.New("request body ended early")
+	ErrTooManyWatches = errors.New("too many watches")
 )
 
 // maxSymlinks is what Linux follows.
@@ -31,6 +33,7 @@ const maxSymlinks = 40
 type System struct {
 	root       string
 	workingDir string
+	watchCount atomic.Int32
 }
 
 // NewSystem serves the tree below root; relative paths start at workingDir.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,6 +33,8 @@ const (
 const (
 	// maxWatchedFolders bounds the kernel's memory for one watch.
 	maxWatchedFolders = 16_384
+	// maxWatches bounds the watches of a sandbox: half of what Linux gives to one user, who has others.
+	maxWatches = 64
 	// pairWait is how long the second half of a rename may take to come.
 	pairWait = 20 * time.Millisecond
 )
@@ -54,6 +57,8 @@ type Watch struct {
 	isDeep  bool
 	exclude Globs
 	source  *notifier
+	system  *System
+	ended   sync.Once
 	paths   map[int32]string
 	watches map[string]int32
 }
@@ -65,12 +70,21 @@ func (s *System) Watch(as account.Credential, folder string, recursive bool, exc
 	if err != nil {
 		return nil, err
 	}
+	if s.watchCount.Add(1) > maxWatches {
+		s.watchCount.Add(-1)
+		return nil, ErrTooManyWatches
+	}
 	source, err := newNotifier()
 	if err != nil {
+		s.watchCount.Add(-1)
+		if errors.Is(err, unix.EMFILE) {
+			// The kernel's own limit, for all of a user's processes.
+			return nil, ErrTooManyWatches
+		}
 		return nil, err
 	}
 	w := &Watch{
-		changes: newChangeQueue(), base: resolved, isDeep: recursive, exclude: exclude, source: source,
+		changes: newChangeQueue(), base: resolved, isDeep: recursive, exclude: exclude, source: source, system: s,
 		paths: map[int32]string{}, watches: map[string]int32{},
 	}
 	started := make(chan error)
@@ -86,14 +100,19 @@ func (s *System) Watch(as account.Credential, folder string, recursive bool, exc
 		})
 	}()
 	if err := <-started; err != nil {
-		_ = source.file.Close()
+		w.Close()
 		return nil, err
 	}
 	return w, nil
 }
 
 // Close ends the watch; its queue is closed thereafter.
-func (w *Watch) Close() { _ = w.source.file.Close() }
+func (w *Watch) Close() {
+	w.ended.Do(func() {
+		_ = w.source.file.Close()
+		w.system.watchCount.Add(-1)
+	})
+}
 
 func (w *Watch) begin() error {
 	info, err := os.Stat(w.base)

@@ -117,6 +117,9 @@ export function createAuthenticator({ db, clock }: { db: Db; clock: Clock }) {
       usedKeys.set(caller.keyId, clock.now());
       return caller;
     },
+    /** Whether this is a key of this server, also one that has ended or that reaches no workspace any more. */
+    isKey: (value: string): boolean =>
+      db.get('SELECT 1 FROM api_keys WHERE hash = ?', hashSecret(value)) !== undefined,
     forget: () => callers.clear(),
     /** Writes when keys were last used; called now and then, so that requests need no write of their own. */
     flushUse: () =>

@@ -145,6 +145,9 @@ test('a personal token outlives the membership in its default workspace and acts
   expect(authenticate(request({ 'x-forwarded-project-id': second.id })).role).toBe('viewer');
   expect(authenticate(request({}), 'second').role).toBe('viewer');
   expect(() => authenticate(request({}))).toThrow('lost its role');
+  // It still opens something, so it is nobody else's to read.
+  expect(tenancy.authenticator.isKey(value)).toBe(true);
+  expect(tenancy.authenticator.isKey('of somebody else')).toBe(false);
 });
 
 test('the project header changes nothing for an api key, whatever its value', () => {

@@ -36,6 +36,16 @@ async function openVolumes() {
   return { volumes, workspaceId };
 }
 
+test('a name that is taken while a volume grows is refused', { timeout: 60_000 }, async () => {
+  const { volumes, workspaceId } = await openVolumes();
+  await volumes.create(workspaceId, { name: 'slow', sizeMb: 16 });
+  await volumes.create(workspaceId, { name: 'quick', sizeMb: 16 });
+  const growing = volumes.update(workspaceId, 'slow', { name: 'wanted', sizeMb: 32 });
+  const renaming = volumes.update(workspaceId, 'quick', { name: 'wanted' });
+  await expect(growing).rejects.toMatchObject({ code: 'name_taken' });
+  expect(await renaming).toMatchObject({ name: 'wanted', sizeMb: 16 });
+});
+
 test('a snapshot can be deleted while a volume is made of it', { timeout: 60_000 }, async () => {
   const { volumes, workspaceId } = await openVolumes();
   await volumes.create(workspaceId, { name: 'source', sizeMb: 16 });

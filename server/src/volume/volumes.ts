@@ -202,6 +202,8 @@ export function createVolumes(options: VolumesOptions) {
       }
       const description = asked.description ?? record.description;
       const now = findReady(workspaceId, record.id);
+      // Growing took a while, in which another may have taken the name.
+      if (name !== now.name) requireFreeName(workspaceId, name);
       const kept = { ...now, name, labels, sizeMb: Math.max(sizeMb, now.sizeMb), updatedAt: clock.now() };
       records.update({ ...kept, ...withoutUndefined({ description }) });
       return show(find(workspaceId, record.id));
