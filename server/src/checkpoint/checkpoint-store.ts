@@ -81,9 +81,13 @@ export async function openCheckpointStore(options: CheckpointStoreOptions) {
     return removing;
   };
 
-  const publish = async (facts: CheckpointFacts, id: string): Promise<WrittenCheckpoint> => {
+  const publish = async (
+    facts: CheckpointFacts,
+    id: string,
+    signal: AbortSignal | undefined,
+  ): Promise<WrittenCheckpoint> => {
     const from = temporaryOf(id);
-    const sealed = await sealManifest(from, { ...facts, id, createdAt: now() }, serverKey);
+    const sealed = await sealManifest(from, { ...facts, id, createdAt: now() }, serverKey, signal);
     await syncDir(from);
     await rename(from, dirOf(id));
     await syncDir(root);
@@ -91,10 +95,11 @@ export async function openCheckpointStore(options: CheckpointStoreOptions) {
   };
 
   return {
-    /** Lets `save` fill an empty folder and makes a checkpoint of it; a failure leaves nothing. */
+    /** Lets `save` fill an empty folder and makes a checkpoint of it; a failure, or the signal, leaves nothing. */
     write: async (
       facts: CheckpointFacts,
       save: (dir: string) => Promise<void>,
+      signal?: AbortSignal,
     ): Promise<WrittenCheckpoint> => {
       const id = randomId(21);
       const { workspaceId, sandboxId } = facts;
@@ -102,7 +107,7 @@ export async function openCheckpointStore(options: CheckpointStoreOptions) {
       try {
         await mkdir(temporaryOf(id), { mode: 0o700 });
         await save(temporaryOf(id));
-        return await publish(facts, id);
+        return await publish(facts, id, signal);
       } catch (error) {
         await removeSurely(id);
         throw error;

@@ -43,6 +43,13 @@ test('a sealed folder is what it was, and only the server reads it', async () =>
     expect((await stat(path(name))).mode & 0o777).toBe(0o600);
 });
 
+test('who no longer wants it gets no seal', async () => {
+  await writeFile(path('manifest'), '');
+  const sealing = sealManifest(dir, facts, key, AbortSignal.abort(new Error('no longer wanted')));
+  await expect(sealing).rejects.toThrow('no longer wanted');
+  expect(await readFile(path('manifest'), 'utf8')).toBe('');
+});
+
 test('bytes that differ are refused', async () => {
   await writeFile(path('pages.img'), 'Memory');
   await expect(verifyManifest(dir, key)).rejects.toThrow(`pages.img ${CHANGED}`);

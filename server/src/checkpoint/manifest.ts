@@ -31,10 +31,11 @@ export async function sealManifest(
   dir: string,
   facts: Omit<CheckpointManifest, 'version' | 'files'>,
   serverKey: Buffer,
+  signal?: AbortSignal,
 ): Promise<CheckpointManifest> {
   const names = (await readdir(dir)).toSorted();
   const files: CheckpointManifest['files'] = [];
-  for (const name of names) files.push(await digestFile(dir, name));
+  for (const name of names) files.push(await digestFile(dir, name, signal));
   const manifest: CheckpointManifest = { version: 1, ...facts, files };
   const text = JSON.stringify(manifest);
   const content = `${text}\n${sealOf(text, serverKey)}\n`;
@@ -69,14 +70,19 @@ export async function readManifest(dir: string, serverKey: Buffer): Promise<Chec
 const sealOf = (text: string, serverKey: Buffer): string =>
   createHmac('sha256', serverKey).update('checkpoint\0').update(text).digest('hex');
 
-async function digestFile(dir: string, name: string): Promise<CheckpointManifest['files'][number]> {
+async function digestFile(
+  dir: string,
+  name: string,
+  signal?: AbortSignal,
+): Promise<CheckpointManifest['files'][number]> {
+  signal?.throwIfAborted();
   const path = join(dir, name);
   const file = await open(path, 'r');
   try {
     await file.chmod(0o600);
     await file.sync();
     const { size } = await file.stat();
-    return { name, sizeBytes: size, sha256: await digestOf(path) };
+    return { name, sizeBytes: size, sha256: await digestOf(path, signal) };
   } finally {
     await file.close();
   }

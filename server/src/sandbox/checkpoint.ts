@@ -49,8 +49,10 @@ export async function writeCheckpoint(
   };
   try {
     return await stage('checkpoint', () =>
-      checkpoints.write(facts, (dir) =>
-        stage('runtime', () => driver.checkpoint(slotId, dir, { leaveRunning }, signal)),
+      checkpoints.write(
+        facts,
+        (dir) => stage('runtime', () => driver.checkpoint(slotId, dir, { leaveRunning }, signal)),
+        signal,
       ),
     );
   } catch (cause) {

@@ -32,6 +32,13 @@ test('copies run, each under an id of its own', async () => {
   expect(ids()).toBe(4);
 });
 
+test('copies that are asked for at once get their turn, one after the other', async () => {
+  const { copy, written } = await openWithSource();
+  const copied = await Promise.all(Array.from({ length: 4 }, () => copy(1)));
+  expect(copied.flat().map(({ kind }) => kind)).toEqual(Array.from({ length: 4 }, () => 'running'));
+  expect(written()).toBe(4);
+});
+
 test('copies beyond the memory of the host are refused before anything starts', async () => {
   const { copy, ids, written } = await openWithSource((real) => ({
     ...real,

@@ -6,6 +6,9 @@ import type { SandboxContext } from './context.ts';
 import { beginOperation } from './operation.ts';
 import { hibernateSandbox } from './suspend.ts';
 
+/** What a checkpoint waits for: each of them ends soon, and leaves a sandbox that can be written. */
+const waitedFor = ['checkpoint', 'suspend', 'resume', 'hibernate'] as const;
+
 /**
  * A checkpoint of a sandbox as it is now, held by `holder`; answers its id. One that runs goes on, and stands still no
  * longer than the writing takes. One that sleeps keeps sleeping: what it is on disk serves both.
@@ -17,8 +20,10 @@ export async function takeCheckpoint(
 ): Promise<string> {
   requireCheckpoints(context);
   const current = (): SandboxRecord => context.store.byId(record.workspaceId, record.id) ?? record;
-  for (const operation of ['checkpoint', 'suspend', 'resume', 'hibernate'])
-    await context.flights.join(record.id, operation)?.catch(() => {});
+  // All who wait for the same are let go at once, and the first of them begins its own: so the others look again. Nothing
+  // is awaited between the last look and what is begun after it.
+  for (let underWay = findUnderWay(context, record); underWay; underWay = findUnderWay(context, record))
+    await underWay.catch(() => {});
   if (current().state !== 'suspended') return takeRunning(context, current(), holder);
   if (current().checkpointId === undefined) await hibernateSandbox(context, current());
   const { checkpointId } = current();
@@ -27,6 +32,10 @@ export async function takeCheckpoint(
   context.checkpoints.hold(checkpointId, holder);
   return checkpointId;
 }
+
+/** The first of those that is under way. */
+const findUnderWay = ({ flights }: SandboxContext, { id }: SandboxRecord): Promise<unknown> | undefined =>
+  waitedFor.map((operation) => flights.join(id, operation)).find((flight) => flight !== undefined);
 
 const takeRunning = (
   context: SandboxContext,
