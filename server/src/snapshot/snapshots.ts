@@ -2,11 +2,15 @@ import { ApiError } from '@atoll/protocol';
 import type { CheckpointHolder, CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import type { ImageDescription, ImageStore, UpperLayer } from '../image/image-store.ts';
 import type { Clock } from '../lib/clock.ts';
+import { pause } from '../lib/deadline.ts';
 import { newSandboxId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import type { UpperExport } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SnapshotKind, SnapshotRecord, SnapshotRecords } from './snapshot-records.ts';
+
+const RETRY_AFTER_MS = 5_000;
+const MAX_RETRY_MS = 10 * 60_000;
 
 interface Options {
   checkpoints: Pick<CheckpointStore, 'release' | 'sweep'>;
@@ -15,6 +19,8 @@ interface Options {
   images: ImageStore;
   clock: Clock;
   log: Log;
+  /** How soon an unpack that failed is tried again, the first time. */
+  retryAfterMs?: number;
 }
 
 /** A snapshot that sandboxes can start from. */
@@ -44,7 +50,15 @@ export const snapshotHolder = (id: string): CheckpointHolder => ({ kind: 'snapsh
  * checkpoint first, which makes it `local_ready`; its files are read out of that afterwards, so that they can be started
  * where the checkpoint cannot be restored any more.
  */
-export function createSnapshots({ records, transaction, images, checkpoints, clock, log }: Options) {
+export function createSnapshots({
+  records,
+  transaction,
+  images,
+  checkpoints,
+  clock,
+  log,
+  retryAfterMs = RETRY_AFTER_MS,
+}: Options) {
   const closing = new AbortController();
   const underWay = new Set<Promise<void>>();
 
@@ -64,17 +78,29 @@ export function createSnapshots({ records, transaction, images, checkpoints, clo
     images.addReference(manifestDigest, snapshotHolder(record.id));
   };
 
-  /** What cannot be unpacked is no snapshot; what only could not be now stays what it is, for the next start. */
-  const complete = async (record: SnapshotRecord, manifestDigest: string): Promise<void> => {
+  /** Answers whether there is nothing left to do. What cannot be unpacked is no snapshot. */
+  const tryToComplete = async (record: SnapshotRecord, manifestDigest: string): Promise<boolean> => {
     try {
       const { unpackedBytes } = await images.unpack(manifestDigest, closing.signal);
       records.change(record.id, 'local_ready', { status: 'completed', rootfsDiskBytes: unpackedBytes });
+      return true;
     } catch (err) {
-      if (closing.signal.aborted) return;
+      if (closing.signal.aborted) return true;
       log.error({ snapshotId: record.id, err }, 'a snapshot cannot be unpacked');
+      if (!(err instanceof ApiError) || err.status >= 500) return false;
       // What is in memory is there even so.
-      if (record.kind === 'memory') return;
-      if (err instanceof ApiError && err.status < 500) fail(record, 'local_ready', err);
+      if (record.kind !== 'memory') fail(record, 'local_ready', err);
+      return true;
+    }
+  };
+
+  /** What only could not be now, for want of space say, is tried again, until this server ends or the snapshot is removed. */
+  const complete = async (record: SnapshotRecord, manifestDigest: string): Promise<void> => {
+    for (let waitMs = retryAfterMs; ; waitMs = Math.min(waitMs * 2, MAX_RETRY_MS)) {
+      if (await tryToComplete(record, manifestDigest)) return;
+      await pause(waitMs, closing.signal);
+      const isWaiting = records.byId(record.workspaceId, record.id)?.status === 'local_ready';
+      if (closing.signal.aborted || !isWaiting) return;
     }
   };
 
