@@ -41,7 +41,7 @@ export function Overview({ sandbox }: { sandbox: SandboxInfo }) {
       {status !== 'terminated' && (
         <section aria-label="On a command line">
           <h3>On a command line</h3>
-          <CopyCommand command={`atoll sbx pty ${name ?? sandboxId}`} />
+          <CopyCommand command={`atoll sbx ssh ${name ?? sandboxId}`} />
         </section>
       )}
     </div>

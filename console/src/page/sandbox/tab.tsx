@@ -1,6 +1,11 @@
+import { lazy } from 'react';
 import type { ReactNode } from 'react';
 import type { SandboxInfo } from '@atoll/sdk';
 import { Overview } from './overview.tsx';
+
+// Each is loaded when it is looked at.
+const TerminalTab = lazy(() => import('./terminal/terminal-tab.tsx'));
+const FilesTab = lazy(() => import('./files/files-tab.tsx'));
 
 interface Tab {
   name: string;
@@ -17,5 +22,17 @@ export const tabs: readonly Tab[] = [
     title: 'Overview',
     forMembers: false,
     render: (sandbox) => <Overview sandbox={sandbox} />,
+  },
+  {
+    name: 'terminal',
+    title: 'Terminal',
+    forMembers: true,
+    render: (sandbox) => <TerminalTab sandbox={sandbox} />,
+  },
+  {
+    name: 'files',
+    title: 'Files',
+    forMembers: true,
+    render: (sandbox) => <FilesTab sandbox={sandbox} />,
   },
 ];

@@ -1,0 +1,181 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { AdminClient, SandboxClient } from '@atoll/sdk';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findBrowser } from '../fixtures/browser.ts';
+import { buildConsole, logIn, openConsole, startPlaywright } from '../fixtures/console.ts';
+import { findDriversUnderTest } from '../fixtures/driver-under-test.ts';
+import { startTestServer } from '../fixtures/server.ts';
+import type { TestServer } from '../fixtures/server.ts';
+
+const SETUP_TIMEOUT_MS = 180_000;
+const MAX_FIRST_LOAD_BYTES = 350 * 1024;
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+const program = findBrowser();
+const gvisor = (await findDriversUnderTest()).find(({ name }) => name === 'gvisor');
+const obstacle =
+  program === undefined ? 'there is no Chromium here: scripts/setup.sh test-tools' : gvisor?.obstacle;
+
+/** What a screen reader or a keyboard cannot use, as far as a program finds it. */
+async function seriousFindings(page: Page): Promise<string[]> {
+  await page.evaluate(await readFile(axe, 'utf8'));
+  const { violations } = await page.evaluate<{
+    violations: { id: string; impact: string; nodes: unknown[] }[];
+  }>('axe.run({ resultTypes: ["violations"] })');
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${JSON.stringify(nodes).slice(0, 400)}`);
+}
+
+describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
+  if (obstacle !== undefined || program === undefined) return void test.skip(obstacle ?? '', () => {});
+  let built: Awaited<ReturnType<typeof buildConsole>>;
+  let server: TestServer;
+  let browser: Browser;
+  let client: SandboxClient;
+  let page: Page;
+  let problems: string[];
+
+  beforeAll(async () => {
+    [built, browser] = await Promise.all([buildConsole(), startPlaywright(program)]);
+    server = await startTestServer({ runtime: 'gvisor', env: { ATOLL_CONSOLE_DIR: built.folder } });
+    client = new SandboxClient({ apiUrl: server.url, apiKey: server.apiKey });
+    ({ page, problems } = await openConsole(browser, server.url));
+  }, SETUP_TIMEOUT_MS);
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    await built?.remove();
+  }, SETUP_TIMEOUT_MS);
+
+  test('the first load is small', async () => {
+    const document = await readFile(join(built.folder, 'index.html'), 'utf8');
+    const names = [...document.matchAll(/\/console\/(assets\/[^"]+)/g)].map(([, name]) => name ?? '');
+    const files = await Promise.all(names.map((name) => readFile(join(built.folder, name))));
+    const bytes = files.reduce((sum, file) => sum + gzipSync(file).length, 0);
+    expect(names.length).toBeGreaterThan(1);
+    expect(bytes).toBeLessThan(MAX_FIRST_LOAD_BYTES);
+    expect(await readdir(join(built.folder, 'assets'))).toContain(`${names[0]?.slice('assets/'.length)}.br`);
+  });
+
+  test('a wrong key is refused with what to do', async () => {
+    await page.getByLabel('API key').fill('atoll_key_wrong');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    const alert = page.getByRole('alert');
+    await alert.waitFor();
+    expect(await alert.innerText()).toContain('Request');
+    expect(await seriousFindings(page)).toEqual([]);
+  });
+
+  test('a key opens a session whose cookie no page can read', async () => {
+    await logIn(page, server.apiKey);
+    const [cookie] = await page.context().cookies();
+    expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict' });
+    expect(await page.evaluate('document.cookie + JSON.stringify(localStorage)')).toBe('{}');
+    await page.getByText('No sandboxes yet').waitFor();
+  });
+
+  test('the form creates a sandbox and shows the same as a command', async () => {
+    await page.getByRole('button', { name: 'Create' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name').fill('my-env');
+    await dialog.getByLabel('Memory (MB)').fill('512');
+    expect(await dialog.locator('pre').innerText()).toBe('atoll sbx create my-env --memory 512');
+    await dialog.getByRole('button', { name: 'Create' }).click();
+    await page.getByRole('heading', { name: 'my-env' }).waitFor();
+    await page.getByText('running', { exact: true }).waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+  });
+
+  test('what is typed into a terminal runs, also after the page was loaded again', async () => {
+    await page.getByRole('link', { name: 'Terminal' }).click();
+    await page.getByRole('tab', { name: 'Terminal 1' }).waitFor();
+    await page.locator('.xterm-helper-textarea').focus();
+    await page.keyboard.type('echo $((6 * 7))-is-it\n');
+    await page.locator('.xterm-rows').getByText('42-is-it', { exact: true }).waitFor();
+    await page.reload();
+    await page.locator('.xterm-rows').getByText('42-is-it', { exact: true }).waitFor();
+    expect(page.url()).not.toContain('token');
+  });
+
+  test('a terminal stays while its sandbox sleeps, and a key wakes it', async () => {
+    await page.getByRole('button', { name: 'Suspend' }).click();
+    await page.getByText('Press any key to wake it').waitFor();
+    await page.getByText('suspended', { exact: true }).waitFor();
+    expect((await client.get('my-env')).status).toBe('suspended');
+    await page.locator('.xterm-helper-textarea').focus();
+    await page.keyboard.type('echo $((50 + 7))-awake\n');
+    await page.locator('.xterm-rows').getByText('57-awake', { exact: true }).waitFor();
+  });
+
+  test('a file that is edited is that of the sandbox', async () => {
+    const sandbox = await client.connect('my-env');
+    await sandbox.writeFile('/workspace/notes.txt', 'before');
+    await page.getByRole('link', { name: 'Files' }).click();
+    await page.getByRole('button', { name: 'notes.txt', exact: true }).click();
+    await page.getByLabel('Text of /workspace/notes.txt').fill('after <b>it</b>');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved', { exact: true }).waitFor();
+    expect(new TextDecoder().decode(await sandbox.readFile('/workspace/notes.txt'))).toBe('after <b>it</b>');
+    expect(await seriousFindings(page)).toEqual([]);
+  });
+
+  test('a change that a program makes shows by itself', async () => {
+    await page.getByRole('link', { name: 'Atoll, sandboxes' }).click();
+    await client.create({ name: 'by-program', memoryMb: 512 });
+    const row = page.getByRole('row', { name: 'by-program' });
+    await row.waitFor();
+    await client.suspend('by-program');
+    await row.getByText('suspended').waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+  });
+
+  test('a viewer is offered nothing that would fail', async () => {
+    const admin = new AdminClient({ apiUrl: server.url, apiKey: server.apiKey });
+    const { value } = await admin.createKey({ name: 'viewer', role: 'viewer' });
+    const viewer = await openConsole(browser, server.url, { viewport: { width: 390, height: 780 } });
+    await logIn(viewer.page, value);
+    await viewer.page.getByRole('link', { name: 'my-env' }).click();
+    await viewer.page.getByRole('heading', { name: 'my-env' }).waitFor();
+    expect(await viewer.page.getByRole('button', { name: /Create|Suspend|Fork|Terminate/ }).count()).toBe(0);
+    expect(await viewer.page.getByRole('link', { name: /Terminal|Files/ }).count()).toBe(0);
+    const refused = await viewer.page.evaluate(
+      `fetch('/v1/namespaces/default/sandboxes/my-env', {method: 'DELETE', headers: {'x-atoll-console': '1'}}).then((answer) => answer.status)`,
+    );
+    expect(refused).toBe(403);
+    const wide = await viewer.page.evaluate<boolean>('document.body.scrollWidth > window.innerWidth');
+    expect(wide).toBe(false);
+    await viewer.page.context().close();
+  });
+
+  test('a restart of the server is said and got over', async () => {
+    const { host } = new URL(server.url);
+    await server.kill9();
+    await page.getByText('The server has not answered').waitFor();
+    await server.restart(['--listen', host]);
+    await page.getByText('The server has not answered').waitFor({ state: 'detached' });
+    client = new SandboxClient({ apiUrl: server.url, apiKey: server.apiKey });
+    await client.updateSandbox('by-program', 'renamed');
+    await page.getByRole('link', { name: 'renamed' }).waitFor();
+  });
+
+  test('several are terminated at once, after it was said what is lost', async () => {
+    await page.getByLabel('Select all that are listed').check();
+    await page.getByRole('button', { name: 'Terminate 2' }).click();
+    const dialog = page.getByRole('dialog');
+    expect(await dialog.innerText()).toContain('my-env');
+    await dialog.getByRole('button', { name: 'Terminate' }).click();
+    await page.getByText('No sandboxes yet').waitFor();
+  });
+
+  test('who logs out is out, and the page has done nothing wrong', async () => {
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('API key').waitFor();
+    expect(await page.context().cookies()).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+});
