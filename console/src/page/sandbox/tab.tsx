@@ -6,6 +6,10 @@ import { Overview } from './overview.tsx';
 // Each is loaded when it is looked at.
 const TerminalTab = lazy(() => import('./terminal/terminal-tab.tsx'));
 const FilesTab = lazy(() => import('./files/files-tab.tsx'));
+const ProcessesTab = lazy(() => import('./process/processes-tab.tsx'));
+const PortsTab = lazy(() => import('./port/ports-tab.tsx'));
+const NetworkTab = lazy(() => import('./network/network-tab.tsx'));
+const LineageTab = lazy(() => import('./lineage/lineage-tab.tsx'));
 
 interface Tab {
   name: string;
@@ -34,5 +38,29 @@ export const tabs: readonly Tab[] = [
     title: 'Files',
     forMembers: true,
     render: (sandbox) => <FilesTab sandbox={sandbox} />,
+  },
+  {
+    name: 'processes',
+    title: 'Processes',
+    forMembers: true,
+    render: (sandbox) => <ProcessesTab sandbox={sandbox} />,
+  },
+  {
+    name: 'ports',
+    title: 'Ports',
+    forMembers: false,
+    render: (sandbox) => <PortsTab sandbox={sandbox} />,
+  },
+  {
+    name: 'network',
+    title: 'Network',
+    forMembers: false,
+    render: (sandbox) => <NetworkTab sandbox={sandbox} />,
+  },
+  {
+    name: 'lineage',
+    title: 'Snapshots',
+    forMembers: false,
+    render: (sandbox) => <LineageTab sandbox={sandbox} />,
   },
 ];
