@@ -14,7 +14,7 @@ import { projectRoot } from './stand.ts';
 const DEFAULT_COUNT = 1_000;
 const AT_ONCE = 3;
 const SAMPLE = 20;
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 180_000;
 
 /** The server as a process of its own, so that its memory is nobody else's. */
 interface ServerProcess {
@@ -72,7 +72,12 @@ async function start(): Promise<ServerProcess> {
   const child = spawn(join(projectRoot, 'bin', 'atoll'), flags, { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(child, 'exit').then(() => Promise.reject(new Error('the server ended')));
   ended.catch(() => {});
-  return { child, url: await Promise.race([listening(child), ended]) };
+  try {
+    return { child, url: await Promise.race([listening(child), ended]) };
+  } catch (error) {
+    child.kill('SIGTERM');
+    throw error;
+  }
 }
 
 function listening(child: ChildProcess): Promise<string> {
