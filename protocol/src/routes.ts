@@ -13,6 +13,8 @@ import * as blaxelImage from './blaxel/image.ts';
 import * as blaxelImageShare from './blaxel/image-share.ts';
 import * as blaxelPreview from './blaxel/preview.ts';
 import * as blaxelSandbox from './blaxel/sandbox.ts';
+import * as blaxelAbsent from './blaxel/absent.ts';
+import * as blaxelVolume from './blaxel/volume.ts';
 import * as blaxelWorkspace from './blaxel/workspace.ts';
 import type { Route } from './route.ts';
 import { dataPlane } from './tensorlake/data-plane.ts';
@@ -54,6 +56,8 @@ export const controlRoutes: readonly Route[] = [
   blaxelImageShare,
   blaxelDeployment,
   blaxelPreview,
+  blaxelVolume,
+  blaxelAbsent,
   blaxelWorkspace,
   blaxelCredential,
 ].flatMap((module) => Object.values(module).filter(isRoute));

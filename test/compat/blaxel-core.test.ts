@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import { IMAGE } from './blaxel/calls.ts';
-import { openClient } from './blaxel-core/client.ts';
+import { exportsOf, openClient } from './blaxel-core/client.ts';
+import { testBuilds } from './blaxel-core/build.ts';
+import { testVolumes } from './blaxel-core/volume.ts';
 import type { Client, SandboxInstance } from './blaxel-core/client.ts';
 import { testFiles } from './blaxel-core/file.ts';
 import { testFinding } from './blaxel-core/find.ts';
@@ -48,6 +50,19 @@ describeOnEachDriver('npm @blaxel/core 0.3.21', (server, driver) => {
         server,
         () => client,
         () => sandbox(),
+      ));
+  if (driver === 'gvisor')
+    describe('builds', () =>
+      testBuilds(
+        () => client,
+        () => exportsOf(client).ImageInstance,
+      ));
+  if (driver === 'gvisor')
+    describe('volumes', () =>
+      testVolumes(
+        server,
+        () => client,
+        () => exportsOf(client).VolumeInstance,
       ));
   describe('files', () => testFiles(server, sandbox));
   describe('finding', () => testFinding(server, sandbox));

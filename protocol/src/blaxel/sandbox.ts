@@ -46,6 +46,14 @@ const network = z.looseObject({
   egress: z.unknown().optional(),
 });
 
+const volume = z.looseObject({
+  name: text(63).nullish(),
+  mountPath: text(4096),
+  readOnly: z.boolean().nullish(),
+  type: z.enum(['persistent', 'ephemeral']).nullish(),
+  sizeMb: z.number().int().nullish(),
+});
+
 const runtime = z.looseObject({
   image: text(512).min(1).nullish(),
   memory: z.number().int().nullish(),
@@ -62,7 +70,7 @@ export const blaxelSandboxSpec = z.looseObject({
   enabled: z.boolean().nullish(),
   region: z.string().nullish(),
   runtime: runtime.nullish(),
-  volumes: z.array(z.unknown()).nullish(),
+  volumes: z.array(volume).max(64).nullish(),
   lifecycle: z
     .looseObject({
       expirationPolicies: z.array(expirationPolicy).nullish(),

@@ -103,6 +103,37 @@ export interface ProcessResult {
   completedAt: string | null;
 }
 
+export declare class VolumeInstance {
+  readonly name: string;
+  readonly size: number;
+  readonly volume: { state: unknown; spec: { size: number } };
+  static create(request: Record<string, unknown>): Promise<VolumeInstance>;
+  static createIfNotExists(request: Record<string, unknown>): Promise<VolumeInstance>;
+  static get(name: string): Promise<VolumeInstance>;
+  static update(name: string, request: Record<string, unknown>): Promise<VolumeInstance>;
+  static delete(name: string): Promise<unknown>;
+}
+
+export declare class ImageInstance {
+  static fromRegistry(tag: string): ImageInstance;
+  workdir(path: string): ImageInstance;
+  runCommands(...commands: string[]): ImageInstance;
+  addLocalFile(source: string, target: string): ImageInstance;
+  env(variables: Record<string, string>): ImageInstance;
+  build(options: {
+    name: string;
+    memory: number;
+    timeout: number;
+    onStatusChange?: (status: string) => void;
+  }): Promise<{ status: string }>;
+}
+
+interface Exports {
+  SandboxInstance: Client;
+  VolumeInstance: typeof VolumeInstance;
+  ImageInstance: typeof ImageInstance;
+}
+
 export interface Client {
   create(request?: Record<string, unknown>): Promise<SandboxInstance>;
   createIfNotExists(request: Record<string, unknown>): Promise<SandboxInstance>;
@@ -125,13 +156,23 @@ export async function openClient(server: TestServer): Promise<Client> {
     BL_DISABLE_H2: '1',
     DO_NOT_TRACK: '1',
   });
-  const { SandboxInstance: client } = requireAnew(dir);
+  const { SandboxInstance: client, ...more } = requireAnew(dir);
+  others.set(client, more);
   return client;
 }
 
+const others = new WeakMap<Client, Omit<Exports, 'SandboxInstance'>>();
+
+/** What else the client of a server exports. */
+export function exportsOf(client: Client): Omit<Exports, 'SandboxInstance'> {
+  const found = others.get(client);
+  if (found === undefined) throw new Error('this client was not opened here');
+  return found;
+}
+
 /** It reads its variables once, when it is loaded: each server needs a client that was loaded for it. */
-function requireAnew(dir: string): { SandboxInstance: Client } {
+function requireAnew(dir: string): Exports {
   const require = createRequire(join(dir, 'package.json'));
   for (const path of Object.keys(require.cache)) if (path.startsWith(dir)) delete require.cache[path];
-  return require('@blaxel/core') as { SandboxInstance: Client }; // as above
+  return require('@blaxel/core') as Exports; // as above
 }

@@ -6,6 +6,7 @@ import type { Previews, PreviewUrl } from '../../sandbox/previews.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
 import type { ImageShares } from '../../sharing/image-shares.ts';
 import type { Tenancy } from '../../tenancy/tenancy.ts';
+import type { Volumes } from '../../volume/volumes.ts';
 import type { Binding } from '../bind.ts';
 import { blaxelCredentialRoutes } from './credential-routes.ts';
 import { blaxelImageRoutes } from './image-routes.ts';
@@ -15,6 +16,7 @@ import { createImageView } from './image-view.ts';
 import { blaxelPreviewRoutes } from './preview-routes.ts';
 import { blaxelSandboxRoutes } from './sandbox-routes.ts';
 import { blaxelUploadRoutes } from './upload-routes.ts';
+import { blaxelVolumeRoutes } from './volume-routes.ts';
 import { blaxelWorkspaceRoutes } from './workspace-routes.ts';
 
 export interface BlaxelRoutesOptions {
@@ -23,6 +25,7 @@ export interface BlaxelRoutesOptions {
   deployed: DeployedSandboxes;
   deployments: Deployments;
   previews: Previews;
+  volumes: Volumes;
   previewUrl: PreviewUrl;
   clock: Clock;
   shares: ImageShares;
@@ -39,6 +42,7 @@ export function blaxelRoutes(options: BlaxelRoutesOptions): Binding[] {
     ...blaxelSandboxRoutes({ deployed, clock, standbyAfterSecs }),
     ...blaxelUploadRoutes({ deployments }),
     ...blaxelPreviewRoutes(options),
+    ...blaxelVolumeRoutes(options),
     ...blaxelImageRoutes({ images, view, shares, sandboxes }),
     ...blaxelImageShareRoutes({ shares, showImage: view.show }),
     ...blaxelWorkspaceRoutes(),

@@ -41,8 +41,9 @@ export function blaxelError(
   const path = url.split('?', 1)[0];
   const status = error.code === 'image_not_found' && path?.startsWith('/v0/sandboxes') ? 400 : error.status;
   const hint = error.hint === undefined ? {} : { hint: error.hint };
-  if (method === 'POST' && path === '/v0/sandboxes') {
-    const code = createCodes[error.code] ?? error.code.toUpperCase();
+  if (method === 'POST' && (path === '/v0/sandboxes' || path === '/v0/volumes')) {
+    const isVolume = path === '/v0/volumes' && error.code === 'name_taken';
+    const code = isVolume ? 'VOLUME_ALREADY_EXISTS' : (createCodes[error.code] ?? error.code.toUpperCase());
     const body = { code, error: error.message, message: error.message, status_code: status, ...hint };
     return { status, body: { ...body, timestamp: new Date().toISOString(), request_id: requestId } };
   }

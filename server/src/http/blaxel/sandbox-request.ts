@@ -8,6 +8,7 @@ import type { DeploymentSource } from '../../sandbox/deployments.ts';
 import type { DeclaredRequest } from '../../sandbox/declared-sandboxes.ts';
 import type { NetworkRules } from '../../store/sandbox-store.ts';
 import { refuseMissing } from './hub.ts';
+import type { VolumeMountRequest } from '../../volume/sandbox-volumes.ts';
 import { secondsOf } from './time-span.ts';
 
 /** What a value looks like that is not shown; sent back, it stands for the value that is there. */
@@ -21,6 +22,7 @@ const MIN_CPUS = 0.1;
 /** The gateway's own, and the sandbox API's. */
 const reservedPorts: ReadonlySet<number> = new Set([80, 443, 8080]);
 
+type Volume = NonNullable<BlaxelSandboxSpec['volumes']>[number];
 type Runtime = NonNullable<BlaxelSandboxSpec['runtime']>;
 
 export interface RequestContext {
@@ -58,6 +60,7 @@ export function toDeclaredRequest(
       exposedPorts: runtime.ports?.map(({ target }) => target) ?? [],
       env: toEnv(runtime, context.env),
       network: toNetworkRules(spec?.network),
+      volumes: (spec?.volumes ?? []).map(toVolume),
       ...limitsOfLife(spec ?? {}, context.createdAt),
     },
   };
@@ -108,6 +111,15 @@ function toEnv({ envs }: Runtime, known: Readonly<Record<string, string>>): Reco
   return Object.fromEntries(given);
 }
 
+function toVolume({ name, mountPath, readOnly, type }: Volume): VolumeMountRequest {
+  if (type === 'ephemeral')
+    throw new ApiError('unsupported', 'spec.volumes: ephemeral volumes are not supported by this server', {
+      hint: 'The file system of a sandbox ends with it: use a directory, or a volume that you delete.',
+    });
+  if (!name) throw new ApiError('invalid_request', `spec.volumes: the one at ${mountPath} has no name`);
+  return { volume: name, mountPath, isReadonly: readOnly ?? false };
+}
+
 /** Allowed names are all that is allowed; forbidden ones are what is not. */
 function toNetworkRules(network: BlaxelSandboxSpec['network']): NetworkRules {
   const allowOut = network?.allowedDomains ?? [];
@@ -156,11 +168,10 @@ function checkReservedPorts({ ports }: Runtime): void {
   if (reserved) throw new ApiError('invalid_request', `port ${reserved.target} is reserved`);
 }
 
-function refuseUnsupported({ volumes, network, runtime, enabled }: BlaxelSandboxSpec): void {
+function refuseUnsupported({ network, runtime, enabled }: BlaxelSandboxSpec): void {
   const isGiven = (value: unknown): boolean =>
     value != null && value !== false && Object.values(value as object).some((part) => hasContent(part));
   const unsupported = {
-    'spec.volumes': (volumes ?? []).length > 0,
     'spec.network.proxy': isGiven(network?.proxy),
     'spec.network.firewall': isGiven(network?.firewall),
     'spec.network.egress': isGiven(network?.egress),
@@ -191,5 +202,5 @@ export function needsNewStart(
 /** What of a specification cannot change while the sandbox lives; the schema has checked its form. */
 function fixed(spec: Record<string, unknown>): unknown {
   const runtime = (spec['runtime'] ?? {}) as Runtime;
-  return { image: runtime.image, memory: runtime.memory };
+  return { image: runtime.image, memory: runtime.memory, volumes: spec['volumes'] ?? [] };
 }

@@ -2,7 +2,7 @@ import * as routes from '@atoll/protocol';
 import type { BlaxelWorkspace } from '@atoll/protocol';
 import type { Caller } from '../../tenancy/caller.ts';
 import type { Binding } from '../bind.ts';
-import { bindBlaxel } from './blaxel-version.ts';
+import { bindBlaxel, hasPages } from './blaxel-version.ts';
 
 /** Workspaces and places of the Blaxel dialect (wire 1.3, 1.9). */
 export function blaxelWorkspaceRoutes(): Binding[] {
@@ -16,6 +16,10 @@ export function blaxelWorkspaceRoutes(): Binding[] {
       privateLocations: [],
     })),
     bindBlaxel(routes.listBlaxelLocations, () => []),
+    bindBlaxel(routes.listAbsentBlaxelResources, (_input, context) =>
+      hasPages(context) ? { data: [], meta: { hasMore: false, total: 0 } } : [],
+    ),
+    bindBlaxel(routes.listAbsentBlaxelTemplates, () => []),
   ];
 }
 
