@@ -11,6 +11,7 @@ import { testSeedImage } from './blaxel-core/image.ts';
 import { testMcp } from './blaxel-core/mcp.ts';
 import { testPreviews } from './blaxel-core/preview.ts';
 import { testProcesses } from './blaxel-core/process.ts';
+import { testTerminals } from './blaxel-core/terminal.ts';
 
 describeOnEachDriver('npm @blaxel/core 0.3.21', (server, driver) => {
   let client: Client;
@@ -66,6 +67,7 @@ describeOnEachDriver('npm @blaxel/core 0.3.21', (server, driver) => {
       ));
   describe('files', () => testFiles(server, sandbox));
   describe('finding', () => testFinding(server, sandbox));
+  describe('terminals', () => testTerminals(server, sandbox));
   describe('tools', () => testMcp(server, sandbox));
   describe('the image of the guide', () => testSeedImage(server, () => client));
 });

@@ -28,6 +28,7 @@ import (
 	"atoll.dev/agent/internal/reap"
 	"atoll.dev/agent/internal/sandboxapi"
 	"atoll.dev/agent/internal/supervise"
+	"atoll.dev/agent/internal/terminal"
 )
 
 const (
@@ -71,7 +72,8 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 	}
 	a.supervisor = supervise.New(a.table)
 	files := file.NewSystem(config.Root, config.WorkingDir)
-	sandbox := a.sandboxAPI(files, startedAt)
+	terminals := terminal.NewSessions(a.table)
+	sandbox := a.sandboxAPI(files, terminals, startedAt)
 	server := api.NewServer(api.Options{
 		Supervisor: a.supervisor,
 		Identity:   a.identity, Accounts: a.accounts, Table: a.table, Events: a.events, StartedAt: startedAt,
@@ -89,9 +91,9 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 	return server.Close()
 }
 
-func (a *agent) sandboxAPI(files *file.System, startedAt time.Time) *blaxel.Server {
+func (a *agent) sandboxAPI(files *file.System, terminals *terminal.Sessions, startedAt time.Time) *blaxel.Server {
 	return blaxel.NewServer(blaxel.Options{
-		Accounts: a.accounts, Table: a.table, Supervisor: a.supervisor, Files: files, Hub: a.events,
+		Accounts: a.accounts, Table: a.table, Supervisor: a.supervisor, Files: files, Terminals: terminals, Hub: a.events,
 		Env: a.config.Env, ReloadEnv: a.reloadEnv, Root: a.config.Root, WorkingDir: a.config.WorkingDir, Version: api.Version, StartedAt: startedAt,
 	})
 }

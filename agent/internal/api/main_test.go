@@ -24,6 +24,7 @@ import (
 	"atoll.dev/agent/internal/process"
 	"atoll.dev/agent/internal/reap"
 	"atoll.dev/agent/internal/supervise"
+	"atoll.dev/agent/internal/terminal"
 )
 
 const testToken = "0123456789abcdef"
@@ -84,12 +85,15 @@ func (a *agent) serve(identity *boot.Identity) {
 	supervisor := supervise.New(a.table)
 	a.t.Cleanup(supervisor.Close)
 	accounts, files := account.NewDirectory(a.root, "root"), file.NewSystem(a.root, "/work")
+	terminals := terminal.NewSessions(a.table)
 	server := NewServer(Options{
+		Terminals:  terminals,
 		Supervisor: supervisor,
 		Identity:   identity, Accounts: accounts, Table: a.table,
 		Files: files, Events: a.events, Journal: a.journal, StartedAt: time.Now(),
 		Sandbox: blaxel.NewServer(blaxel.Options{
 			Accounts: accounts, Table: a.table, Supervisor: supervisor, Files: files, Hub: a.events,
+			Terminals: terminals,
 			Root: a.root, WorkingDir: "/work", StartedAt: time.Now(),
 		}),
 	})

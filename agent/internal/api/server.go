@@ -41,6 +41,7 @@ type Options struct {
 	Table      *process.Table
 	Supervisor *supervise.Supervisor
 	Files      *file.System
+	Terminals  *terminal.Sessions
 	Events     *event.Hub
 	Journal    *journal.Journal
 	// Builds is nil where no builders are expected.
@@ -75,7 +76,7 @@ func routes(options Options) http.Handler {
 	journals := &journalRoutes{journal: options.Journal}
 	builds := &buildRoutes{sessions: options.Builds}
 	restored := &restoredRoutes{identity: options.Identity, table: options.Table, journal: options.Journal}
-	terminals := &ptyRoutes{sessions: terminal.NewSessions(options.Table), accounts: options.Accounts}
+	terminals := &ptyRoutes{sessions: options.Terminals, accounts: options.Accounts}
 	sessions := &sessionRoutes{table: options.Table, accounts: options.Accounts}
 	listens := &listenRoutes{waiting: map[string]net.Conn{}}
 	for pattern, route := range map[string]handler{

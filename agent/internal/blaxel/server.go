@@ -17,6 +17,7 @@ import (
 	"atoll.dev/agent/internal/file"
 	"atoll.dev/agent/internal/process"
 	"atoll.dev/agent/internal/supervise"
+	"atoll.dev/agent/internal/terminal"
 )
 
 // Options is what the dialect stands on.
@@ -25,6 +26,7 @@ type Options struct {
 	Table      *process.Table
 	Supervisor *supervise.Supervisor
 	Files      *file.System
+	Terminals  *terminal.Sessions
 	Hub        *event.Hub
 	// Env is what processes have; SHELL and SHELL_ARGS in it choose what runs commands.
 	Env map[string]string
@@ -45,6 +47,7 @@ type Server struct {
 	uploads   *uploads
 	monitors  *monitors
 	reloads   reloads
+	terminals *terminals
 }
 
 // NewServer makes the sandbox API.
@@ -53,6 +56,7 @@ func NewServer(options Options) *Server {
 	return &Server{
 		options: options, holds: holds, processes: newRegistry(options, holds),
 		uploads: &uploads{byID: map[string]*upload{}}, monitors: &monitors{ends: map[int]context.CancelFunc{}},
+		terminals: &terminals{byID: map[string]*terminal.Session{}},
 	}
 }
 
@@ -110,6 +114,8 @@ func (s *Server) route(r *request) handler {
 		return s.processRoute(method, r.parts[1:])
 	case r.raw == "/mcp":
 		return s.mcp
+	case head == "terminal" && method == http.MethodGet:
+		return s.terminalRoute(r)
 	case head == "codegen":
 		return s.codegen
 	case strings.HasPrefix(r.raw, "/drives/mount"):

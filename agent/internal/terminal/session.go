@@ -40,6 +40,7 @@ type Session struct {
 	ended        *process.Snapshot
 	isTerminated bool
 	ticks        int
+	lonelyTicks  int
 	ageTicks     int
 	// opening makes the process wait for its first client, who is on the way, instead of losing output.
 	opening *ring.Reader
@@ -49,6 +50,7 @@ func newSession(terminal *process.Terminal, size process.Size) *Session {
 	s := &Session{
 		ID: newID(), Token: newToken(), CreatedAt: terminal.StartedAt, terminal: terminal,
 		output: ring.NewLog(replayBytes), input: make(chan []byte), size: size, viewers: map[*viewer]struct{}{},
+		lonelyTicks: lonelyTicks,
 	}
 	s.opening = s.output.NewReader()
 	go s.pump()
@@ -114,6 +116,13 @@ func (s *Session) Resize(size process.Size) {
 	_ = s.terminal.Resize(size)
 }
 
+// KeepFor sets how long the session lives without clients.
+func (s *Session) KeepFor(time time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lonelyTicks = int(time / tick)
+}
+
 // Terminate ends the session: clients at once, the process by a hang-up and, if that does not do, by force.
 func (s *Session) Terminate() {
 	s.mu.Lock()
@@ -168,7 +177,7 @@ func (s *Session) age() bool {
 	}
 	s.dropStalledLocked()
 	over := s.ended != nil && (s.isTerminated || s.ticks > keptTicks)
-	lonely := s.ended == nil && s.ticks > lonelyTicks
+	lonely := s.ended == nil && s.ticks > s.lonelyTicks
 	s.mu.Unlock()
 	if lonely {
 		s.Terminate()

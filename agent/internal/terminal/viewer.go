@@ -2,7 +2,6 @@ package terminal
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"strconv"
@@ -10,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"atoll.dev/agent/internal/process"
 	"atoll.dev/agent/internal/ring"
 	"atoll.dev/agent/internal/websocket"
 )
@@ -40,6 +38,7 @@ const (
 type viewer struct {
 	session *Session
 	conn    *websocket.Conn
+	framing Framing
 	context context.Context
 	end     context.CancelCauseFunc
 
@@ -56,9 +55,15 @@ type viewer struct {
 }
 
 // Serve attaches a client until it leaves, breaks the rules, or the session ends.
-func (s *Session) Serve(conn *websocket.Conn) {
+func (s *Session) Serve(conn *websocket.Conn) { s.ServeFramed(conn, binaryFraming{}) }
+
+// ServeFramed is as Serve, for a client whose messages look otherwise.
+func (s *Session) ServeFramed(conn *websocket.Conn, framing Framing) {
 	ctx, end := context.WithCancelCause(context.Background())
-	v := &viewer{session: s, conn: conn, context: ctx, end: end, ready: make(chan struct{})}
+	v := &viewer{session: s, conn: conn, framing: framing, context: ctx, end: end, ready: make(chan struct{})}
+	if framing.StartsReady() {
+		v.readyOnce.Do(func() { close(v.ready) })
+	}
 	defer conn.Destroy()
 	s.attach(v)
 	defer s.detach(v)
@@ -140,9 +145,6 @@ func (v *viewer) readMessage() error {
 	if err != nil {
 		return err
 	}
-	if opcode == websocket.Text {
-		return &websocket.CloseError{Code: websocket.UnsupportedData, Reason: "frames must be binary"}
-	}
 	message, err := io.ReadAll(io.LimitReader(v.conn, maxMessageBytes+1))
 	if err != nil {
 		return err
@@ -150,24 +152,17 @@ func (v *viewer) readMessage() error {
 	if len(message) > maxMessageBytes {
 		return &websocket.CloseError{Code: websocket.MessageTooBig, Reason: "messages are limited to 64 KiB"}
 	}
-	return v.handle(message)
-}
-
-func (v *viewer) handle(message []byte) error {
-	switch {
-	case len(message) == 0:
-		return policy("empty frame")
-	case message[0] == frameData:
-		return v.typeIn(message[1:])
-	case message[0] == frameResize && len(message) == resizeBytes:
-		cols, rows := binary.BigEndian.Uint16(message[1:]), binary.BigEndian.Uint16(message[3:])
-		v.session.Resize(process.Size{Rows: rows, Cols: cols})
-		return nil
-	case message[0] == frameReady:
-		v.readyOnce.Do(func() { close(v.ready) })
-		return nil
+	input, err := v.framing.Decode(opcode, message)
+	if err != nil {
+		return err
 	}
-	return policy("unknown frame")
+	if input.IsReady {
+		v.readyOnce.Do(func() { close(v.ready) })
+	}
+	if input.Size != nil {
+		v.session.Resize(*input.Size)
+	}
+	return v.typeIn(input.Typed)
 }
 
 func (v *viewer) typeIn(data []byte) error {
@@ -241,13 +236,14 @@ func (v *viewer) farewell() *websocket.CloseError {
 
 func (v *viewer) send(batch []ring.Record) error {
 	for len(batch) > 0 {
-		parts, bytes := [][]byte{{frameData}}, 0
+		parts, bytes := [][]byte(nil), 0
 		for len(batch) > 0 && (bytes == 0 || bytes+len(batch[0].Text) <= chunkBytes) {
 			parts, bytes = append(parts, batch[0].Text), bytes+len(batch[0].Text)
 			batch = batch[1:]
 		}
 		v.writingSince.Store(time.Now().UnixNano())
-		err := v.conn.Write(websocket.Binary, parts...)
+		opcode, framed := v.framing.Output(parts)
+		err := v.conn.Write(opcode, framed...)
 		v.writingSince.Store(0)
 		if err != nil {
 			return err
@@ -258,8 +254,9 @@ func (v *viewer) send(batch []ring.Record) error {
 
 func (v *viewer) sayExit() *websocket.CloseError {
 	code := *v.session.Info().ExitCode
-	exit := binary.BigEndian.AppendUint32([]byte{frameExit}, uint32(int32(code)))
-	_ = v.conn.Write(websocket.Binary, exit)
+	if opcode, exit := v.framing.Exit(code); exit != nil {
+		_ = v.conn.Write(opcode, exit)
+	}
 	return &websocket.CloseError{Code: websocket.Normal, Reason: "exit:" + strconv.Itoa(code)}
 }
 

@@ -11,6 +11,7 @@ import type { SandboxAddress } from './address.ts';
 import { callAgent } from './agent-call.ts';
 import { corsHeaders, responseHeaders } from './headers.ts';
 import { withoutToken } from './preview-gate.ts';
+import { terminalKey, withoutTerminalKey } from './terminal-key.ts';
 import type { PreviewGate } from './preview-gate.ts';
 import { isPlainAnswer, proxy } from './proxy.ts';
 import { replyPlatformError } from './platform-error.ts';
@@ -23,7 +24,7 @@ import { createUpstreams } from './upstream.ts';
 export interface GatewayOptions {
   sandboxes: Pick<Sandboxes, 'attach' | 'get' | 'onCut'>;
   /** Who makes the request; throws `unauthenticated`. */
-  authenticate: (request: IncomingMessage, workspace?: string) => Caller;
+  authenticate: (request: IncomingMessage, workspace?: string, queryKey?: string) => Caller;
   /** Whether somebody may come in by a preview; throws `unauthenticated`. */
   enterPreview: PreviewGate;
   log: Log;
@@ -44,7 +45,8 @@ export function createGateway({ sandboxes, authenticate, enterPreview, log }: Ga
       enterPreview(request, preview);
       return sandboxes.attach(preview.workspaceId, identifier, true);
     }
-    const caller = authenticate(request, below?.workspace);
+    const queryKey = below && terminalKey(request, below.prefix);
+    const caller = authenticate(request, below?.workspace, queryKey);
     requireRole(caller, 'member');
     if (below !== undefined) return sandboxes.attach(caller.workspace.id, identifier, true);
     const other = namesBoth(request, identifier);
@@ -164,6 +166,9 @@ export function createGateway({ sandboxes, authenticate, enterPreview, log }: Ga
 const guard = (request: IncomingMessage, address: SandboxAddress): void =>
   address.below === undefined ? guardRequest(request, pathOf(request, address)) : guardBelow(request);
 
+/** Neither tokens of previews nor keys reach a sandbox. */
+const withoutKeys = (path: string): string => withoutToken(withoutTerminalKey(path, SANDBOX_API));
+
 /** Where the agent serves the sandbox API of the Blaxel dialect. */
 const SANDBOX_API = '/blaxel';
 
@@ -171,5 +176,5 @@ const SANDBOX_API = '/blaxel';
 function pathOf({ url = '/' }: IncomingMessage, { below, prefix = '' }: SandboxAddress): string {
   if (below === undefined) return url.slice(prefix.length);
   const rest = url.slice(below.prefix.length);
-  return withoutToken(`${SANDBOX_API}${rest.startsWith('/') ? '' : '/'}${rest}`);
+  return withoutKeys(`${SANDBOX_API}${rest.startsWith('/') ? '' : '/'}${rest}`);
 }

@@ -5,7 +5,8 @@ import type { Caller } from '../tenancy/caller.ts';
 import { sessionOf } from './session-cookie.ts';
 import { isBlaxelPath } from './blaxel/error-body.ts';
 
-export type Authenticate = (request: IncomingMessage, workspace?: string) => Caller;
+/** `queryKey` is one that the path may have in its query; what a header says goes before it. */
+export type Authenticate = (request: IncomingMessage, workspace?: string, queryKey?: string) => Caller;
 
 /**
  * Reads the key of a request, or the session of a browser that shows none. A personal token acts in the workspace that
@@ -14,10 +15,10 @@ export type Authenticate = (request: IncomingMessage, workspace?: string) => Cal
  * it (blaxel wire 1.2).
  */
 export function createAuthentication(authenticator: Authenticator): Authenticate {
-  return (request, workspace) => {
+  return (request, workspace, queryKey) => {
     const project = request.headers['x-forwarded-project-id'];
     const named = typeof project === 'string' ? project : undefined;
-    const key = bearerKey(request);
+    const key = bearerKey(request) ?? queryKey;
     const wanted = workspace ?? blaxelWorkspace(request);
     const session = key === undefined ? sessionOf((name) => request.headersDistinct[name]?.[0]) : undefined;
     return session === undefined
