@@ -105,30 +105,40 @@ export async function proxyGrpc(
 
 /** One session for all calls to a port: gRPC is made for that. */
 function sessionOf({ upstream, connect }: PortCall): Promise<ClientHttp2Session> {
-  upstream.session ??= openSession(connect).then(
+  if (upstream.session !== undefined) return upstream.session;
+  const forget = (): void => {
+    if (upstream.session === opening) delete upstream.session;
+  };
+  const opening = openSession(connect, forget).then(
     (session) => {
       const detach = upstream.attach(() => session.destroy());
-      session.once('close', () => {
-        detach();
-        delete upstream.session;
-      });
+      session.once('close', detach);
       return session;
     },
     (error: unknown) => {
-      delete upstream.session;
+      forget();
       throw error;
     },
   );
-  return upstream.session;
+  upstream.session = opening;
+  return opening;
 }
 
-/** Not for one client alone, so none of them ends it by leaving. */
-async function openSession(connect: PortCall['connect']): Promise<ClientHttp2Session> {
+/**
+ * Not for one client alone, so none of them ends it by leaving. A session that takes no new calls may live on for as
+ * long as one that it has: `onFull` comes as soon as the next call needs another.
+ */
+async function openSession(connect: PortCall['connect'], onFull: () => void): Promise<ClientHttp2Session> {
   const socket = await connect(new AbortController().signal);
   const session = connectHttp2('http://sandbox', { createConnection: () => socket });
+  const leave = (): void => {
+    onFull();
+    session.close();
+  };
   session.on('error', () => session.destroy());
-  session.on('goaway', () => session.close());
-  session.setTimeout(IDLE_MS, () => session.close());
+  session.on('goaway', leave);
+  session.setTimeout(IDLE_MS, leave);
+  session.once('close', onFull);
   return session;
 }
 
