@@ -96,9 +96,14 @@ export function testMemorySnapshots(server: () => TestServer): void {
 
   test('a sandbox is rolled back to memory, or to the files of it', { timeout: TIMEOUT_MS }, async () => {
     const id = await counting('rolled');
+    const logged = async (): Promise<string[]> => {
+      const { body } = await calls().send('GET', id, '/logs?head=1000&body=logged');
+      return (body['logs'] as { body: string }[]).map((line) => line.body);
+    };
+    await calls().run(id, 'echo logged before');
     const snapshot = await snapshots.take(id, memory);
     const late = await calls().count(id);
-    await calls().run(id, 'pkill perl; rm /tmp/state; echo second > /root/file');
+    await calls().run(id, 'pkill perl; rm /tmp/state; echo second > /root/file; echo logged in vain');
     expect(await rollback(id, { snapshot_id: snapshot.id })).toMatchObject({
       status: 200,
       body: { id, name: 'rolled', status: 'running', origin_snapshot_id: snapshot.id },
@@ -106,6 +111,10 @@ export function testMemorySnapshots(server: () => TestServer): void {
     expect(await calls().run(id, 'ls /root/file 2>/dev/null; pgrep -c perl')).toBe('2');
     const after = await calls().count(id);
     expect(after).toBeGreaterThan(0);
+    await calls().run(id, 'echo logged after');
+    // The memory has the lines from before the snapshot a second time, and knows nothing of those after it.
+    await expect.poll(logged, { timeout: 30_000 }).toContain('logged after');
+    expect(await logged()).toEqual(['logged before', 'logged in vain', 'logged after']);
     await expect.poll(() => calls().count(id), { timeout: 60_000 }).toBeGreaterThan(late);
     const files = { snapshot_id: snapshot.id, snapshot_type: 'filesystem' };
     expect(await rollback(id, files)).toMatchObject({ status: 200 });
