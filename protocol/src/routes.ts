@@ -14,6 +14,7 @@ import * as blaxelImageShare from './blaxel/image-share.ts';
 import * as blaxelPreview from './blaxel/preview.ts';
 import * as blaxelSandbox from './blaxel/sandbox.ts';
 import * as blaxelAbsent from './blaxel/absent.ts';
+import * as blaxelSchedule from './blaxel/schedule.ts';
 import * as blaxelVolume from './blaxel/volume.ts';
 import * as blaxelWorkspace from './blaxel/workspace.ts';
 import type { Route } from './route.ts';
@@ -56,6 +57,7 @@ export const controlRoutes: readonly Route[] = [
   blaxelImageShare,
   blaxelDeployment,
   blaxelPreview,
+  blaxelSchedule,
   blaxelVolume,
   blaxelAbsent,
   blaxelWorkspace,

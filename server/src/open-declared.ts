@@ -4,12 +4,14 @@ import { systemClock } from './lib/clock.ts';
 import { createDeclaredSandboxes } from './sandbox/declared-sandboxes.ts';
 import { createDeployedSandboxes } from './sandbox/deployed-sandboxes.ts';
 import { createDeployments } from './sandbox/deployments.ts';
+import { createSchedules } from './sandbox/schedules.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
 import type { SandboxEnvironments } from './secret/sandbox-environments.ts';
 import type { Start } from './start.ts';
 import type { Db } from './store/db.ts';
 import { createDeclarationStore } from './store/declaration-store.ts';
 import { createDeploymentStore } from './store/deployment-store.ts';
+import { createScheduleStore } from './store/schedule-store.ts';
 import { createSuccession } from './store/succession.ts';
 
 interface DeclaredParts {
@@ -31,5 +33,7 @@ export function openDeclared({ log, opened }: Start, parts: DeclaredParts) {
   const deployments = createDeployments({ store, builds, images, declared, clock, log });
   deployments.open();
   opened.defer(() => deployments.close());
-  return { deployments, deployed: createDeployedSandboxes({ declared, deployments }) };
+  const schedules = createSchedules({ store: createScheduleStore(db), sandboxes, clock, log });
+  opened.defer(() => schedules.close());
+  return { schedules, deployments, deployed: createDeployedSandboxes({ declared, deployments }) };
 }

@@ -105,6 +105,7 @@ export async function openHttp(start: Start, parts: HttpParts) {
   const portUrls = createPortUrls({ ...config, findLocalPort: localPorts.find });
   const show = createSandboxView({ portUrls, ssh: parts.ssh.get });
   const shares = createImageShares({ db, clock: systemClock });
+  const declared = openDeclared(start, parts);
   const metrics = createMetrics({ sandboxes });
   /** Ends what would otherwise be followed for ever. */
   const closing = new AbortController();
@@ -137,7 +138,7 @@ export async function openHttp(start: Start, parts: HttpParts) {
       ...templateRoutes({ ...parts, transaction: db.transaction }),
       ...blaxelRoutes({
         ...parts,
-        ...openDeclared(start, parts),
+        ...declared,
         shares,
         previews,
         previewUrl: createPreviewUrls(config),
@@ -171,5 +172,5 @@ export async function openHttp(start: Start, parts: HttpParts) {
   if (tls) opened.defer(followTls(tls, http.renewTls, log));
   opened.defer(() => http.close(CLOSE_GRACE_MS));
   opened.defer(() => closing.abort());
-  return { http, localPorts };
+  return { http, localPorts, schedules: declared.schedules };
 }

@@ -65,7 +65,7 @@ async function open(start: Start): Promise<string> {
   const parts = await openParts(start, { dataDir, db, tenancy, secrets, environments });
   signal.throwIfAborted();
   const ssh = createSshEndpoint({ ...start, ...parts, dataDir: dataDir.path, tenancy });
-  const { http, localPorts } = await openHttp(start, {
+  const { http, localPorts, schedules } = await openHttp(start, {
     ...parts,
     ssh,
     tenancy,
@@ -75,6 +75,7 @@ async function open(start: Start): Promise<string> {
     serverKey: dataDir.serverKey,
   });
   log.info(await parts.sandboxes.open(), 'reconciled');
+  schedules.open();
   localPorts.start(http.accept);
   opened.defer(await ssh.open());
   await parts.builds.open();

@@ -3,6 +3,7 @@ import { describeOnEachDriver } from '../fixtures/server.ts';
 import { IMAGE } from './blaxel/calls.ts';
 import { exportsOf, openClient } from './blaxel-core/client.ts';
 import { testBuilds } from './blaxel-core/build.ts';
+import { testSchedules } from './blaxel-core/schedule.ts';
 import { testVolumes } from './blaxel-core/volume.ts';
 import type { Client, SandboxInstance } from './blaxel-core/client.ts';
 import { testFiles } from './blaxel-core/file.ts';
@@ -52,6 +53,7 @@ describeOnEachDriver('npm @blaxel/core 0.3.21', (server, driver) => {
         () => client,
         () => sandbox(),
       ));
+  if (driver === 'gvisor') describe('schedules', () => testSchedules(server, sandbox));
   if (driver === 'gvisor')
     describe('builds', () =>
       testBuilds(

@@ -64,6 +64,14 @@ export interface SandboxInstance {
     list(): Promise<Preview[]>;
     delete(name: string): Promise<unknown>;
   };
+  schedules: {
+    create(request: object): Promise<Schedule>;
+    get(id: string): Promise<Schedule>;
+    update(id: string, request: object): Promise<Schedule>;
+    list(): Promise<{ data: Schedule[] }>;
+    delete(id: string): Promise<unknown>;
+    executions(): Promise<{ data: Execution[] }>;
+  };
   sessions: { create(options?: object): Promise<Session> };
   delete(): Promise<{ status: string }>;
 }
@@ -81,6 +89,21 @@ export interface Preview {
     list(): Promise<unknown[]>;
     delete(nameOrValue: string): Promise<unknown>;
   };
+}
+
+export interface Schedule {
+  id: string;
+  type: string;
+  value: string;
+  nextAt?: string;
+  maxExecutions?: number;
+}
+
+export interface Execution {
+  scheduleId: string;
+  executedAt?: string;
+  statusCode?: number;
+  processName?: string;
 }
 
 export interface Session {

@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { DeployedSandboxes } from '../../sandbox/deployed-sandboxes.ts';
 import type { Deployments } from '../../sandbox/deployments.ts';
 import type { Previews, PreviewUrl } from '../../sandbox/previews.ts';
+import type { Schedules } from '../../sandbox/schedules.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
 import type { ImageShares } from '../../sharing/image-shares.ts';
 import type { Tenancy } from '../../tenancy/tenancy.ts';
@@ -16,6 +17,7 @@ import { createImageView } from './image-view.ts';
 import { blaxelPreviewRoutes } from './preview-routes.ts';
 import { blaxelSandboxRoutes } from './sandbox-routes.ts';
 import { blaxelUploadRoutes } from './upload-routes.ts';
+import { blaxelScheduleRoutes } from './schedule-routes.ts';
 import { blaxelVolumeRoutes } from './volume-routes.ts';
 import { blaxelWorkspaceRoutes } from './workspace-routes.ts';
 
@@ -25,6 +27,7 @@ export interface BlaxelRoutesOptions {
   deployed: DeployedSandboxes;
   deployments: Deployments;
   previews: Previews;
+  schedules: Schedules;
   volumes: Volumes;
   previewUrl: PreviewUrl;
   clock: Clock;
@@ -42,6 +45,7 @@ export function blaxelRoutes(options: BlaxelRoutesOptions): Binding[] {
     ...blaxelSandboxRoutes({ deployed, clock, standbyAfterSecs }),
     ...blaxelUploadRoutes({ deployments }),
     ...blaxelPreviewRoutes(options),
+    ...blaxelScheduleRoutes(options),
     ...blaxelVolumeRoutes(options),
     ...blaxelImageRoutes({ images, view, shares, sandboxes }),
     ...blaxelImageShareRoutes({ shares, showImage: view.show }),

@@ -1,0 +1,131 @@
+import * as routes from '@atoll/protocol';
+import { ApiError } from '@atoll/protocol';
+import type { BlaxelSchedule, BlaxelScheduleBody, BlaxelScheduleExecution } from '@atoll/protocol';
+import type { Clock } from '../../lib/clock.ts';
+import { withoutUndefined } from '../../lib/without-undefined.ts';
+import type { DeployedSandboxes } from '../../sandbox/deployed-sandboxes.ts';
+import type { ScheduleRequest, Schedules } from '../../sandbox/schedules.ts';
+import type { SandboxRecord } from '../../store/sandbox-store.ts';
+import type { Schedule, ScheduleExecution } from '../../store/schedule-store.ts';
+import type { Binding } from '../bind.ts';
+import type { RequestContext } from '../request-context.ts';
+import { bindBlaxel, hasPages } from './blaxel-version.ts';
+import { secondsOf } from './time-span.ts';
+
+export interface BlaxelScheduleRoutesOptions {
+  deployed: Pick<DeployedSandboxes, 'living'>;
+  schedules: Schedules;
+  clock: Clock;
+}
+
+/** Schedules of sandboxes, and what they have done (wire 1.5). */
+export function blaxelScheduleRoutes({ deployed, schedules, clock }: BlaxelScheduleRoutesOptions): Binding[] {
+  const sandboxOf = ({ name }: { name: string }, { caller }: RequestContext): SandboxRecord =>
+    deployed.living(caller.workspace.id, name);
+  return [
+    bindBlaxel(routes.listBlaxelSchedules, ({ params, query }, context) =>
+      listOf(schedules.list(sandboxOf(params, context)), toSchedule, query, context),
+    ),
+    bindBlaxel(routes.createBlaxelSchedule, ({ params, body }, context) =>
+      toSchedule(schedules.create(sandboxOf(params, context), toRequest(body, clock.now()))),
+    ),
+    bindBlaxel(routes.getBlaxelSchedule, ({ params }, context) =>
+      toSchedule(schedules.get(sandboxOf(params, context), params.schedule)),
+    ),
+    bindBlaxel(routes.replaceBlaxelSchedule, ({ params, body }, context) => {
+      const asked = toRequest(body, clock.now());
+      return toSchedule(schedules.replace(sandboxOf(params, context), params.schedule, asked));
+    }),
+    bindBlaxel(routes.deleteBlaxelSchedule, ({ params }, context) =>
+      toSchedule(schedules.remove(sandboxOf(params, context), params.schedule)),
+    ),
+    bindBlaxel(routes.listBlaxelScheduleExecutions, ({ params, query }, context) =>
+      listOf(schedules.executions(sandboxOf(params, context)), toExecution, query, context),
+    ),
+    bindBlaxel(routes.listAllBlaxelSchedules, ({ query }, context) =>
+      listOf(schedules.listAll(context.caller.workspace.id), toSchedule, query, context),
+    ),
+    bindBlaxel(routes.listAllBlaxelScheduleExecutions, ({ query }, context) =>
+      listOf(schedules.listAllExecutions(context.caller.workspace.id), toExecution, query, context),
+    ),
+  ];
+}
+
+interface PageQuery {
+  cursor?: string | undefined;
+  limit?: number | undefined;
+}
+
+/** A cursor is the id of the last one that was shown; what is gone meanwhile ends the list. */
+function listOf<T extends { id: string }, V>(
+  all: readonly T[],
+  show: (one: T) => V,
+  { cursor, limit }: PageQuery,
+  context: RequestContext,
+) {
+  const start = cursor === undefined ? 0 : all.findIndex(({ id }) => id === cursor) + 1;
+  const rest = start === 0 && cursor !== undefined ? [] : all.slice(start);
+  const shown = limit === undefined ? rest : rest.slice(0, limit);
+  const data = shown.map(show);
+  if (!hasPages(context)) return data;
+  const last = rest.length > shown.length ? shown.at(-1) : undefined;
+  return {
+    data,
+    meta: withoutUndefined({ hasMore: last !== undefined, nextCursor: last?.id, total: all.length }),
+  };
+}
+
+const isoTime = (at: number | undefined): string | undefined =>
+  at === undefined ? undefined : new Date(at).toISOString();
+
+/** A `sleep` is the moment at which it is over, seen from now. */
+function toRequest({ type, value, input, maxExecutions }: BlaxelScheduleBody, now: number): ScheduleRequest {
+  const { command, name, env, workingDir, timeout, keepAlive } = input;
+  return withoutUndefined({
+    ...(type === 'sleep'
+      ? { type: 'at' as const, value: new Date(now + spanMs(value)).toISOString() }
+      : { type, value }),
+    maxExecutions: maxExecutions ?? undefined,
+    input: withoutUndefined({
+      command,
+      name: name ?? undefined,
+      env: env ?? undefined,
+      workingDir: workingDir ?? undefined,
+      timeoutSecs: timeout ?? undefined,
+      keepAlive: keepAlive ?? undefined,
+    }),
+  });
+}
+
+function spanMs(value: string): number {
+  if (/^\d{1,9}[smhdw]?$/.test(value)) return secondsOf(/\d$/.test(value) ? `${value}s` : value) * 1000;
+  throw new ApiError(
+    'invalid_request',
+    `${JSON.stringify(value.slice(0, 40))} is no time span like 30m or 24h`,
+  );
+}
+
+const toSchedule = ({ input, nextAt, ...one }: Schedule): BlaxelSchedule => {
+  const { timeoutSecs: timeout, ...command } = input;
+  return withoutUndefined({
+    id: one.id,
+    type: one.type,
+    value: one.value,
+    input: withoutUndefined({ ...command, timeout }),
+    maxExecutions: one.maxExecutions,
+    nextAt: isoTime(nextAt),
+    createdAt: new Date(one.createdAt).toISOString(),
+  });
+};
+
+const toExecution = (one: ScheduleExecution): BlaxelScheduleExecution =>
+  withoutUndefined({
+    id: one.id,
+    scheduleId: one.scheduleId,
+    createdAt: new Date(one.createdAt).toISOString(),
+    executedAt: isoTime(one.executedAt),
+    statusCode: one.statusCode,
+    processName: one.processName,
+    timeout: one.timeoutSecs,
+    error: one.error,
+  });
