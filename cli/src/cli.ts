@@ -5,6 +5,7 @@ import { createContext } from './context.ts';
 import { describeFailure, exitCodeOf, formatFailure } from './failure.ts';
 import { readGlobalFlags } from './global-option.ts';
 import { createOutput } from './output/output.ts';
+import { withBlaxelEnvironment } from './blaxel/environment.ts';
 import { createProgram } from './program.ts';
 
 const { argv, env, stdin, stdout, stderr } = process;
@@ -39,8 +40,11 @@ function yieldSignals(): void {
   interrupt.signal.throwIfAborted();
 }
 
+const programName = basename(env['ATOLL_PROGRAM'] || argv[1] || 'atoll', '.ts').replace(/^main$/, 'atoll');
+
 const run: Runner = async (found, failure, work) => {
-  const flags = readGlobalFlags(found, env);
+  const given = readGlobalFlags(found, env);
+  const flags = programName === 'bl' ? withBlaxelEnvironment(given, env) : given;
   const output = createOutput({ stdout, stderr, json: flags.json, quiet: flags.quiet });
   try {
     const context = createContext({ flags, output, env, stdin, signal: interrupt.signal, yieldSignals });
@@ -55,7 +59,7 @@ const run: Runner = async (found, failure, work) => {
 };
 
 const program = createProgram({
-  name: basename(env['ATOLL_PROGRAM'] || argv[1] || 'atoll', '.ts').replace(/^main$/, 'atoll'),
+  name: programName,
   run,
   writeOut: (text) => void stdout.write(text),
   writeErr: (text) => void stderr.write(text),

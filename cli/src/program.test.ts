@@ -4,9 +4,14 @@ import { createProgram, forEachCommand, pathOf } from './program.ts';
 
 const program = createProgram({ name: 'atoll', run: async () => {}, writeOut: () => {}, writeErr: () => {} });
 
-test('the help of every command is as it was reviewed', () => {
+const bl = createProgram({ name: 'bl', run: async () => {}, writeOut: () => {}, writeErr: () => {} });
+
+test.each([
+  ['atoll', program],
+  ['bl', bl],
+])('the help of every command of %s is as it was reviewed', (_name, made) => {
   const help: string[] = [];
-  forEachCommand(program, (command) => help.push(`### ${pathOf(command)}\n${command.helpInformation()}`));
+  forEachCommand(made, (command) => help.push(`### ${pathOf(command)}\n${command.helpInformation()}`));
   expect(help.join('\n')).toMatchSnapshot();
 });
 
@@ -29,7 +34,6 @@ test.each([
 });
 
 test('every command says in one line what it does', () => {
-  forEachCommand(program, (command) =>
-    expect(command.description(), pathOf(command)).toMatch(/^\S.{5,120}$/),
-  );
+  for (const made of [program, bl])
+    forEachCommand(made, (command) => expect(command.description(), pathOf(command)).toMatch(/^\S.{5,120}$/));
 });

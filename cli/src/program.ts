@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { Argument } from 'commander';
 import type { AnyCommand, Runner } from './command.ts';
 import { withGlobalOptions } from './command.ts';
+import { blCommands } from './command/bl/commands.ts';
 import { account } from './command/account/account.ts';
 import { audit } from './command/audit.ts';
 import { doctor } from './command/doctor.ts';
@@ -42,7 +43,7 @@ const commands: readonly AnyCommand[] = [
 ];
 
 export interface ProgramOptions {
-  /** As it was called: `atoll`, `tl`. */
+  /** As it was called: `atoll`, `tl`, `bl`. */
   name: string;
   run: Runner;
   writeOut(text: string): void;
@@ -57,7 +58,7 @@ export function createProgram({ name, run, writeOut, writeErr }: ProgramOptions)
     .enablePositionalOptions()
     .helpCommand('help [command]', 'show the help of a command');
   withGlobalOptions(program);
-  for (const command of commands) program.addCommand(command.build(run));
+  for (const command of name === 'bl' ? blCommands : commands) program.addCommand(command.build(run));
   forEachCommand(program, (command) => {
     command.exitOverride().configureOutput({ writeOut, writeErr });
     command.configureHelp({ helpWidth: 100, subcommandTerm: termOf });

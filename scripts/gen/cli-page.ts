@@ -3,11 +3,18 @@ import { createProgram, forEachCommand, pathOf } from '../../cli/src/program.ts'
 import { serverFlags } from '../../server/src/config.ts';
 import { block, code, generatedNote, page, table } from './page.ts';
 
-/** docs/reference/cli.md: every command of `atoll`, as its own help has it. */
-export function cliPage(): string {
+/** What stands above the commands, by the name of the program. */
+const introductions = {
+  atoll:
+    '`bin/tl` is the same program under the name that the Tensorlake documentation uses; as `bin/bl` it has [the commands of Blaxel](bl.md).',
+  bl: '`bin/bl` is `bin/atoll` under another name, with the commands that the Blaxel documentation uses for sandboxes and images. [Blaxel clients](../blaxel.md) says more.',
+};
+
+/** docs/reference/cli.md and bl.md: every command of the program, as its own help has it. */
+export function cliPage(name: keyof typeof introductions): string {
   let written = '';
   const writeOut = (text: string) => void (written += text);
-  const program = createProgram({ name: 'atoll', run: async () => {}, writeOut, writeErr: () => {} });
+  const program = createProgram({ name, run: async () => {}, writeOut, writeErr: () => {} });
   const commands: Command[] = [];
   forEachCommand(program, (command) => commands.push(command));
   const examplesOf = (command: Command): string | undefined => {
@@ -17,9 +24,9 @@ export function cliPage(): string {
   };
   return page([
     generatedNote('cli/src/command'),
-    '# Command line',
+    name === 'atoll' ? '# Command line' : '# The command line `bl`',
     'Data goes to standard output, progress and errors to standard error. Exit codes: 0 it worked, 1 it did not, 2 the command line makes no sense, 130 and 143 after SIGINT and SIGTERM; `sbx exec` and `sbx run` end with the exit code of the command, 128 + n where signal n ended it.',
-    '`bin/tl` is the same program under the name that the Tensorlake documentation uses.',
+    introductions[name],
     '## Options of every command',
     optionTable(program.options),
     ...commands.slice(1).flatMap((command) => describeCommand(command, examplesOf(command))),

@@ -23,7 +23,8 @@ export function referenceFiles(): ReferenceFile[] {
     { path: 'docs/reference/openapi.json', content: `${JSON.stringify(openApi, null, 2)}\n` },
     { path: 'docs/reference/api.md', content: apiPage(control, dataPlane) },
     { path: 'docs/reference/errors.md', content: errorPage(routes) },
-    { path: 'docs/reference/cli.md', content: cliPage() },
+    { path: 'docs/reference/cli.md', content: cliPage('atoll') },
+    { path: 'docs/reference/bl.md', content: cliPage('bl') },
   ];
 }
 

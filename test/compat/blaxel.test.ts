@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
 import { describeOnEachDriver } from '../fixtures/server.ts';
+import { testBl } from './blaxel/cli.ts';
 import { testImages } from './blaxel/image.ts';
 import { testSandboxes } from './blaxel/sandbox.ts';
 import { testSdk } from './blaxel/sdk.ts';
@@ -11,4 +12,5 @@ describeOnEachDriver('the Blaxel dialect', (server, driver) => {
   // Which driver runs the sandbox that is deployed in the end makes no difference to its build.
   if (driver === 'gvisor') describe('uploads', () => testUploads(server));
   if (driver === 'gvisor') describe('the SDK', () => testSdk(server));
+  if (driver === 'gvisor') describe('bl', () => testBl(server));
 });

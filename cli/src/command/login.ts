@@ -21,36 +21,43 @@ const approve = command({
   },
 });
 
-const logIn = command({
+const withKeyOrApproval = command({
   name: 'login',
   summary: 'log in to a server and keep the key in a profile',
   examples: ['login http://10.0.0.5:8900', 'login --api-key - < key.txt', 'login approve ABCD-EFGH'],
   args: { url: optional('url', 'address of the server; default: the one in use') },
   options: {},
   failure: 'log in',
-  run: async ({ args, context }) => {
-    const apiUrl = await addressOf(context, args.url);
-    const given = context.flags.apiKey ?? context.flags.pat;
-    const key = given === undefined ? await byDevice(context, apiUrl) : await byKey(context, given);
-    const client = clientFor(context, { ...key, apiUrl });
-    const identity = await client.whoami({ signal: context.signal });
-    const profile = await updateProfile(context, () => ({
-      url: apiUrl,
-      ...key,
-      ...chosenNamespace(context),
-    }));
-    const shown = { profile, apiUrl, account: identity.account, workspace: identity.workspace };
-    const who = `${identity.member.name} at ${apiUrl}, workspace ${identity.workspace.name}`;
-    await context.output.result(shown, () => `Logged in as ${who} (profile ${profile})`);
-  },
+  run: ({ args, context }) => logIn(context, args.url === undefined ? {} : { url: args.url }),
 });
+
+/** Logs in with a key, or by the approval of a person, and keeps it in a profile. */
+export async function logIn(
+  context: Context,
+  { url, namespace }: { url?: string; namespace?: string },
+): Promise<void> {
+  const apiUrl = await addressOf(context, url);
+  const given = context.flags.apiKey ?? context.flags.pat;
+  const key = given === undefined ? await byDevice(context, apiUrl) : await byKey(context, given);
+  const client = clientFor(context, { ...key, apiUrl });
+  const identity = await client.whoami({ signal: context.signal });
+  const profile = await updateProfile(context, () => ({
+    url: apiUrl,
+    ...key,
+    ...chosenNamespace(context),
+    ...(namespace !== undefined && { namespace }),
+  }));
+  const shown = { profile, apiUrl, account: identity.account, workspace: identity.workspace };
+  const who = `${identity.member.name} at ${apiUrl}, workspace ${namespace ?? identity.workspace.name}`;
+  await context.output.result(shown, () => `Logged in as ${who} (profile ${profile})`);
+}
 
 /** Without a subcommand it logs in. */
 export const login = group({
   name: 'login',
   summary: 'log in to a server and keep the key in a profile',
   commands: [approve],
-  self: logIn,
+  self: withKeyOrApproval,
 });
 
 /** The profile may not be there yet: its login is what makes it. */

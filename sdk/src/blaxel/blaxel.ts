@@ -1,5 +1,6 @@
 /** `@atoll/sdk/blaxel`: the names of the Blaxel clients, on this server. */
 export { ImageInstance } from './image-instance.ts';
+export { uploadUrlOf, waitUntilDeployed } from './build-sandbox.ts';
 export type { BuildOptions } from './build-sandbox.ts';
 export { createBlaxelConnection } from './blaxel-connection.ts';
 export type { BlaxelConnection, BlaxelOptions, SandboxCall } from './blaxel-connection.ts';
