@@ -25,6 +25,7 @@ export * from './atoll/build.ts';
 export * from './atoll/build-log.ts';
 export * from './atoll/build-event.ts';
 export * from './atoll/event.ts';
+export * from './atoll/usage.ts';
 export * from './atoll/file.ts';
 export * from './atoll/network.ts';
 export * from './atoll/server.ts';

@@ -6,6 +6,7 @@ import * as imageShare from './atoll/image-share.ts';
 import * as network from './atoll/network.ts';
 import * as server from './atoll/server.ts';
 import * as session from './atoll/session.ts';
+import * as usage from './atoll/usage.ts';
 import * as tenancy from './atoll/tenancy.ts';
 import * as blaxelDeployment from './blaxel/deployment.ts';
 import * as blaxelCredential from './blaxel/credential.ts';
@@ -49,6 +50,7 @@ export const controlRoutes: readonly Route[] = [
   tenancy,
   session,
   event,
+  usage,
   image,
   imageShare,
   build,

@@ -11,7 +11,7 @@ export { RemoteAPIError, SandboxConnectionError, SandboxError, SandboxNotFoundEr
 export type { SandboxPoolInfo } from './pool-info.ts';
 export type { ProcessInfo } from './process-info.ts';
 export type { Pty } from './pty.ts';
-export type { NetworkReport } from '@atoll/protocol';
+export type { NetworkReport, SandboxUsage, UsageSample } from '@atoll/protocol';
 export type { PtySessionInfo } from './pty-session.ts';
 export { Sandbox } from './sandbox.ts';
 export { SandboxClient } from './sandbox-client.ts';

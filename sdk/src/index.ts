@@ -95,7 +95,7 @@ export type {
   SshEndpoint,
   UpdateSandboxOptions,
 } from './sandbox-info.ts';
-export type { NetworkReport } from '@atoll/protocol';
+export type { NetworkReport, SandboxUsage, UsageSample } from '@atoll/protocol';
 export type {
   FollowedLogEntry,
   FollowLogsOptions,

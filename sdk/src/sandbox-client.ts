@@ -6,7 +6,8 @@ import {
   listSandboxes,
 } from '@atoll/protocol';
 import type { ConnectOptions, SettleOptions, WaitOptions } from './call-options.ts';
-import type { NetworkReport } from '@atoll/protocol';
+import type { NetworkReport, UsageSample } from '@atoll/protocol';
+import { workspaceUsage } from './workspace-usage.ts';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
 import { toMountBody } from './file-system-info.ts';
@@ -149,6 +150,14 @@ export class SandboxClient {
   /** Renames a sandbox; naming an ephemeral one makes it one that can be suspended. */
   updateSandbox(identifier: string, name: string, options: WaitOptions = {}): Promise<SandboxInfo> {
     return this.update(identifier, { name }, options);
+  }
+
+  /**
+   * What the running sandboxes of the workspace use, every two seconds: processor time, memory, and since when nobody
+   * uses them. Ends when the loop is left; throws SandboxConnectionError where the connection breaks.
+   */
+  usage(options: WaitOptions = {}): AsyncGenerator<UsageSample> {
+    return workspaceUsage(this.#connection, options);
   }
 
   /** Changes name, ports or network of a sandbox. */

@@ -17,6 +17,7 @@ import type { Builds } from './build/builds.ts';
 import { createConsoleFiles } from './http/console/console-files.ts';
 import { buildRoutes } from './http/atoll/build-routes.ts';
 import { eventRoutes } from './http/atoll/event-routes.ts';
+import { usageRoutes } from './http/atoll/usage-routes.ts';
 import { createEventViews } from './http/event-views.ts';
 import { createChangeFeed } from './store/change-feed.ts';
 import { imageRoutes } from './http/atoll/image-routes.ts';
@@ -127,6 +128,7 @@ export async function openHttp(start: Start, parts: HttpParts) {
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...networkRoutes({ sandboxes, tenancy }),
       ...sessionRoutes(tenancy),
+      ...usageRoutes({ sandboxes, accessSignal }),
       ...eventRoutes({
         feed: createChangeFeed(db),
         views: createEventViews({ ...parts, showSandbox: show }),

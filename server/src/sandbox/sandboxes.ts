@@ -34,6 +34,7 @@ import type { InTurn, RollbackTarget } from './rollback.ts';
 import { resumeSandbox } from './suspend.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import { terminateSandbox } from './terminate.ts';
+import { createUsage } from './usage.ts';
 import { createUpdates } from './update.ts';
 import { wake } from './wake.ts';
 import type { Awake } from './wake.ts';
@@ -166,6 +167,7 @@ export function createSandboxes(options: SandboxesOptions) {
     getEnded: directory.findEnded,
     list: directory.list,
     listEnded: store.listEnded,
+    usage: createUsage(context, directory),
     ...updates.calls,
     ...createNetworkCalls(context),
     ...createLogCalls(context),
