@@ -128,10 +128,22 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     await page.getByRole('link', { name: 'Atoll, sandboxes' }).click();
     await client.create({ name: 'by-program', memoryMb: 512 });
     const row = page.getByRole('row', { name: 'by-program' });
-    await row.waitFor();
+    await row.getByText(/\d MB of 512 MB/).waitFor();
     await client.suspend('by-program');
     await row.getByText('suspended').waitFor();
     expect(await seriousFindings(page)).toEqual([]);
+  });
+
+  test('forks are a tree below what they copied', async () => {
+    await page.getByRole('link', { name: 'my-env' }).click();
+    await page.getByRole('button', { name: 'Fork' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Copies').fill('3');
+    await dialog.getByRole('button', { name: 'Fork' }).click();
+    await page.locator('.lineage .node').nth(3).waitFor();
+    expect(await page.locator('.lineage ul .node').count()).toBe(3);
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole('link', { name: 'Atoll, sandboxes' }).click();
   });
 
   test('a viewer is offered nothing that would fail', async () => {
@@ -165,7 +177,7 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
 
   test('several are terminated at once, after it was said what is lost', async () => {
     await page.getByLabel('Select all that are listed').check();
-    await page.getByRole('button', { name: 'Terminate 2' }).click();
+    await page.getByRole('button', { name: 'Terminate 5' }).click();
     const dialog = page.getByRole('dialog');
     expect(await dialog.innerText()).toContain('my-env');
     await dialog.getByRole('button', { name: 'Terminate' }).click();

@@ -1,7 +1,9 @@
 import { memo } from 'react';
 import type { SandboxInfo } from '@atoll/sdk';
+import { useUsage } from '../../live/use-usage.ts';
+import type { Use } from '../../live/usage-store.ts';
 import { Link } from '../../router.tsx';
-import { formatDuration, formatMb, formatTime } from '../../ui/format.ts';
+import { formatBytes, formatDuration, formatMb, formatTime } from '../../ui/format.ts';
 import { Status } from '../../ui/status.tsx';
 import { NARROW, useMedia } from '../../ui/use-media.ts';
 import { useNow } from '../../ui/use-now.ts';
@@ -22,6 +24,7 @@ export function SandboxTable({ sandboxes, selected, onSelect }: Props) {
   const rowPx = useMedia(NARROW) ? NARROW_ROW_PX : ROW_PX;
   const rows = useWindowOfRows(sandboxes.length, rowPx);
   const now = useNow();
+  const uses = useUsage();
   const toggle = (id: string): void => onSelect?.(selected.symmetricDifference(new Set([id])));
   return (
     <div
@@ -40,6 +43,7 @@ export function SandboxTable({ sandboxes, selected, onSelect }: Props) {
             <Row
               key={sandbox.sandboxId}
               sandbox={sandbox}
+              use={uses.get(sandbox.sandboxId)}
               now={now}
               isSelected={selected.has(sandbox.sandboxId)}
               onToggle={onSelect && toggle}
@@ -71,8 +75,9 @@ function Head({ sandboxes, selected, onSelect }: Props) {
         <th scope="col">Name</th>
         <th scope="col">Status</th>
         <th scope="col">Image</th>
-        <th scope="col">Size</th>
-        <th scope="col">Idle limit</th>
+        <th scope="col">CPU</th>
+        <th scope="col">Memory</th>
+        <th scope="col">Idle</th>
         <th scope="col">Age</th>
       </tr>
     </thead>
@@ -81,13 +86,15 @@ function Head({ sandboxes, selected, onSelect }: Props) {
 
 interface RowProps {
   sandbox: SandboxInfo;
+  /** Absent where it does not run. */
+  use: Use | undefined;
   now: number;
   isSelected: boolean;
   onToggle: ((id: string) => void) | undefined;
 }
 
 const Row = memo(
-  function Row({ sandbox, now, isSelected, onToggle }: RowProps) {
+  function Row({ sandbox, use, now, isSelected, onToggle }: RowProps) {
     const { sandboxId, name, status, image, resources, createdAt, timeoutSecs } = sandbox;
     return (
       <tr className="sandbox-row" data-selected={isSelected}>
@@ -111,10 +118,15 @@ const Row = memo(
         <td className="image-cell" title={image}>
           {image}
         </td>
-        <td className="size-cell">
-          {resources.cpus} CPU · {formatMb(resources.memoryMb)}
+        <td className="cpu-cell">
+          {use?.cpus !== undefined && `${use.cpus.toFixed(2)} `}
+          <span className="dim">of {resources.cpus}</span>
         </td>
-        <td className="idle-cell">{idleLimit(timeoutSecs)}</td>
+        <td className="size-cell">
+          {use !== undefined && `${formatBytes(use.memoryBytes)} `}
+          <span className="dim">of {formatMb(resources.memoryMb)}</span>
+        </td>
+        <td className="idle-cell">{idleClock(status, use, now, timeoutSecs)}</td>
         <td className="age-cell" title={createdAt && formatTime(createdAt)}>
           {createdAt && formatDuration(Math.max(0, now - createdAt.getTime()))}
         </td>
@@ -123,14 +135,20 @@ const Row = memo(
   },
   (was, is) =>
     was.sandbox === is.sandbox &&
+    was.use === is.use &&
     was.now === is.now &&
     was.isSelected === is.isSelected &&
     (was.onToggle === undefined) === (is.onToggle === undefined),
 );
 
-const idleLimit = (timeoutSecs: number | undefined) =>
-  timeoutSecs === undefined || timeoutSecs === 0 ? (
-    <span className="dim">none</span>
-  ) : (
-    formatDuration(timeoutSecs * 1000)
+/** How long nobody has used it, and after how long of that it suspends or ends. */
+function idleClock(status: string, use: Use | undefined, now: number, timeoutSecs: number | undefined) {
+  const limit = timeoutSecs ? `of ${formatDuration(timeoutSecs * 1000)}` : '';
+  if (status !== 'running' || use === undefined) return <span className="dim">{limit}</span>;
+  const idle = use.idleSince === undefined ? 'in use' : formatDuration(Math.max(0, now - use.idleSince));
+  return (
+    <>
+      {idle} <span className="dim">{limit}</span>
+    </>
   );
+}

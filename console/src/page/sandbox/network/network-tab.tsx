@@ -39,7 +39,10 @@ function Report({ report }: { report: NetworkReport }) {
           <div className="panel" key={name}>
             <dt>{name}</dt>
             <dd>
-              {formatBytes(bytes)} <span className="dim">{packets} packets</span>
+              {formatBytes(bytes)}{' '}
+              <span className="dim">
+                {packets} {packets === 1 ? 'packet' : 'packets'}
+              </span>
             </dd>
           </div>
         ))}
