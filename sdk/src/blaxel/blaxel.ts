@@ -29,3 +29,5 @@ export type {
   BlaxelGrepOptions,
   BlaxelMatches,
 } from './sandbox-filesystem.ts';
+export { VolumeInstance } from './volume-instance.ts';
+export type { CreateVolume } from './volume-instance.ts';

@@ -24,6 +24,8 @@ export interface CreateSandbox {
   /** When it ends. */
   expires?: Date;
   externalId?: string;
+  /** Of the workspace, mounted when it starts. */
+  volumes?: { name: string; mountPath: string; readOnly?: boolean }[];
   lifecycle?: protocol.BlaxelSandboxSpec['lifecycle'];
   network?: protocol.BlaxelSandboxSpec['network'];
 }
@@ -167,7 +169,7 @@ async function make(
 }
 
 function toDeclaration(wanted: CreateSandbox): BlaxelSandboxBody {
-  const { name, labels, externalId, lifecycle, network, expires, ...runtime } = wanted;
+  const { name, labels, externalId, lifecycle, network, volumes, expires, ...runtime } = wanted;
   return {
     metadata: withoutUndefined({ name, labels, externalId }),
     spec: withoutUndefined({
@@ -179,6 +181,7 @@ function toDeclaration(wanted: CreateSandbox): BlaxelSandboxBody {
       },
       lifecycle,
       network,
+      volumes,
     }),
   };
 }

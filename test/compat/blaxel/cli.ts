@@ -54,7 +54,19 @@ export function testBl(server: () => TestServer): void {
     const run = await said('run', 'sandbox', 'mytemplate', '--path', '/process', '-d', body);
     expect(JSON.parse(run)).toMatchObject({ stdout: 'given\nhidden development\n' });
     expect(await said('logs', 'sandbox', 'mytemplate', 'one')).toContain('given');
-    expect(await said('delete', 'sandbox', 'mytemplate')).toBe('Sandbox mytemplate deleted\n');
+    const declared = join(dir, 'sandbox.json');
+    const declaration = JSON.parse(await said('get', 'sandbox', 'mytemplate', '-o', 'json')) as {
+      metadata: object;
+    };
+    const changed = { ...declaration, metadata: { ...declaration.metadata, labels: { x: 'y' } } };
+    await writeFile(declared, JSON.stringify([changed]));
+    expect(await said('apply', '-f', declared)).toBe('Sandbox mytemplate applied\n');
+    expect(await said('get', 'sandbox', 'mytemplate', '-o', 'yaml')).toMatch(/^ {4}x: "y"$/m);
+    expect(await said('fork', 'mytemplate', 'copied')).toBe('copied\n');
+    expect(await said('get', 'sandboxes')).toMatch(/^copied\tDEPLOYED/m);
+    expect((await bl('fork', 'mytemplate', 'copied')).stderr).toContain('copied');
+    for (const name of ['copied', 'mytemplate'])
+      expect(await said('delete', 'sandbox', name)).toBe(`Sandbox ${name} deleted\n`);
     const partner = { targetWorkspace: 'partner' };
     await call(server(), 'POST', '/v1/workspaces', { name: 'partner' });
     expect(await said('share', 'image', 'sandbox/mytemplate', '-w', partner.targetWorkspace)).toBe(

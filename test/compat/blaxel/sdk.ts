@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ImageInstance, SandboxInstance } from '@atoll/sdk/blaxel';
+import { ImageInstance, SandboxInstance, VolumeInstance } from '@atoll/sdk/blaxel';
 import { expect, test } from 'vitest';
 import { tempDir } from '../../fixtures/temp-dir.ts';
 import type { TestServer } from '../../fixtures/server.ts';
@@ -55,6 +55,11 @@ export function testSdk(server: () => TestServer): void {
     expect((await sandbox.updateMetadata({ labels: { x: 'y' } })).metadata.labels).toEqual({ x: 'y' });
     const all = await SandboxInstance.list(connection());
     expect(all.map(({ metadata }) => metadata.name)).toContain('described');
+    const volume = await VolumeInstance.create({ name: 'kept', size: 64, labels: { a: 'b' } }, connection());
+    expect((await VolumeInstance.createIfNotExists({ name: 'kept' }, connection())).size).toBe(64);
+    expect((await volume.update({ size: 128 })).size).toBe(128);
+    expect((await VolumeInstance.list(connection())).map(({ metadata }) => metadata.name)).toContain('kept');
+    await volume.delete();
     await sandbox.delete();
     expect((await sandbox.refresh()).status).toBe('TERMINATED');
   });

@@ -1,7 +1,9 @@
 import type { AnyCommand } from '../../command.ts';
 import { logout } from '../logout.ts';
+import { apply } from './apply.ts';
 import { connect } from './connect.ts';
 import { deploy } from './deploy.ts';
+import { fork } from './fork.ts';
 import { get } from './get.ts';
 import { login } from './login.ts';
 import { logs } from './logs.ts';
@@ -21,6 +23,8 @@ export const blCommands: readonly AnyCommand[] = [
   create,
   push,
   deploy,
+  apply,
+  fork,
   get,
   remove,
   share,
