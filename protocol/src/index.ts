@@ -39,5 +39,6 @@ export * from './blaxel/deployment.ts';
 export * from './blaxel/credential.ts';
 export * from './blaxel/preview.ts';
 export * from './blaxel/schedule.ts';
+export * from './blaxel/snapshot.ts';
 export * from './blaxel/volume.ts';
 export * from './blaxel/absent.ts';

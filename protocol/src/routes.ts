@@ -16,6 +16,7 @@ import * as blaxelPreview from './blaxel/preview.ts';
 import * as blaxelSandbox from './blaxel/sandbox.ts';
 import * as blaxelAbsent from './blaxel/absent.ts';
 import * as blaxelSchedule from './blaxel/schedule.ts';
+import * as blaxelSnapshot from './blaxel/snapshot.ts';
 import * as blaxelVolume from './blaxel/volume.ts';
 import * as blaxelWorkspace from './blaxel/workspace.ts';
 import type { Route } from './route.ts';
@@ -60,6 +61,7 @@ export const controlRoutes: readonly Route[] = [
   blaxelDeployment,
   blaxelPreview,
   blaxelSchedule,
+  blaxelSnapshot,
   blaxelVolume,
   blaxelAbsent,
   blaxelWorkspace,

@@ -2,11 +2,14 @@ import type { Builds } from './build/builds.ts';
 import type { ImageStore } from './image/image-store.ts';
 import { systemClock } from './lib/clock.ts';
 import { createDeclaredSandboxes } from './sandbox/declared-sandboxes.ts';
+import { createDeclaredSnapshots } from './sandbox/declared-snapshots.ts';
 import { createDeployedSandboxes } from './sandbox/deployed-sandboxes.ts';
 import { createDeployments } from './sandbox/deployments.ts';
 import { createSchedules } from './sandbox/schedules.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
 import type { SandboxEnvironments } from './secret/sandbox-environments.ts';
+import type { Snapshots } from './snapshot/snapshots.ts';
+import type { SandboxRecord } from './store/sandbox-store.ts';
 import type { Start } from './start.ts';
 import type { Db } from './store/db.ts';
 import { createDeclarationStore } from './store/declaration-store.ts';
@@ -18,6 +21,7 @@ interface DeclaredParts {
   builds: Builds;
   images: ImageStore;
   sandboxes: Sandboxes;
+  snapshots: Snapshots;
   environments: SandboxEnvironments;
   db: Db;
 }
@@ -35,5 +39,13 @@ export function openDeclared({ log, opened }: Start, parts: DeclaredParts) {
   opened.defer(() => deployments.close());
   const schedules = createSchedules({ store: createScheduleStore(db), sandboxes, clock, log });
   opened.defer(() => schedules.close());
-  return { schedules, deployments, deployed: createDeployedSandboxes({ declared, deployments }) };
+  const declaredSnapshots = createDeclaredSnapshots({ snapshots: parts.snapshots, sandboxes, declared });
+  const declaredOf = (record: SandboxRecord) => declared.find(record.workspaceId, record.id);
+  return {
+    schedules,
+    declaredSnapshots,
+    declaredOf,
+    deployments,
+    deployed: createDeployedSandboxes({ declared, deployments }),
+  };
 }

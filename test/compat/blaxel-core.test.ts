@@ -4,6 +4,7 @@ import { IMAGE } from './blaxel/calls.ts';
 import { exportsOf, openClient } from './blaxel-core/client.ts';
 import { testBuilds } from './blaxel-core/build.ts';
 import { testSchedules } from './blaxel-core/schedule.ts';
+import { testSnapshots } from './blaxel-core/snapshot.ts';
 import { testVolumes } from './blaxel-core/volume.ts';
 import type { Client, SandboxInstance } from './blaxel-core/client.ts';
 import { testFiles } from './blaxel-core/file.ts';
@@ -53,6 +54,7 @@ describeOnEachDriver('npm @blaxel/core 0.3.21', (server, driver) => {
         () => client,
         () => sandbox(),
       ));
+  describe('snapshots', () => testSnapshots(server, () => client, driver === 'gvisor'));
   if (driver === 'gvisor') describe('schedules', () => testSchedules(server, sandbox));
   if (driver === 'gvisor')
     describe('builds', () =>

@@ -105,6 +105,7 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
       createdBy: before?.createdBy ?? asked.by,
       updatedAt: now,
       updatedBy: asked.by,
+      ...(before?.snapshotNames && { snapshotNames: before.snapshotNames }),
       revisions: [...(before?.revisions ?? []), { id: `rev-${randomId(10)}`, at: now }].slice(-MAX_REVISIONS),
     };
     const { record } = await sandboxes.create(
@@ -143,6 +144,7 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
       revisions: kept.revisions,
       updatedAt: now,
       updatedBy: by,
+      ...('snapshotNames' in kept && kept.snapshotNames && { snapshotNames: kept.snapshotNames }),
     };
     declarations.put(record, next);
     return { record: changed, declaration: next };
@@ -196,6 +198,17 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
         if (living) await sandboxes.terminate(living.record);
         return begin(workspaceId, asked, living, timeoutMs);
       }),
+    /** Gives a snapshot of a sandbox a name among its own. */
+    nameSnapshot: (record: SandboxRecord, name: string, snapshotId: string): void => {
+      const declaration = declarations.find(record.id);
+      if (declaration === undefined)
+        throw new ApiError(
+          'unsupported',
+          `sandbox ${record.id} was not declared, so its snapshots have no names`,
+        );
+      const snapshotNames = { ...declaration.snapshotNames, [name]: snapshotId };
+      declarations.put(record, { ...declaration, snapshotNames });
+    },
     /** Ends a sandbox; its name is free when this resolves. */
     remove: async (workspaceId: string, name: string): Promise<Declared> => {
       const { record } = get(workspaceId, name);

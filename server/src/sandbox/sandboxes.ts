@@ -173,9 +173,9 @@ export function createSandboxes(options: SandboxesOptions) {
     ...createLogCalls(context),
     terminate: (record: SandboxRecord): Promise<void> =>
       terminateSandbox(context, record, { reason: 'terminated_by_user' }),
-    /** Begins a snapshot; it may be ready when this resolves. */
-    snapshot: (record: SandboxRecord, kind: SnapshotKind): Promise<SnapshotRecord> =>
-      takeSnapshot(context, record, kind, memoryFiles),
+    /** Begins a snapshot, and waits for it as long as the caller will; it may be ready when this resolves. */
+    snapshot: (record: SandboxRecord, kind: SnapshotKind, patienceMs?: number): Promise<SnapshotRecord> =>
+      takeSnapshot(context, record, kind, memoryFiles, patienceMs),
     /** Starts a sandbox again from a snapshot, under the same id and name. */
     rollback: (record: SandboxRecord, target: RollbackTarget): Promise<SandboxRecord> =>
       rollbackSandbox(context, record, target, inTurn),

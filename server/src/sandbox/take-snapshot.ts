@@ -24,12 +24,13 @@ export async function takeSnapshot(
   record: SandboxRecord,
   kind: SnapshotKind,
   memoryFiles: Pick<MemoryFiles, 'later'>,
+  patienceMs = PATIENCE_MS,
 ): Promise<SnapshotRecord> {
   requireAble(context, kind);
   if (kind === 'memory') requireNoVolumes(record, 'a memory snapshot');
   const { snapshot, taken } = begin(context, record, kind);
   if (kind === 'memory') void taken.then(() => memoryFiles.later(snapshot));
-  await waitAtMost(taken, PATIENCE_MS);
+  await waitAtMost(taken, patienceMs);
   return snapshot;
 }
 

@@ -18,6 +18,8 @@ export interface Declaration {
   updatedAt: number;
   createdBy: string;
   updatedBy: string;
+  /** Ids of snapshots by the names that they were given. */
+  snapshotNames?: Record<string, string>;
   /** Each start that the declaration has caused, oldest first. */
   revisions: Revision[];
 }

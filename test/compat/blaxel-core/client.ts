@@ -72,6 +72,14 @@ export interface SandboxInstance {
     delete(id: string): Promise<unknown>;
     executions(): Promise<{ data: Execution[] }>;
   };
+  snapshots: {
+    create(name?: string): Promise<Snapshot>;
+    list(): Promise<Snapshot[]>;
+    get(name: string): Promise<Snapshot>;
+    restore(name: string): Promise<{ name: string; snapshotId: string }>;
+    delete(name: string): Promise<void>;
+  };
+  fork(target: string, options?: object): Promise<{ name: string; type: string }>;
   sessions: { create(options?: object): Promise<Session> };
   delete(): Promise<{ status: string }>;
 }
@@ -104,6 +112,15 @@ export interface Execution {
   executedAt?: string;
   statusCode?: number;
   processName?: string;
+}
+
+export interface Snapshot {
+  id: string;
+  name: string;
+  status: string;
+  source: { name: string; deleted: boolean };
+  fork(target: string, options?: object): Promise<{ name: string }>;
+  delete(): Promise<unknown>;
 }
 
 export interface Session {

@@ -3,6 +3,9 @@ import type { Clock } from '../../lib/clock.ts';
 import type { DeployedSandboxes } from '../../sandbox/deployed-sandboxes.ts';
 import type { Deployments } from '../../sandbox/deployments.ts';
 import type { Previews, PreviewUrl } from '../../sandbox/previews.ts';
+import type { Declared } from '../../sandbox/declared-sandboxes.ts';
+import type { DeclaredSnapshots } from '../../sandbox/declared-snapshots.ts';
+import type { SandboxRecord } from '../../store/sandbox-store.ts';
 import type { Schedules } from '../../sandbox/schedules.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
 import type { ImageShares } from '../../sharing/image-shares.ts';
@@ -18,6 +21,7 @@ import { blaxelPreviewRoutes } from './preview-routes.ts';
 import { blaxelSandboxRoutes } from './sandbox-routes.ts';
 import { blaxelUploadRoutes } from './upload-routes.ts';
 import { blaxelScheduleRoutes } from './schedule-routes.ts';
+import { blaxelSnapshotRoutes } from './snapshot-routes.ts';
 import { blaxelVolumeRoutes } from './volume-routes.ts';
 import { blaxelWorkspaceRoutes } from './workspace-routes.ts';
 
@@ -27,6 +31,8 @@ export interface BlaxelRoutesOptions {
   deployed: DeployedSandboxes;
   deployments: Deployments;
   previews: Previews;
+  declaredSnapshots: DeclaredSnapshots;
+  declaredOf: (record: SandboxRecord) => Declared | undefined;
   schedules: Schedules;
   volumes: Volumes;
   previewUrl: PreviewUrl;
@@ -46,6 +52,7 @@ export function blaxelRoutes(options: BlaxelRoutesOptions): Binding[] {
     ...blaxelUploadRoutes({ deployments }),
     ...blaxelPreviewRoutes(options),
     ...blaxelScheduleRoutes(options),
+    ...blaxelSnapshotRoutes(options),
     ...blaxelVolumeRoutes(options),
     ...blaxelImageRoutes({ images, view, shares, sandboxes }),
     ...blaxelImageShareRoutes({ shares, showImage: view.show }),
