@@ -119,12 +119,10 @@ const Row = memo(
           {image}
         </td>
         <td className="cpu-cell">
-          {use?.cpus !== undefined && `${use.cpus.toFixed(2)} `}
-          <span className="dim">of {resources.cpus}</span>
+          <Part used={use?.cpus?.toFixed(2)} limit={String(resources.cpus)} />
         </td>
         <td className="size-cell">
-          {use !== undefined && `${formatBytes(use.memoryBytes)} `}
-          <span className="dim">of {formatMb(resources.memoryMb)}</span>
+          <Part used={use && formatBytes(use.memoryBytes)} limit={formatMb(resources.memoryMb)} />
         </td>
         <td className="idle-cell">{idleClock(status, use, now, timeoutSecs)}</td>
         <td className="age-cell" title={createdAt && formatTime(createdAt)}>
@@ -141,14 +139,16 @@ const Row = memo(
     (was.onToggle === undefined) === (is.onToggle === undefined),
 );
 
+/** What is used of a limit; the limit alone where nothing is known. */
+const Part = ({ used, limit }: { used: string | undefined; limit: string }) => (
+  <span>
+    {used} <span className="dim">{used === undefined ? limit : `of ${limit}`}</span>
+  </span>
+);
+
 /** How long nobody has used it, and after how long of that it suspends or ends. */
 function idleClock(status: string, use: Use | undefined, now: number, timeoutSecs: number | undefined) {
-  const limit = timeoutSecs ? `of ${formatDuration(timeoutSecs * 1000)}` : '';
-  if (status !== 'running' || use === undefined) return <span className="dim">{limit}</span>;
+  if (status !== 'running' || use === undefined) return null;
   const idle = use.idleSince === undefined ? 'in use' : formatDuration(Math.max(0, now - use.idleSince));
-  return (
-    <>
-      {idle} <span className="dim">{limit}</span>
-    </>
-  );
+  return timeoutSecs ? <Part used={idle} limit={formatDuration(timeoutSecs * 1000)} /> : idle;
 }
