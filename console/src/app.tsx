@@ -1,12 +1,9 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { Console } from './console.tsx';
 import { isSignedOut, openClients } from './session/clients.ts';
-import type { Clients } from './session/clients.ts';
 import type { Identity } from '@atoll/sdk';
 import { LoginPage } from './session/login-page.tsx';
 import { ErrorNote } from './ui/error-note.tsx';
-
-const clients: Clients = openClients(window.location.origin);
 
 type Session =
   | { kind: 'asking' }
@@ -19,20 +16,28 @@ const RETRY_MS = 3_000;
 /** Who is here? Then the login or the console. */
 export function App() {
   const [session, setSession] = useState<Session>({ kind: 'asking' });
+  const leave = useCallback((ended: boolean) => setSession({ kind: 'out', ended }), []);
+  // Whatever finds first that a session is over: the stream of events, or something that a person asked for.
+  const clients = useMemo(
+    () =>
+      openClients(window.location.origin, () =>
+        setSession((was) => (was.kind === 'in' ? { kind: 'out', ended: true } : was)),
+      ),
+    [],
+  );
   const ask = useCallback(async () => {
     try {
       setSession({ kind: 'in', identity: await clients.admin.whoami() });
     } catch (error) {
       setSession(isSignedOut(error) ? { kind: 'out', ended: false } : { kind: 'unreached', error });
     }
-  }, []);
+  }, [clients]);
   useEffect(() => void ask(), [ask]);
   useEffect(() => {
     if (session.kind !== 'unreached') return undefined;
     const timer = setTimeout(() => void ask(), RETRY_MS);
     return () => clearTimeout(timer);
   }, [session, ask]);
-  const leave = useCallback((ended: boolean) => setSession({ kind: 'out', ended }), []);
 
   switch (session.kind) {
     case 'asking':

@@ -184,6 +184,14 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     await page.getByText('No sandboxes yet').waitFor();
   });
 
+  test('who logs out on one page is out on the others', async () => {
+    const other = await page.context().newPage();
+    await other.goto(`${server.url}/`);
+    await other.getByRole('button', { name: 'Log out' }).click();
+    await page.getByText('Your session has ended').waitFor();
+    await logIn(page, server.apiKey);
+  });
+
   test('who logs out is out, and the page has done nothing wrong', async () => {
     await page.getByRole('button', { name: 'Log out' }).click();
     await page.getByLabel('API key').waitFor();

@@ -8,9 +8,12 @@ export interface Clients {
   builds: BuildClient;
 }
 
-/** Clients that act with the session of this browser. */
-export function openClients(apiUrl: string): Clients {
-  const options = { apiUrl, session: true };
+/** Clients that act with the session of this browser. `onSignedOut` is told of each answer that there is none. */
+export function openClients(apiUrl: string, onSignedOut: () => void): Clients {
+  const onRequest = ({ status }: { status?: number }): void => {
+    if (status === 401) onSignedOut();
+  };
+  const options = { apiUrl, session: true, onRequest };
   return {
     apiUrl,
     admin: new AdminClient(options),

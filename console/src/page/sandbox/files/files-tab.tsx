@@ -59,7 +59,10 @@ function Files({ sandboxId }: { sandboxId: string }) {
               type="file"
               multiple
               className="unseen"
-              onChange={(event) => void upload.run([...(event.target.files ?? [])])}
+              onChange={(event) => {
+                void upload.run([...(event.target.files ?? [])]);
+                event.target.value = ''; // the same file may be chosen again
+              }}
             />
           </label>
           <Button kind="quiet" busy={folder.busy} onClick={folder.reload}>

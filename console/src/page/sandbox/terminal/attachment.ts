@@ -96,6 +96,10 @@ export function attachTerminal(options: Options) {
       typed += text;
       if (state.kind === 'asleep') void run();
     },
+    /** Somebody has woken the sandbox. */
+    goOn: (): void => {
+      if (state.kind === 'asleep') void run();
+    },
     resize: (cols: number, rows: number): void => void pty?.resize(cols, rows).catch(() => {}),
     /** Leaves the session, which goes on. */
     leave: (): void => {

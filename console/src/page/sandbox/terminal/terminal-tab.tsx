@@ -19,19 +19,19 @@ export default function TerminalTab({ sandbox }: { sandbox: SandboxInfo }) {
   if (sessions.length === 0)
     return (
       <Awake sandbox={sandbox}>
-        <Terminals sandboxId={sandboxId} sessions={sessions} setSessions={setSessions} />
+        <Terminals sandbox={sandbox} sessions={sessions} setSessions={setSessions} />
       </Awake>
     );
-  return <Terminals sandboxId={sandboxId} sessions={sessions} setSessions={setSessions} />;
+  return <Terminals sandbox={sandbox} sessions={sessions} setSessions={setSessions} />;
 }
 
 interface Props {
-  sandboxId: string;
+  sandbox: SandboxInfo;
   sessions: readonly Session[];
   setSessions: (change: (was: Session[]) => Session[]) => void;
 }
 
-function Terminals({ sandboxId, sessions, setSessions }: Props) {
+function Terminals({ sandbox: { sandboxId, status }, sessions, setSessions }: Props) {
   const { clients } = useConsole();
   const [shown, setShown] = useState(sessions[0]?.sessionId);
   const change = useCallback(
@@ -94,6 +94,7 @@ function Terminals({ sandboxId, sessions, setSessions }: Props) {
           key={session.sessionId}
           sandboxId={sandboxId}
           session={session}
+          isRunning={status === 'running'}
           isShown={session.sessionId === shown}
         />
       ))}

@@ -11,6 +11,7 @@ import type { Session } from './session-list.ts';
 interface Props {
   sandboxId: string;
   session: Session;
+  isRunning: boolean;
   /** Only one of several tabs is seen; the others go on. */
   isShown: boolean;
 }
@@ -23,11 +24,12 @@ const theme = {
 };
 
 /** One terminal, drawn by xterm. */
-export function TerminalView({ sandboxId, session, isShown }: Props) {
+export function TerminalView({ sandboxId, session, isRunning, isShown }: Props) {
   const { clients } = useConsole();
   const place = useRef<HTMLDivElement>(null);
   const [state, setState] = useState<AttachmentState>({ kind: 'connecting' });
   const { sessionId, token } = session;
+  const attached = useRef<ReturnType<typeof attachTerminal>>(undefined);
   useEffect(() => {
     if (place.current === null) return undefined;
     const screen = openScreen(place.current);
@@ -41,6 +43,7 @@ export function TerminalView({ sandboxId, session, isShown }: Props) {
       size: () => screen.terminal,
       onState: setState,
     });
+    attached.current = attachment;
     screen.terminal.onData(attachment.type);
     screen.terminal.onResize(({ cols, rows }) => attachment.resize(cols, rows));
     return () => {
@@ -48,6 +51,9 @@ export function TerminalView({ sandboxId, session, isShown }: Props) {
       screen.close();
     };
   }, [clients, sandboxId, sessionId, token]);
+  useEffect(() => {
+    if (isRunning) attached.current?.goOn();
+  }, [isRunning]);
   return (
     <div className="terminal" hidden={!isShown}>
       <StateNote state={state} />
