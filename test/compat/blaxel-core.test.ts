@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import { IMAGE } from './blaxel/calls.ts';
+import { testCredentials } from './blaxel-core/credential.ts';
 import { exportsOf, openClient } from './blaxel-core/client.ts';
 import { testBuilds } from './blaxel-core/build.ts';
 import { testSchedules } from './blaxel-core/schedule.ts';
@@ -46,6 +47,7 @@ describeOnEachDriver('npm @blaxel/core 0.3.21', (server, driver) => {
   });
 
   describe('processes', () => testProcesses(sandbox));
+  if (driver === 'gvisor') describe('credentials', () => testCredentials(server));
   // The gateway is the same whatever runs behind it.
   if (driver === 'gvisor')
     describe('previews', () =>

@@ -49,7 +49,11 @@ export function createBlaxelConnection(options: BlaxelOptions = {}): BlaxelConne
       ...(key && !isGiven && { apiKey: key }),
       ...given,
     });
-    return { apiUrl: found.apiUrl, apiKey: found.apiKey, workspace: asked ?? (named || undefined) };
+    return {
+      apiUrl: found.apiUrl,
+      apiKey: found.apiKey,
+      workspace: asked ?? (isGiven ? undefined : named || undefined),
+    };
   };
   const headersOf = (workspace: string | undefined): Record<string, string> => ({
     'blaxel-version': blaxelVersions[1],
@@ -72,29 +76,35 @@ export function createBlaxelConnection(options: BlaxelOptions = {}): BlaxelConne
     settings,
     call: async (route, input, call) => (await transport()).call(route, input, call),
     stream: async (route, input, call) => (await transport()).stream(route, input, call),
-    sandbox: async (url, { method = 'GET', path, headers, body, signal }) => {
+    sandbox: async (url, call) => {
       const { apiUrl, apiKey, workspace } = await settings();
       // The key goes to the server that was named, whatever host an answer names.
       const base = new URL(apiUrl).origin + new URL(url).pathname.replace(/\/$/, '');
-      const response = await fetch(base + path, {
-        method,
-        headers: {
-          ...headersOf(workspace),
-          ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
-          ...(isJson(body) && { 'content-type': 'application/json' }),
-          ...headers,
-        },
-        ...(body !== undefined && {
-          body: isJson(body) ? JSON.stringify(body) : (body as NonNullable<RequestInit['body']>),
-        }), // what is no plain object is bytes or a form
-        ...(signal && { signal }),
-      }).catch((error: unknown) => {
-        throw signal?.aborted ? error : connectionError(error);
-      });
-      if (!response.ok) throw new RemoteAPIError(response.status, await response.text());
-      return response;
+      const authorization = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+      return sendCall(base, { ...headersOf(workspace), ...authorization }, call);
     },
   };
+}
+
+/** Calls what lies below an address. Throws RemoteAPIError for what is not a success. */
+export async function sendCall(
+  base: string,
+  own: Readonly<Record<string, string>>,
+  { method = 'GET', path, headers, body, signal }: SandboxCall,
+): Promise<Response> {
+  const content = isJson(body)
+    ? JSON.stringify(body)
+    : (body as NonNullable<RequestInit['body']> | undefined); // what is no plain object is bytes or a form
+  const response = await fetch(base + path, {
+    method,
+    headers: { ...own, ...(isJson(body) && { 'content-type': 'application/json' }), ...headers },
+    ...(content !== undefined && { body: content }),
+    ...(signal && { signal }),
+  }).catch((error: unknown) => {
+    throw signal?.aborted ? error : connectionError(error);
+  });
+  if (!response.ok) throw new RemoteAPIError(response.status, await response.text());
+  return response;
 }
 
 const isJson = (body: unknown): boolean =>

@@ -31,3 +31,7 @@ export type {
 } from './sandbox-filesystem.ts';
 export { VolumeInstance } from './volume-instance.ts';
 export type { CreateVolume } from './volume-instance.ts';
+export { PreviewTokens, SandboxPreview, SandboxPreviews } from './sandbox-previews.ts';
+export type { CreatePreview, PreviewToken } from './sandbox-previews.ts';
+export { SandboxSessions } from './sandbox-sessions.ts';
+export type { CreateSession, SandboxSession } from './sandbox-sessions.ts';

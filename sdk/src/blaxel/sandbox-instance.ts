@@ -2,11 +2,14 @@ import * as protocol from '@atoll/protocol';
 import type { BlaxelSandbox, BlaxelSandboxBody } from '@atoll/protocol';
 import { RemoteAPIError } from '../errors.ts';
 import { withoutUndefined } from '../without-undefined.ts';
-import { createBlaxelConnection } from './blaxel-connection.ts';
+import { createBlaxelConnection, sendCall } from './blaxel-connection.ts';
 import type { BlaxelConnection, BlaxelOptions } from './blaxel-connection.ts';
 import type { SandboxAccess } from './sandbox-access.ts';
 import { SandboxFileSystem } from './sandbox-filesystem.ts';
+import { SandboxPreviews } from './sandbox-previews.ts';
 import { SandboxProcess } from './sandbox-process.ts';
+import { SandboxSessions } from './sandbox-sessions.ts';
+import type { SandboxSession } from './sandbox-sessions.ts';
 
 /** What a sandbox is to be. */
 export interface CreateSandbox {
@@ -41,11 +44,17 @@ export class SandboxInstance {
   readonly process: SandboxProcess;
   /** Its files. */
   readonly fs: SandboxFileSystem;
+  /** Its ports at URLs of their own. */
+  readonly previews: SandboxPreviews;
+  /** What lets programs without a key use it. */
+  readonly sessions: SandboxSessions;
 
-  private constructor(connection: BlaxelConnection, sandbox: BlaxelSandbox) {
+  private constructor(connection: BlaxelConnection, sandbox: BlaxelSandbox, session?: SandboxAccess) {
     this.#connection = connection;
     this.#sandbox = sandbox;
-    const access: SandboxAccess = (call) => connection.sandbox(this.#sandbox.metadata.url, call);
+    const access: SandboxAccess = session ?? ((call) => connection.sandbox(this.#sandbox.metadata.url, call));
+    this.previews = new SandboxPreviews(connection, () => this.metadata.name);
+    this.sessions = new SandboxSessions(this.previews);
     this.process = new SandboxProcess(access);
     this.fs = new SandboxFileSystem(access);
   }
@@ -80,6 +89,14 @@ export class SandboxInstance {
       cursor = page.meta.hasMore ? page.meta.nextCursor : undefined;
     } while (cursor !== undefined && cursor !== '');
     return all;
+  }
+
+  /** The processes and files of the sandbox that a session was opened for; needs no key. */
+  static fromSession({ name, url, token }: Pick<SandboxSession, 'name' | 'url' | 'token'>): SandboxInstance {
+    const now = new Date().toISOString();
+    const metadata = { name, url, workspace: '', createdAt: now, updatedAt: now };
+    const seen: BlaxelSandbox = { metadata, spec: {}, status: 'DEPLOYED', events: [] };
+    return new SandboxInstance(createBlaxelConnection(), seen, sessionAccess(url, token));
   }
 
   /** Ends the one of that name. */
@@ -185,3 +202,9 @@ function toDeclaration(wanted: CreateSandbox): BlaxelSandboxBody {
     }),
   };
 }
+
+/** With the token alone: a key has no business at the address of a preview. */
+const sessionAccess =
+  (url: string, token: string): SandboxAccess =>
+  (call) =>
+    sendCall(url.replace(/\/$/, ''), { 'x-blaxel-preview-token': token }, call);

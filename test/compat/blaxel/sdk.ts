@@ -55,6 +55,23 @@ export function testSdk(server: () => TestServer): void {
     expect((await sandbox.updateMetadata({ labels: { x: 'y' } })).metadata.labels).toEqual({ x: 'y' });
     const all = await SandboxInstance.list(connection());
     expect(all.map(({ metadata }) => metadata.name)).toContain('described');
+    const session = await sandbox.sessions.create();
+    const guest = SandboxInstance.fromSession(session);
+    const answered = await guest.process.exec({ command: 'echo guest', waitForCompletion: true });
+    expect(answered.stdout).toBe('guest\n');
+    expect(await sandbox.sessions.list()).toMatchObject([{ name: session.name, token: session.token }]);
+    await sandbox.sessions.delete(session.name);
+    await expect(guest.process.list()).rejects.toMatchObject({ statusCode: expect.any(Number) as number });
+    const preview = await sandbox.previews.create({
+      metadata: { name: 'web' },
+      spec: { port: 3000, public: true },
+    });
+    expect(
+      (await sandbox.previews.createIfNotExists({ metadata: { name: 'web' }, spec: { port: 3000 } })).spec
+        .url,
+    ).toBe(preview.spec.url);
+    await preview.delete();
+    expect(await sandbox.previews.list()).toEqual([]);
     const volume = await VolumeInstance.create({ name: 'kept', size: 64, labels: { a: 'b' } }, connection());
     expect((await VolumeInstance.createIfNotExists({ name: 'kept' }, connection())).size).toBe(64);
     expect((await volume.update({ size: 128 })).size).toBe(128);
