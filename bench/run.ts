@@ -4,6 +4,7 @@ import { runBurst } from './burst.ts';
 import { describeMachine, writeReport } from './report.ts';
 import { runScenario } from './scenario.ts';
 import type { Outcome } from './scenario.ts';
+import { blaxelCreate, blaxelTree } from './scenario/blaxel-gvisor.ts';
 import { buildCached, buildLastStep, buildUncached } from './scenario/build.ts';
 import { claimAgainstDocker, claimGvisor } from './scenario/claim-gvisor.ts';
 import { createGvisor } from './scenario/create-gvisor.ts';
@@ -29,6 +30,8 @@ const scenarios = [
   buildUncached,
   buildCached,
   buildLastStep,
+  blaxelCreate,
+  blaxelTree,
 ];
 const BURST = 50;
 

@@ -186,7 +186,7 @@ export interface Client {
 }
 
 /** The unmodified npm `@blaxel/core`, told by its own environment variables where the server is. */
-export async function openClient(server: TestServer): Promise<Client> {
+export async function openClient(server: Pick<TestServer, 'url' | 'apiKey'>): Promise<Client> {
   const dir = await installNpmFolder('blaxel-npm');
   Object.assign(process.env, {
     BL_API_URL: `${server.url}/v0`,

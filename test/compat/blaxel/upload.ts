@@ -173,6 +173,26 @@ export function testUploads(server: () => TestServer): void {
     await end('hostile');
   });
 
+  test('a ZIP bomb meets the limit of the disk of its build', async () => {
+    const body = JSON.stringify({ context: true, builderDiskMb: 64 });
+    const begun = await server().fetch('/v1/builds', { method: 'POST', body });
+    const { id } = (await begun.json()) as { id: string }; // by the protocol
+    const dir = await folderOf({ Dockerfile: 'FROM scratch\n' });
+    const archive = join(await tempDir(), 'bomb.zip');
+    await run('truncate', ['-s', '200M', 'zeros'], dir);
+    await run('zip', ['-q', '-r', archive, '.'], dir);
+    const zip = await readFile(archive);
+    expect(zip.length).toBeLessThan(1_000_000);
+    const answer = await server().fetch(`/v1/builds/${id}/context`, {
+      method: 'PUT',
+      body: new Uint8Array(zip),
+    });
+    expect([answer.status, await answer.json()]).toEqual([
+      400,
+      expect.objectContaining({ code: 'limit_exceeded' }),
+    ]);
+  });
+
   test('an image alone is built and named', async () => {
     const body = { name: 'pushed', resourceType: 'sandbox' };
     const url = urlOf(await call(server(), 'POST', '/v0/images?upload=true', body));
