@@ -94,7 +94,7 @@ func (a *agent) serve(identity *boot.Identity) {
 		Sandbox: blaxel.NewServer(blaxel.Options{
 			Accounts: accounts, Table: a.table, Supervisor: supervisor, Files: files, Hub: a.events,
 			Terminals: terminals,
-			Root: a.root, WorkingDir: "/work", StartedAt: time.Now(),
+			Root:      a.root, WorkingDir: "/work", StartedAt: time.Now(),
 		}),
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

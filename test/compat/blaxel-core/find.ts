@@ -126,4 +126,31 @@ export function testFinding(server: () => TestServer, sandbox: () => SandboxInst
     });
     for (const name of [other.name, 'no-port', nested.name]) await sandbox().process.kill(name);
   });
+
+  test('a monitor tells a callback of ports that a process opens', async () => {
+    const listen =
+      "timeout 60 python3 -c \"import http.server as h\\nclass C(h.BaseHTTPRequestHandler):\\n def do_POST(s): print(s.rfile.read(int(s.headers['content-length'])).decode(), flush=True); s.send_response(204); s.end_headers()\\nh.HTTPServer(('', 4803), C).serve_forever()\"";
+    await sandbox().process.exec({
+      command: listen.replaceAll('\\n', '\n'),
+      name: 'callback',
+      waitForPorts: [4803],
+      timeout: 60,
+    });
+    const late = 'sleep 1; exec python3 -m http.server 4804';
+    const { pid } = await sandbox().process.exec({ command: late, name: 'opens-late' });
+    const monitor = (method: string, body?: object) =>
+      fetch(`${sandbox().metadata.url}/network/process/${pid}/monitor`, {
+        method,
+        headers: { authorization: `Bearer ${server().apiKey}`, 'content-type': 'application/json' },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+    expect((await monitor('POST', { callback: 'file:///etc/passwd' })).status).toBe(400);
+    const begun = await monitor('POST', { callback: 'http://127.0.0.1:4803/' });
+    expect(await begun.json()).toEqual({ message: 'Port monitoring started' });
+    await expect
+      .poll(() => sandbox().process.logs('callback', 'stdout'), { timeout: 30_000 })
+      .toBe(`{"pid":${pid},"port":4804}\n`);
+    expect(await (await monitor('DELETE')).json()).toEqual({ message: 'Port monitoring stopped' });
+    for (const name of ['callback', 'opens-late']) await sandbox().process.kill(name);
+  });
 }
