@@ -1,11 +1,11 @@
+import * as protocol from '@atoll/protocol';
 import { command } from '../../command.ts';
-import { CliError } from '../../failure.ts';
 import { integer, required, value } from '../../parameter.ts';
-import { blOptions } from './option.ts';
+import { blOptions, connectBlaxel } from './option.ts';
 
 export const fork = command({
   name: 'fork',
-  summary: 'make a live copy of a sandbox, with memory and processes',
+  summary: 'make a copy of a sandbox as it is now, with its memory where the runtime can',
   examples: ['fork my-sandbox my-copy'],
   args: {
     source: required('source', 'name of the sandbox'),
@@ -17,21 +17,12 @@ export const fork = command({
   },
   failure: 'fork sandbox',
   run: async ({ args, options, context }) => {
-    const { signal, sandboxes } = context;
-    const patience = options.timeout === undefined ? {} : { requestTimeout: options.timeout };
-    const made = await sandboxes.copy(args.source, { times: 1, signal, ...patience });
-    const [copy] = made.sandboxes;
-    if (copy?.status !== 'running')
-      throw new CliError(
-        `the copy of ${args.source} does not run: ${copy?.reason ?? copy?.status ?? 'none'}`,
-      );
-    try {
-      await sandboxes.updateSandbox(copy.sandboxId, args.target, { signal });
-    } catch (error) {
-      // A copy that nobody can name would run on unseen.
-      await (await sandboxes.connect(copy.sandboxId)).terminate();
-      throw error;
-    }
+    const { timeout: seconds } = options;
+    const input = { params: { name: args.source }, query: {}, body: { targetName: args.target } };
+    await connectBlaxel(context, options).call(protocol.forkBlaxelSandbox, input, {
+      signal: context.signal,
+      ...(seconds !== undefined && { timeoutMs: seconds * 1000 }),
+    });
     await context.output.line(args.target);
   },
 });
