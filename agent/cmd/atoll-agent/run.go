@@ -78,7 +78,7 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 		Supervisor: a.supervisor,
 		Identity:   a.identity, Accounts: a.accounts, Table: a.table, Events: a.events, StartedAt: startedAt,
 		Journal: a.journal,
-		Files:   files, Builds: a.acceptBuilds(), Sandbox: sandbox,
+		Files:   files, Terminals: terminals, Builds: a.acceptBuilds(), Sandbox: sandbox,
 	})
 	go serve(server, api.Guard(listener, a.identity))
 	a.serveInside(sandbox)
