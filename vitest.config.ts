@@ -7,6 +7,7 @@ interface Suite {
   include: string[];
   testTimeout: number;
   globalSetup?: string;
+  env?: Record<string, string>;
 }
 
 const unit: Suite = {
@@ -19,6 +20,12 @@ const unit: Suite = {
   testTimeout: 10_000,
 };
 
+/**
+ * What published clients say and hear is the same on every driver, whose own suites are contract and e2e; the long runs try
+ * them on all.
+ */
+const clientDrivers = process.env['ATOLL_TEST_LONG'] === '1' ? 'gvisor,native' : 'gvisor';
+
 /** They start real servers: much of their time is waiting, more of them at once would wait for the cores. */
 const withServers: Suite[] = [
   { name: 'contract', include: ['test/contract/**/*.test.ts'], testTimeout: 60_000 },
@@ -28,6 +35,7 @@ const withServers: Suite[] = [
     include: ['test/compat/**/*.test.ts'],
     testTimeout: 120_000,
     globalSetup: 'test/compat/install.ts',
+    env: { ATOLL_TEST_DRIVERS: process.env['ATOLL_TEST_DRIVERS'] ?? clientDrivers },
   },
   { name: 'security', include: ['test/security/**/*.test.ts'], testTimeout: 120_000 },
 ];
@@ -57,7 +65,7 @@ export default defineConfig({
         test: {
           ...suite,
           hookTimeout: suite.testTimeout,
-          env: { NODE_COMPILE_CACHE: compileCache },
+          env: { NODE_COMPILE_CACHE: compileCache, ...suite.env },
           sequence: { groupOrder },
           ...(maxWorkers && { maxWorkers }),
           ...(retry && { retry }),
