@@ -15,6 +15,8 @@ export const image = z.object({
   unpackedBytes: z.number().optional(),
   layerCount: z.number(),
   public: z.boolean(),
+  /** Whether it belongs to this workspace; false for base images, public ones of others and what is shared with it. */
+  own: z.boolean().optional(),
   /** The workspace that it belongs to, where that shares it with this one. */
   sharedFrom: z.string().optional(),
   /** What the image was made from, e.g. `Debian 13 (trixie)`. */
@@ -25,7 +27,18 @@ export const image = z.object({
 });
 export type ImageInfo = z.output<typeof image>;
 
+export const imageLayer = z.object({
+  digest: z.string(),
+  /** As it is stored: compressed. */
+  sizeBytes: z.number(),
+  /** The step that made it, where the image says. */
+  createdBy: z.string().optional(),
+});
+export type ImageLayer = z.output<typeof imageLayer>;
+
 export const imageDetail = image.extend({
+  /** From the lowest up. */
+  layers: z.array(imageLayer).optional(),
   /** Who runs processes that name no user, and where. */
   user: z.string(),
   workingDir: z.string(),

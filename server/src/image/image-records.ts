@@ -90,6 +90,14 @@ export function createImageRecords(db: Db, now: () => number) {
         `${byTag} WHERE ${isListed} ORDER BY t.workspace_id <> ?1, t.repository, t.tag`,
         workspaceId,
       ),
+    /** Layers as they are stored, from the lowest up. */
+    layerSizes: (manifestDigest: string): { digest: string; sizeBytes: number }[] =>
+      db.all<{ digest: string; sizeBytes: number }>(
+        `SELECT b.digest AS digest, b.size_bytes AS sizeBytes FROM manifest_blobs m
+           JOIN blobs b ON b.digest = m.blob_digest
+           WHERE m.manifest_digest = ? AND m.role = 'layer' ORDER BY m.position`,
+        manifestDigest,
+      ),
     layers: (manifestDigest: string): LayerRow[] =>
       db.all<LayerRow>(
         `SELECT diff_id, blob_digest FROM manifest_blobs WHERE manifest_digest = ? AND role = 'layer' ORDER BY position`,

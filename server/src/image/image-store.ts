@@ -11,6 +11,8 @@ import type { PruneOptions, PruneReport } from './garbage/garbage-collector.ts';
 import { createGarbageRecords } from './garbage/garbage-records.ts';
 import { verifyNewName } from './image-name.ts';
 import { createImageDefinitions } from './image-definitions.ts';
+import { describeLayers } from './image-layers.ts';
+import type { ImageLayer } from './image-layers.ts';
 import { createImageNames, parseName } from './image-names.ts';
 import { createImageRecords } from './image-records.ts';
 import type { ImageRecords, ReferenceHolder, Registration } from './image-records.ts';
@@ -111,6 +113,8 @@ export interface ImageStore {
   /** What sandboxes need to know of a manifest that is here, with or without a name. */
   resolveManifest(manifestDigest: string): RunnableManifest;
   describe(workspaceId: string, ref: string): ImageDescription;
+  /** What the image of a manifest is stacked of, from the lowest up. */
+  layers(manifestDigest: string): ImageLayer[];
   list(workspaceId: string): ImageDescription[];
   /** With those that are shared with the workspace, without the public ones of others. */
   listOwn(workspaceId: string): ImageDescription[];
@@ -269,6 +273,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       await rootfs.unpack(manifestDigest, until(signal));
       return { unpackedBytes: records.unpackedBytes(manifestDigest) };
     },
+    layers: (manifestDigest) => describeLayers(records, manifestDigest),
     describe: (workspaceId, ref) => describeByName(records, workspaceId, ref),
     list: (workspaceId) => records.list(workspaceId).map((row) => describeImage(records, workspaceId, row)),
     listOwn: (workspaceId) =>

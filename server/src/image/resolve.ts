@@ -62,6 +62,8 @@ export interface ImageDescription extends Provenance {
   unpackedBytes: number;
   layerCount: number;
   isPublic: boolean;
+  /** Whether it belongs to the workspace that asked. */
+  own: boolean;
   /** Name of the workspace that it belongs to, where that shares it with the one that asked. */
   sharedFrom?: string;
   createdAt: number;
@@ -188,6 +190,7 @@ export function describeImage(records: ImageRecords, workspaceId: string, row: I
     unpackedBytes: records.unpackedBytes(row.manifest_digest),
     layerCount: records.layers(row.manifest_digest).length,
     isPublic: row.is_public === 1,
+    own: row.workspace_id === workspaceId,
     ...(source?.id === row.workspace_id && { sharedFrom: source.name }),
     createdAt: row.created_at,
     ...provenanceOf(row),

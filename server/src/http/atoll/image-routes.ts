@@ -27,7 +27,8 @@ export function imageRoutes({ images, definitions, pruneBuildCaches, log }: Opti
       const { entrypoint, cmd, labels } = config;
       const info = toImageInfo(images.describe(caller.workspace.id, params.name));
       const runs = { env, entrypoint, cmd, labels, user: runtimeUser, workingDir: runtimeWorkdir };
-      return { ...info, ...runs, ...definitions.find(info.id) };
+      const layers = images.layers(info.digest);
+      return { ...info, ...runs, layers, ...definitions.find(info.id) };
     }),
     bind(routes.removeImage, ({ params }, { caller }) => images.remove(caller.workspace.id, params.name)),
     bind(routes.tagImage, ({ params, body }, { caller }) =>
