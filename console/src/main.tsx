@@ -6,6 +6,7 @@ import './style/control.css';
 import './style/shell.css';
 import './style/table.css';
 import './style/page.css';
+import './style/images.css';
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('the page has no root');

@@ -3,6 +3,14 @@ import { Empty } from './ui/empty.tsx';
 import { SandboxesPage } from './page/sandboxes/sandboxes-page.tsx';
 import { Link, usePath } from './router.tsx';
 
+const ImagesPage = lazy(() => import('./page/images/images-page.tsx'));
+const ImagePage = lazy(() => import('./page/images/image-page.tsx'));
+const BuildsPage = lazy(() => import('./page/builds/builds-page.tsx'));
+const BuildPage = lazy(() => import('./page/builds/build-page.tsx'));
+const PoolsPage = lazy(() => import('./page/pools/pools-page.tsx'));
+const PoolPage = lazy(() => import('./page/pools/pool-page.tsx'));
+const VolumesPage = lazy(() => import('./page/volumes/volumes-page.tsx'));
+const SecretsPage = lazy(() => import('./page/secrets/secrets-page.tsx'));
 const SandboxPage = lazy(() => import('./page/sandbox/sandbox-page.tsx'));
 
 /** The page that the URL names. */
@@ -17,6 +25,11 @@ function Page() {
   if (place === undefined) return <SandboxesPage />;
   if (place === 'sandbox' && id !== undefined)
     return <SandboxPage key={id} sandboxId={id} tab={tab ?? 'overview'} />;
+  if (place === 'images') return id === undefined ? <ImagesPage /> : <ImagePage key={id} name={id} />;
+  if (place === 'builds') return id === undefined ? <BuildsPage /> : <BuildPage key={id} id={id} />;
+  if (place === 'pools') return id === undefined ? <PoolsPage /> : <PoolPage key={id} id={id} />;
+  if (place === 'volumes') return <VolumesPage />;
+  if (place === 'secrets') return <SecretsPage />;
   return (
     <Empty title="There is no such page">
       <p>

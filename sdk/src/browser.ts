@@ -9,7 +9,7 @@ export type { DirectoryEntry, DirectoryListing } from './file-content.ts';
 export type { FileSystem, FileSystemMount } from './file-system-info.ts';
 export type { FileInfo } from './file-info.ts';
 export { RemoteAPIError, SandboxConnectionError, SandboxError, SandboxNotFoundError } from './errors.ts';
-export type { SandboxPoolInfo } from './pool-info.ts';
+export type { CreatePoolOptions, SandboxPoolInfo } from './pool-info.ts';
 export type { ProcessInfo } from './process-info.ts';
 export type { Pty } from './pty.ts';
 export type { NetworkReport, SandboxUsage, UsageSample } from '@atoll/protocol';

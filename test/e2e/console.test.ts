@@ -1,35 +1,22 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { AdminClient, SandboxClient } from '@atoll/sdk';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBrowser } from '../fixtures/browser.ts';
-import { buildConsole, logIn, openConsole, startPlaywright } from '../fixtures/console.ts';
+import { buildConsole, logIn, openConsole, seriousFindings, startPlaywright } from '../fixtures/console.ts';
 import { findDriversUnderTest } from '../fixtures/driver-under-test.ts';
 import { startTestServer } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 
 const SETUP_TIMEOUT_MS = 180_000;
 const MAX_FIRST_LOAD_BYTES = 350 * 1024;
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 const program = findBrowser();
 const gvisor = (await findDriversUnderTest()).find(({ name }) => name === 'gvisor');
 const obstacle =
   program === undefined ? 'there is no Chromium here: scripts/setup.sh test-tools' : gvisor?.obstacle;
-
-/** What a screen reader or a keyboard cannot use, as far as a program finds it. */
-async function seriousFindings(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(axe, 'utf8'));
-  const { violations } = await page.evaluate<{
-    violations: { id: string; impact: string; nodes: unknown[] }[];
-  }>('axe.run({ resultTypes: ["violations"] })');
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${JSON.stringify(nodes).slice(0, 400)}`);
-}
 
 describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
   if (obstacle !== undefined || program === undefined) return void test.skip(obstacle ?? '', () => {});

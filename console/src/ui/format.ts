@@ -29,3 +29,9 @@ const trim = (value: number): string =>
 /** A point in time as this browser's people write it. */
 export const formatTime = (at: Date | number): string =>
   new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
+/** How long something took, fine where it was short: `120 ms`, `3.2 s`, `4 min`. */
+export function formatElapsed(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
+}

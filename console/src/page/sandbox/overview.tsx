@@ -1,7 +1,7 @@
-import type { ReactNode } from 'react';
 import type { SandboxInfo } from '@atoll/sdk';
 import { Link } from '../../router.tsx';
 import { CopyCommand } from '../../ui/copy-command.tsx';
+import { Fact, Facts } from '../../ui/facts.tsx';
 import { formatDuration, formatMb, formatTime } from '../../ui/format.ts';
 import { useNow } from '../../ui/use-now.ts';
 
@@ -85,26 +85,6 @@ function Ending({
         {terminationReason !== undefined && `: ${terminationReason}`}.
       </p>
       {errorDetails && <p className="dim">{errorDetails.message}</p>}
-    </div>
-  );
-}
-
-const Facts = ({ title, children }: { title: string; children: ReactNode }) => (
-  <section className="panel" aria-label={title}>
-    <h3>{title}</h3>
-    <dl className="facts">{children}</dl>
-  </section>
-);
-
-/** One line; without a value there is none. */
-function Fact({ term, children }: { term: string; children: ReactNode }) {
-  const isEmpty =
-    children === undefined || children === '' || (Array.isArray(children) && children.length === 0);
-  if (isEmpty) return null;
-  return (
-    <div>
-      <dt>{term}</dt>
-      <dd>{children}</dd>
     </div>
   );
 }
