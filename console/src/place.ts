@@ -6,4 +6,5 @@ export const places = [
   { name: 'Pools', path: '/pools', key: 'p' },
   { name: 'Volumes', path: '/volumes', key: 'v' },
   { name: 'Secrets', path: '/secrets', key: 'e' },
+  { name: 'Settings', path: '/settings', key: 't' },
 ] as const;

@@ -6,6 +6,7 @@ const tones: Readonly<Record<string, string>> = {
   ready: 'good',
   done: 'good',
   active: 'good',
+  ok: 'good',
   cached: 'calm',
   queued: 'busy',
   pending: 'busy',

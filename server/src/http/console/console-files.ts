@@ -49,6 +49,8 @@ export function createConsoleFiles({ folder }: { folder: string }): ConsoleFiles
 const isPagePath = (path: string): boolean =>
   path === '/' ||
   path === '/console' ||
+  // Where device logins send people.
+  path === '/login/device' ||
   (path.startsWith('/console/') && !path.startsWith('/console/assets/'));
 
 interface Coded {
