@@ -245,6 +245,30 @@ describeOnEachDriver(
       },
     );
 
+    test(
+      `${LONG ? 400 : 40} connections at once through a tunnel cost the server little memory each`,
+      { timeout: 120_000 },
+      async () => {
+        const count = LONG ? 400 : 40;
+        const before = readUsage(server().pid).memoryMb;
+        await using tunnel = await stand.sandbox.createTunnel(8080);
+        const sockets = Array.from({ length: count }, () => connect(tunnel.localPort, '127.0.0.1'));
+        const heads = sockets.map(async (socket) => {
+          socket.write('GET /raw HTTP/1.1\r\nHost: any\r\nConnection: Upgrade\r\nUpgrade: echo/1\r\n\r\n');
+          return String((await once(socket, 'data'))[0]);
+        });
+        for (const head of await Promise.all(heads)) expect(head).toMatch(/^HTTP\/1\.1 101/);
+        const echoes = sockets.map(async (socket, index) => {
+          socket.write(`number ${index}`);
+          return String((await once(socket, 'data'))[0]);
+        });
+        expect(await Promise.all(echoes)).toEqual(sockets.map((_, index) => `number ${index}`));
+        const grown = readUsage(server().pid).memoryMb - before;
+        expect(grown, 'megabytes').toBeLessThan(32 + count / 4);
+        for (const socket of sockets) socket.destroy();
+      },
+    );
+
     test('another upgrade than WebSocket passes as well', async () => {
       const { hostname, port } = new URL(server().url);
       const socket = connect({ port: Number(port), host: hostname });
