@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'react';
 import { Link, usePath } from './router.tsx';
 import { places } from './place.ts';
 import { Brand } from './ui/brand.tsx';
@@ -17,12 +18,18 @@ export function Navigation({ onLogOut, onHelp }: Props) {
   const { identity } = useConsole();
   const [first] = usePath();
   const here = placeOf(first);
+  const list = useRef<HTMLUListElement>(null);
+  // On a phone the places stand in one line that is longer than the screen.
+  useEffect(() => {
+    const current = list.current?.querySelector('[aria-current]');
+    current?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [here]);
   return (
     <nav className="navigation" aria-label="Console">
       <Link to="/" className="home" aria-label="Atoll, sandboxes">
         <Brand />
       </Link>
-      <ul>
+      <ul ref={list}>
         {places.map(({ name, path }) => (
           <li key={path}>
             <Link to={path} aria-current={here === path ? 'page' : undefined}>

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ImageRecords } from './image-records.ts';
+import type { Db } from '../store/db.ts';
 import { optional } from './oci-schema.ts';
 
 /** One layer of an image, as it is stored and pushed. */
@@ -10,16 +10,27 @@ export interface ImageLayer {
   createdBy?: string;
 }
 
+interface LayerRecords {
+  layerSizes: (manifestDigest: string) => ImageLayer[];
+  config: (manifestDigest: string) => string | undefined;
+}
+
+/** Digests and sizes as they are stored. */
+export const findLayerSizes = (db: Db, manifestDigest: string): ImageLayer[] =>
+  db.all<{ digest: string; sizeBytes: number }>(
+    `SELECT b.digest AS digest, b.size_bytes AS sizeBytes FROM manifest_blobs m
+       JOIN blobs b ON b.digest = m.blob_digest
+       WHERE m.manifest_digest = ? AND m.role = 'layer' ORDER BY m.position`,
+    manifestDigest,
+  );
+
 /** Whoever wrote the image wrote this too; nothing but people reads it. */
 const historySchema = z.object({
   history: z.array(z.object({ created_by: optional(z.string()), empty_layer: optional(z.boolean()) })),
 });
 
 /** The layers of a manifest from the lowest up, with the steps that made them where each layer has one. */
-export function describeLayers(
-  records: Pick<ImageRecords, 'layerSizes' | 'config'>,
-  manifestDigest: string,
-): ImageLayer[] {
+export function describeLayers(records: LayerRecords, manifestDigest: string): ImageLayer[] {
   const layers = records.layerSizes(manifestDigest);
   const steps = readSteps(records.config(manifestDigest));
   if (steps.length !== layers.length) return layers;

@@ -1,3 +1,4 @@
+import { findLayerSizes } from './image-layers.ts';
 import { ApiError, reservedWorkspaces } from '@atoll/protocol';
 import { randomId } from '../lib/id.ts';
 import type { Db } from '../store/db.ts';
@@ -91,13 +92,7 @@ export function createImageRecords(db: Db, now: () => number) {
         workspaceId,
       ),
     /** Layers as they are stored, from the lowest up. */
-    layerSizes: (manifestDigest: string): { digest: string; sizeBytes: number }[] =>
-      db.all<{ digest: string; sizeBytes: number }>(
-        `SELECT b.digest AS digest, b.size_bytes AS sizeBytes FROM manifest_blobs m
-           JOIN blobs b ON b.digest = m.blob_digest
-           WHERE m.manifest_digest = ? AND m.role = 'layer' ORDER BY m.position`,
-        manifestDigest,
-      ),
+    layerSizes: (manifestDigest: string) => findLayerSizes(db, manifestDigest),
     layers: (manifestDigest: string): LayerRow[] =>
       db.all<LayerRow>(
         `SELECT diff_id, blob_digest FROM manifest_blobs WHERE manifest_digest = ? AND role = 'layer' ORDER BY position`,

@@ -50,7 +50,7 @@ const PoolTable = ({ pools }: { pools: readonly SandboxPoolInfo[] }) => (
           <th scope="col" className="number">
             Warm
           </th>
-          <th scope="col" className="number">
+          <th scope="col" className="number wide-only">
             At most
           </th>
         </tr>
@@ -74,7 +74,7 @@ const PoolTable = ({ pools }: { pools: readonly SandboxPoolInfo[] }) => (
               {resources.cpus} CPU · {formatMb(resources.memoryMb)}
             </td>
             <td className="number">{warmContainers}</td>
-            <td className="number">{maxContainers ?? 'no limit'}</td>
+            <td className="number wide-only">{maxContainers ?? 'no limit'}</td>
           </tr>
         ))}
       </tbody>
