@@ -58,6 +58,7 @@ test('what the wire asks of a claim, and what a pool is refused for', async () =
   const mount = { file_systems: [{ file_system_id: 'skills', mount_path: '/mnt' }] };
   const refusals = [
     [`${path}/${id}/sandboxes`, mount, 400, 'unsupported'],
+    [path, mount, 400, 'unsupported'],
     [`${path}/none/sandboxes`, {}, 404, 'pool_not_found'],
     [path, { image: 'none' }, 404, 'image_not_found'],
     [path, { warm_containers: -1 }, 400, 'invalid_request'],

@@ -21,6 +21,7 @@ export const poolBody = createSandboxBody
     entrypoint: true,
     network: true,
     secret_names: true,
+    file_systems: true,
   })
   .extend({ max_containers: containers, warm_containers: containers });
 export type PoolBody = z.output<typeof poolBody>;

@@ -12,6 +12,7 @@ export function poolRoutes({ pools }: { pools: Pools }): Binding[] {
   const workspaceOf = ({ caller }: RequestContext): string => caller.workspace.id;
   return [
     bind(routes.createPool, async ({ body }, context) => {
+      requireNoFileSystems(body);
       const { id } = await pools.create(workspaceOf(context), toPoolRequest(body));
       context.target(id);
       return { pool_id: id, namespace: context.caller.workspace.name };
@@ -23,12 +24,11 @@ export function poolRoutes({ pools }: { pools: Pools }): Binding[] {
       const { pool, ...seen } = pools.get(workspaceOf(context), params.id);
       return toPoolInfo(pool, context.caller.workspace.name, seen);
     }),
-    bind(routes.updatePool, async ({ params, body }, context) =>
-      toPoolInfo(
-        await pools.update(workspaceOf(context), params.id, toPoolRequest(body)),
-        context.caller.workspace.name,
-      ),
-    ),
+    bind(routes.updatePool, async ({ params, body }, context) => {
+      requireNoFileSystems(body);
+      const pool = await pools.update(workspaceOf(context), params.id, toPoolRequest(body));
+      return toPoolInfo(pool, context.caller.workspace.name);
+    }),
     bind(routes.deletePool, ({ params }, context) => pools.delete(workspaceOf(context), params.id)),
     bind(routes.claimSandbox, async ({ params, body }, context) => {
       requireNoFileSystems(body);

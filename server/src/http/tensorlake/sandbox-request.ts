@@ -83,9 +83,17 @@ export const toSandboxUpdate = (body: UpdateSandboxBody): SandboxUpdate => ({
   }),
 });
 
-/** A claim may repeat that it wants none. */
-export const requireNoFileSystems = ({ file_systems }: Pick<CreateSandboxBody, 'file_systems'>): void =>
-  refuseGiven({ file_systems });
+/** Mounts are fixed when a sandbox starts, and one that is claimed has started. Requests may repeat that they want none. */
+export function requireNoFileSystems({ file_systems }: Pick<CreateSandboxBody, 'file_systems'>): void {
+  if (!isGiven(file_systems)) return;
+  throw new ApiError(
+    'unsupported',
+    'sandboxes of a pool have no file systems: they start before their claim',
+    {
+      hint: 'Create a sandbox with the file systems: `atoll sbx create -f NAME:/PATH`.',
+    },
+  );
+}
 
 function refuseGiven(fields: Record<string, unknown>): void {
   const field = Object.entries(fields).find(([, value]) => isGiven(value))?.[0];
