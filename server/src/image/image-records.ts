@@ -91,7 +91,6 @@ export function createImageRecords(db: Db, now: () => number) {
         `${byTag} WHERE ${isListed} ORDER BY t.workspace_id <> ?1, t.repository, t.tag`,
         workspaceId,
       ),
-    /** Layers as they are stored, from the lowest up. */
     layerSizes: (manifestDigest: string) => findLayerSizes(db, manifestDigest),
     layers: (manifestDigest: string): LayerRow[] =>
       db.all<LayerRow>(
