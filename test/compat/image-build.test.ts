@@ -1,9 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { Image } from '@atoll/sdk';
 import type { ImageBuildMessage } from '@atoll/sdk';
 import * as published from 'tensorlake';
@@ -13,6 +10,7 @@ import { runCli } from '../fixtures/run-cli.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 import { guideDockerfile, guideOutput, guideScript, useContext } from './image-build/context.ts';
+import { runTlImage } from './image-build/run-tl.ts';
 import { clientOf } from './tensorlake-npm/client.ts';
 import { installPythonClient } from './python-install.ts';
 import { installTl } from './tl-install.ts';
@@ -57,20 +55,7 @@ describeOnEachDriver('images built by every client', (server, driver) => {
   };
 
   describe('tl of npm 0.5.33', () => {
-    const runTl = async (...args: string[]) => {
-      const [command = '', ...prefix] = tl;
-      const child = spawn(command, [...prefix, 'sbx', 'image', ...args], {
-        env: { HOME: '/nonexistent', PATH: process.env['PATH'] ?? '', ...environment() },
-        stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: 60_000,
-      });
-      const [stdout, stderr] = await Promise.all([
-        text(child.stdout),
-        text(child.stderr),
-        once(child, 'close'),
-      ]);
-      return { exit: child.exitCode, stdout, stderr };
-    };
+    const runTl = (...args: string[]) => runTlImage({ tl, env: environment(), timeoutMs: 60_000 }, ...args);
 
     test('create builds the guide, ls and describe show it', async () => {
       const { exit, stderr } = await runTl('create', join(context(), 'Dockerfile'), '-n', 'by-tl');
