@@ -11,6 +11,8 @@ export interface DockerContainer {
   name: string;
   /** The CLI of Docker, from its start to its end. */
   docker: (...args: string[]) => Promise<string>;
+  /** The folder that is `/` to that CLI. */
+  hostRoot: string;
   close: () => Promise<void>;
 }
 
@@ -27,7 +29,7 @@ export async function openDockerContainer(): Promise<DockerContainer> {
     await copyFile(blob, join(rootfs, 'base.tar.gz'));
     await docker('import', '/base.tar.gz', BASE);
     await docker('run', '--detach', '--name', NAME, BASE, 'sleep', 'infinity');
-    return { name: NAME, docker, close };
+    return { name: NAME, docker, hostRoot: rootfs, close };
   } catch (error) {
     await close();
     throw error;

@@ -11,6 +11,7 @@ import { createGvisor } from './scenario/create-gvisor.ts';
 import { createNative } from './scenario/create-native.ts';
 import { execGvisor } from './scenario/exec-gvisor.ts';
 import { snapshotBig, snapshotSmall } from './scenario/snapshot-files.ts';
+import { downloadGvisor, uploadGvisor } from './scenario/files-gvisor.ts';
 import { portGvisor, tunnelGvisor } from './scenario/traffic-gvisor.ts';
 import { unpackLayerScenario } from './scenario/unpack-layer.ts';
 import { wakeGvisor } from './scenario/wake-gvisor.ts';
@@ -26,6 +27,8 @@ const scenarios = [
   snapshotBig,
   portGvisor,
   tunnelGvisor,
+  uploadGvisor,
+  downloadGvisor,
   unpackLayerScenario,
   buildUncached,
   buildCached,
