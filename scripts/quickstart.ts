@@ -67,7 +67,7 @@ async function main(): Promise<void> {
     await step('stop the server', () => stopServer(server));
   }
   process.stderr.write(
-    '\nNext: `bin/atoll server`, then `bin/atoll sbx run -- echo hi`. README.md has the rest.\n',
+    '\nNext: `bin/atoll server`, then `bin/atoll sbx run -- echo hi`, or its address in a browser. README.md has the rest.\n',
   );
 }
 

@@ -1,12 +1,16 @@
 import { readJournal } from '../agent/journal-stream.ts';
+import type { AgentLine } from '../agent/journal-stream.ts';
 import { pause } from '../lib/deadline.ts';
 import type { SlotEndpoint } from '../runtime/driver.ts';
+import { hideValues } from './hide-values.ts';
 import type { JournalWriter } from './journal-writer.ts';
 
 /** The agent whose journal is kept. */
 export interface JournalSource {
   endpoint: SlotEndpoint;
   token: string;
+  /** Values that its log does not show. */
+  secretValues?: readonly string[];
 }
 
 const RETRY_AFTER_MS = 500;
@@ -51,13 +55,20 @@ function readInto(
   onWritten: () => void,
   reading: JournalSource & { follow: boolean; signal: AbortSignal },
 ): Promise<'ended' | 'unknown'> {
+  const hide = hideValues(reading.secretValues ?? []);
   return readJournal({
     ...reading,
     seen: writer.seen,
     onHead: (head) => writer.begin(head),
     onLines: async (lines) => {
-      await writer.append(lines);
+      await writer.append(lines.map((line) => withoutValues(line, hide)));
       onWritten();
     },
   });
 }
+
+const withoutValues = (line: AgentLine, hide: (text: string) => string): AgentLine => ({
+  ...line,
+  text: hide(line.text),
+  ...(line.command !== undefined && { command: hide(line.command) }),
+});

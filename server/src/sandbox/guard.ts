@@ -30,7 +30,9 @@ export function guard(context: SandboxContext, record: SandboxRecord, rootfs: Sa
   const { incarnation } = record;
   const { signal } = unwatched;
   const token = agentToken(context.serverKey, record.id, incarnation);
-  const journal = context.journals.follow(record.id, { endpoint, token }, signal);
+  const { env } = context.secrets.environment(record.workspaceId, record.secretNames ?? []);
+  const source = { endpoint, token, secretValues: Object.values(env) };
+  const journal = context.journals.follow(record.id, source, signal);
   context.live.set(record.id, {
     incarnation,
     since: context.clock.now(),
