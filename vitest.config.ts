@@ -47,11 +47,14 @@ const chaos: Suite = { name: 'chaos', include: ['test/chaos/**/*.test.ts'], test
  * processes gets a second try, so that a busy machine stops nobody; the summary names who needed it.
  */
 const groups = [
-  { suites: [unit] },
+  { suites: [unit], maxWorkers: 3 },
   { suites: withServers, maxWorkers: 3, retry: 1 },
   // Full disks and killed servers need the machine for themselves.
   { suites: [chaos], maxWorkers: 1, retry: 1 },
 ];
+
+/** How long what a test waits for may take to come. A second, which is usual, is a moment for a machine that is busy. */
+const POLL_MS = 30_000;
 
 /** Servers and command lines that tests start compile once, as those that `bin/atoll` starts do. */
 const compileCache = join(import.meta.dirname, '.build', 'compiled');
@@ -65,6 +68,7 @@ export default defineConfig({
         test: {
           ...suite,
           hookTimeout: suite.testTimeout,
+          expect: { poll: { timeout: Math.min(POLL_MS, suite.testTimeout / 2) } },
           env: { NODE_COMPILE_CACHE: compileCache, ...suite.env },
           sequence: { groupOrder },
           ...(maxWorkers && { maxWorkers }),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readUsage } from '../fixtures/process-usage.ts';
-import { describeOnEachDriver } from '../fixtures/server.ts';
+import { describeOnUsualDriver } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 import { createCalls, idOf } from './sandbox-calls.ts';
 
@@ -9,7 +9,7 @@ const SANDBOXES = 50;
 const ROUND_TIMEOUT_MS = 180_000;
 const ROUNDS = isLong ? 10 : 1;
 
-describeOnEachDriver('fifty creates at once', (getServer) => {
+describeOnUsualDriver('fifty creates at once', (getServer) => {
   test(
     'all succeed and answer, and all end',
     async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { beginBuild, build, endOfBuild } from '../fixtures/build.ts';
-import { describeOnEachDriver } from '../fixtures/server.ts';
+import { describeOnUsualDriver } from '../fixtures/server.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
 import { createRandom, seed } from './random.ts';
 
@@ -23,7 +23,7 @@ COPY --from=one /one /
 COPY --from=two /two /
 `;
 
-describeOnEachDriver(`a server that is killed while it builds (ATOLL_TEST_SEED=${seed})`, (getServer) => {
+describeOnUsualDriver(`a server that is killed while it builds (ATOLL_TEST_SEED=${seed})`, (getServer) => {
   const random = createRandom(seed);
 
   test(

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { describeOnEachDriver, startTestServer } from '../fixtures/server.ts';
+import { describeOnUsualDriver, startTestServer } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 import { createRandom, seed } from './random.ts';
 import type { Random } from './random.ts';
@@ -18,7 +18,7 @@ const names = ['alpha', 'beta', 'gamma', 'delta', 'epsilon'];
 /** What a client may be told while others do the same with the same names. */
 const expectedStatuses = new Set([200, 201, 204, 404, 409, 410, 503]);
 
-describeOnEachDriver(
+describeOnUsualDriver(
   `a server that is killed at random (ATOLL_TEST_SEED=${seed})`,
   (getServer, driver) => {
     let neighbour: TestServer;

@@ -4,7 +4,7 @@ import { answerOf, build } from '../fixtures/build.ts';
 import type { EndedBuild } from '../fixtures/build.ts';
 import { startGitHost } from '../fixtures/git-host.ts';
 import type { GitHost } from '../fixtures/git-host.ts';
-import { describeOnEachDriver } from '../fixtures/server.ts';
+import { describeOnUsualDriver } from '../fixtures/server.ts';
 
 let host: GitHost;
 beforeAll(async () => {
@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => host.close());
 
-describeOnEachDriver('ADD of a git repository', (getServer) => {
+describeOnUsualDriver('ADD of a git repository', (getServer) => {
   const add = (what: string, options: BuildOptions = {}, then = ''): Promise<EndedBuild> =>
     build(getServer(), { dockerfile: `FROM debian-minimal\nADD ${what}\n${then}`, ...options });
 

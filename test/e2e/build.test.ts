@@ -7,7 +7,7 @@ import { sandboxCalls } from '../fixtures/api.ts';
 import { answerOf, beginBuild, build, buildEvents, endOfBuild } from '../fixtures/build.ts';
 import { readBuiltImage } from '../fixtures/built-image.ts';
 import { tarball } from '../fixtures/image-layout.ts';
-import { describeOnEachDriver } from '../fixtures/server.ts';
+import { describeOnUsualDriver } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
 
@@ -24,7 +24,7 @@ async function awaitEvent(server: TestServer, id: string, type: BuildEvent['type
   for await (const event of buildEvents(server, id)) if (event.type === type) return;
 }
 
-describeOnEachDriver('a build', (getServer) => {
+describeOnUsualDriver('a build', (getServer) => {
   test('does again only what has changed, by the content of files', async () => {
     const dir = await contextWith({ a: '1', b: '1' });
     const dockerfile = 'FROM debian-minimal\nCOPY a /a\nRUN echo ran\nCOPY b /b\nRUN cat /a /b\n';

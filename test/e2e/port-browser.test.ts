@@ -5,7 +5,7 @@ import type { Sandbox } from '@atoll/sdk';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { findBrowser, startBrowser } from '../fixtures/browser.ts';
 import type { Browser } from '../fixtures/browser.ts';
-import { describeOnEachDriver } from '../fixtures/server.ts';
+import { describeOnUsualDriver } from '../fixtures/server.ts';
 
 const SETUP_TIMEOUT_MS = 120_000;
 const PAGE = '/tmp/page.html';
@@ -15,7 +15,7 @@ const SHOWN = { timeout: 45_000, interval: 100 };
 
 const program = findBrowser();
 
-describeOnEachDriver(
+describeOnUsualDriver(
   'a page with hot reload in a browser',
   (server) => {
     if (program === undefined)

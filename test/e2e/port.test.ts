@@ -5,7 +5,7 @@ import type { SandboxInfo } from '@atoll/sdk';
 import { beforeAll, expect, test } from 'vitest';
 import { call, open } from '../fixtures/api.ts';
 import { readUsage } from '../fixtures/process-usage.ts';
-import { describeOnEachDriver } from '../fixtures/server.ts';
+import { describeOnUsualDriver } from '../fixtures/server.ts';
 import { buildPortServer, openPortStand, openWebSocket } from './port/port-stand.ts';
 import type { EchoSocket, PortStand } from './port/port-stand.ts';
 
@@ -26,7 +26,7 @@ interface Shown {
   body: string;
 }
 
-describeOnEachDriver(
+describeOnUsualDriver(
   'exposed ports',
   (server) => {
     let stand: PortStand;

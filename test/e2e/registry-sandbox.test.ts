@@ -4,11 +4,11 @@ import { baseImage as base, pushDerived } from '../fixtures/derived-image.ts';
 import type { Descriptor } from '../fixtures/derived-image.ts';
 import { digestOf } from '../fixtures/image-layout.ts';
 import { imageOf, registryClient } from '../fixtures/registry-client.ts';
-import { describeOnEachDriver } from '../fixtures/server.ts';
+import { describeOnUsualDriver } from '../fixtures/server.ts';
 
 const greeting = { members: [{ path: 'greeting', content: 'hello from the registry' }] };
 
-describeOnEachDriver('a pushed image', (server) => {
+describeOnUsualDriver('a pushed image', (server) => {
   const prune = async (): Promise<{ blobCount: number; layerCount: number }> => {
     const answer = await server().fetch('/v1/images/prune', {
       method: 'POST',

@@ -14,7 +14,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { freePort } from '../fixtures/free-port.ts';
 import { runInTerminal } from '../fixtures/in-terminal.ts';
 import { runCli } from '../fixtures/run-cli.ts';
-import { describeOnEachDriver } from '../fixtures/server.ts';
+import { describeOnUsualDriver } from '../fixtures/server.ts';
 
 const SETUP_TIMEOUT_MS = 120_000;
 let folder: string;
@@ -45,7 +45,7 @@ async function finish(child: ChildProcess, input?: string | Buffer): Promise<Ran
   return { code: child.exitCode, stdout: out, stderr: err };
 }
 
-describeOnEachDriver(
+describeOnUsualDriver(
   'SSH',
   (server) => {
     let port = 0;

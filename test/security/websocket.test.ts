@@ -2,7 +2,7 @@ import { createServer, connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { SandboxClient } from '@atoll/sdk';
 import type { Pty } from '@atoll/sdk';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startTestServer } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 import { head, sendRaw, statusesOf } from './raw-http.ts';
@@ -56,12 +56,15 @@ test('what a server says first waits until the client has answered a ping, and s
   await new Promise<void>((resolve) => greeter.listen(0, '127.0.0.1', resolve));
   const { port } = greeter.address() as AddressInfo; // a TCP server has no other kind
   const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  onTestFinished(() => {
+    socket.destroy();
+    greeter.close();
+  });
+  socket.on('error', () => {}); // then nothing more is received
   let received = '';
   socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
   socket.write(handshake('one', `/api/v1/tunnels/tcp?port=${port}`, key()));
   await expect.poll(() => received).toMatch(/^HTTP\/1\.1 101 [\s\S]*\r\n\r\n\x89\x00$/);
   socket.write(Buffer.from([0x8a, 0x80, 1, 2, 3, 4]));
   await expect.poll(() => received).toContain('hello');
-  socket.destroy();
-  greeter.close();
 });
