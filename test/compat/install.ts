@@ -8,4 +8,5 @@ export default async function install(): Promise<void> {
   await installNpmFolder('blaxel-npm');
   await installTl();
   await installPythonClient();
+  await installPythonClient('blaxel-python');
 }

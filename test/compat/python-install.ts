@@ -2,12 +2,12 @@ import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../server/src/lib/run.ts';
 
-const sourceDir = join(import.meta.dirname, 'tensorlake-python');
-const venv = join(import.meta.dirname, '..', '..', '.compat', 'tensorlake-python');
 const INSTALL_TIMEOUT_MS = 300_000;
 
-/** The Python with the pinned client. Its environment is made unless it is there; the list of packages goes in last. */
-export async function installPythonClient(): Promise<string> {
+/** The Python with the client that a folder beside this file pins. Its environment is made unless it is there; the list of packages goes in last. */
+export async function installPythonClient(name = 'tensorlake-python'): Promise<string> {
+  const sourceDir = join(import.meta.dirname, name);
+  const venv = join(import.meta.dirname, '..', '..', '.compat', name);
   const python = join(venv, 'bin', 'python');
   const [wanted, installed] = await Promise.all(
     [sourceDir, venv].map((dir) => readFile(join(dir, 'requirements.txt'), 'utf8').catch(() => undefined)),

@@ -1,4 +1,4 @@
-/** Images of the Blaxel dialect (wire 1.6). Their lists are arrays in every version. */
+/** Images of the Blaxel dialect (wire 1.6). */
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
 
@@ -34,10 +34,20 @@ export const listBlaxelImages = defineRoute({
   id: 'listBlaxelImages',
   method: 'GET',
   paths: ['/v0/images'],
-  summary: 'The images of the workspace',
+  summary: 'The images of the workspace: an array, or from version 2026-09-22 on a page',
   tag,
   access: 'viewer',
-  response: z.array(blaxelImage),
+  query: z.looseObject({
+    cursor: z.string().optional(),
+    limit: z.coerce.number().int().min(1).max(200).optional(),
+  }),
+  response: z.union([
+    z.array(blaxelImage),
+    z.object({
+      data: z.array(blaxelImage),
+      meta: z.object({ hasMore: z.boolean(), nextCursor: z.string().optional(), total: z.number() }),
+    }),
+  ]),
   status: 200,
   errors: [],
 });

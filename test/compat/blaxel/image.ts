@@ -20,6 +20,13 @@ export function testImages(server: () => TestServer): void {
     await tagImage('mine');
     await tagImage('mine:v1');
     const found = await call(server(), 'GET', '/v0/images');
+    const asPage = await call(server(), 'GET', '/v0/images?limit=1', undefined, {
+      'blaxel-version': '2026-09-22',
+    });
+    expect(asPage.body).toMatchObject({
+      data: [{ metadata: { name: 'mine' } }],
+      meta: { hasMore: false, total: 1 },
+    });
     const [image] = z.array(blaxelImage).parse(found.body);
     expect(image?.metadata).toMatchObject({ name: 'mine', resourceType: 'sandbox', status: 'BUILT' });
     expect(image?.spec.tags.map(({ name }) => name).toSorted()).toEqual(['latest', 'v1']);

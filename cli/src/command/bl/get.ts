@@ -129,7 +129,8 @@ async function getImages(
 ): Promise<void> {
   const { signal } = context;
   if (reference === undefined) {
-    const images = await connection.call(protocol.listBlaxelImages, {}, { signal });
+    const answer = await connection.call(protocol.listBlaxelImages, { query: {} }, { signal });
+    const images = Array.isArray(answer) ? answer : answer.data;
     return print(context, chosen, images, () =>
       context.output.table(
         ['NAME', 'STATUS', 'SIZE', 'TAGS', 'FROM'],

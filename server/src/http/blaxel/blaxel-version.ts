@@ -14,6 +14,9 @@ export const bindBlaxel = <R extends Route>(route: R, handler: Handler<R>): Bind
 /** Whether lists are pages, which say what there is beyond them; in the first version they are arrays. */
 export const hasPages = (context: RequestContext): boolean => versionOf(context) !== blaxelVersions[0];
 
+/** Lists of images are pages later than the others. */
+export const hasImagePages = (context: RequestContext): boolean => versionOf(context) === blaxelVersions[2];
+
 function versionOf(context: RequestContext): (typeof blaxelVersions)[number] {
   const asked = context.header('blaxel-version') ?? blaxelVersions[0];
   const version = blaxelVersions.find((known) => known === asked);

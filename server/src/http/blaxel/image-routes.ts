@@ -7,10 +7,12 @@ import type { ImageShares } from '../../sharing/image-shares.ts';
 import { isEnded } from '../../sandbox/lifecycle.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
-import { bindBlaxel } from './blaxel-version.ts';
+import { bindBlaxel, hasImagePages } from './blaxel-version.ts';
 import { hubImages } from './hub.ts';
 import { toImage } from './image-view.ts';
 import type { ImageView, Tag } from './image-view.ts';
+
+const DEFAULT_LIMIT = 50;
 
 export interface BlaxelImageRoutesOptions {
   images: Pick<ImageStore, 'remove'>;
@@ -68,9 +70,10 @@ export function blaxelImageRoutes({ images, view, shares, sandboxes }: BlaxelIma
 
   return [
     bindBlaxel(routes.deleteUnusedBlaxelImages, (_input, context) => removeUnused(context)),
-    bindBlaxel(routes.listBlaxelImages, (_input, context) =>
-      [...repositories(context)].map(([name, tags]) => toImage(name, tags, context)),
-    ),
+    bindBlaxel(routes.listBlaxelImages, ({ query }, context) => {
+      const all = [...repositories(context)].map(([name, tags]) => toImage(name, tags, context));
+      return hasImagePages(context) ? pageOf(all, query) : all;
+    }),
     bindBlaxel(routes.getBlaxelImage, ({ params }, context) => show(params.name, context)),
     bindBlaxel(routes.deleteBlaxelImage, ({ params }, context) => {
       const [name = '', tag] = params.name.split(':', 2);
@@ -81,4 +84,20 @@ export function blaxelImageRoutes({ images, view, shares, sandboxes }: BlaxelIma
     ),
     bindBlaxel(routes.listBlaxelHub, () => [...hubImages]),
   ];
+}
+
+/** By name, so that a page goes on behind the last one whatever has come or gone since. */
+function pageOf(
+  all: BlaxelImage[],
+  { cursor = '', limit = DEFAULT_LIMIT }: { cursor?: string | undefined; limit?: number | undefined },
+) {
+  const rest = all
+    .filter(({ metadata }) => metadata.name > cursor)
+    .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  const data = rest.slice(0, limit);
+  const last = rest.length > data.length ? data.at(-1)?.metadata.name : undefined;
+  return {
+    data,
+    meta: { hasMore: last !== undefined, total: all.length, ...(last && { nextCursor: last }) },
+  };
 }
