@@ -15,9 +15,7 @@ const runner = join(guideDir, 'run_guide.py');
 const isLong = process.env['ATOLL_TEST_LONG'] === '1';
 const TIMEOUT_MS = 300_000;
 
-describeOnEachDriver('PyPI blaxel 0.4.24 and the guide to images', (server, driver) => {
-  // Which driver runs the sandboxes makes no difference to what the client asks for.
-  if (driver !== 'gvisor') return;
+describeOnEachDriver('PyPI blaxel 0.4.24 and the guide to images', (server) => {
   let dir: string;
 
   beforeAll(async () => {
