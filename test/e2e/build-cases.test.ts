@@ -6,7 +6,7 @@ import { build } from '../fixtures/build.ts';
 import type { EndedBuild } from '../fixtures/build.ts';
 import { readBuiltImage } from '../fixtures/built-image.ts';
 import type { BuiltImage } from '../fixtures/built-image.ts';
-import { describeOnEachDriver } from '../fixtures/server.ts';
+import { describeOnUsualDriver } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 
 /** `expect.json` of a case; a case without one is a Dockerfile whose own commands check what there is to check. */
@@ -35,7 +35,7 @@ interface Expectation {
 const folder = join(import.meta.dirname, 'build-case');
 const cases = readdirSync(folder).toSorted();
 
-describeOnEachDriver('builds', (getServer) => {
+describeOnUsualDriver('builds', (getServer) => {
   let baseDigests: Set<string>;
   beforeAll(async () => {
     const base = await readBuiltImage(getServer(), 'debian-minimal', 'tensorlake');

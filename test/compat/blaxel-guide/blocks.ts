@@ -9,7 +9,7 @@ export interface Block {
 }
 
 /** The blocks of one language, in the order of the guide. */
-export async function readBlocks(language: 'python' | 'typescript'): Promise<Block[]> {
+export async function readBlocks(language: 'python'): Promise<Block[]> {
   const guide = await readFile(join(import.meta.dirname, `${language}.guide`), 'utf8');
   return guide
     .split(/^=== /m)
