@@ -20,9 +20,9 @@ check: ## types, lint, format and generated files
 
 test: setup ## everything that CI runs (≤ 20 minutes)
 	@scripts/setup.sh test-tools
-	npm test
-	cd agent && go vet ./... && go test ./...
-	vitest run --project contract --project e2e --project compat --project security --project chaos
+	@vitest run --project unit
+	@scripts/test-agent.sh
+	@vitest run --project contract --project e2e --project compat --project security --project chaos
 
 test-long: setup ## long chaos, soak and density runs
 	ATOLL_TEST_LONG=1 vitest run --project chaos --project security --project contract

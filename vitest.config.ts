@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
-import { SecondTryReporter } from './test/second-try-reporter.ts';
+import { BriefReporter } from './test/brief-reporter.ts';
 
 interface Suite {
   name: string;
@@ -62,7 +62,7 @@ const compileCache = join(import.meta.dirname, '.build', 'compiled');
 export default defineConfig({
   test: {
     // In a log the failures and the totals are what one looks for.
-    reporters: [process.stdout.isTTY ? 'default' : 'minimal', new SecondTryReporter()],
+    reporters: [new BriefReporter(), process.stdout.isTTY ? 'default' : 'minimal'],
     projects: groups.flatMap(({ suites, maxWorkers, retry }, groupOrder) =>
       suites.map((suite) => ({
         test: {

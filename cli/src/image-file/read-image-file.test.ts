@@ -12,10 +12,14 @@ async function imageFile(name: string, content: string): Promise<string> {
   return path;
 }
 
+let printed = '';
+const output = { writeError: async (text: string) => void (printed += text) };
+
 const read = async (name: string, content: string, imageName?: string): Promise<string> => {
+  printed = '';
   const { signal } = new AbortController();
   const path = await imageFile(name, content);
-  const image = await readImageFile(path, imageName, { env: process.env, signal });
+  const image = await readImageFile(path, imageName, { env: process.env, signal, output });
   return `${image.name}: ${image.toDockerfile()}`;
 };
 
@@ -45,6 +49,7 @@ test('a Dockerfile by any name is no image file', () => {
 
 test('images that TypeScript and JavaScript export are read, whatever the file prints', async () => {
   expect(await read('image.ts', typescript)).toBe(expected);
+  expect(printed).toBe('printed by the file\n');
   const own =
     "import { Image } from '@atoll/sdk';\nexport default Image.from('debian:13', {name:'x'}).user('me');";
   expect(await read('image.mjs', own)).toBe('x: FROM debian:13\nUSER me\n');
@@ -65,4 +70,5 @@ test('of several images one is chosen by name', async () => {
 test('a file without images, and one that fails, are errors that say so', async () => {
   await expect(read('image.mjs', 'export const a = 1;')).rejects.toThrow('defines no image');
   await expect(read('image.py', 'raise ValueError("x")')).rejects.toThrow('cannot be evaluated');
+  expect(printed).toContain('ValueError: x');
 }, 30_000);

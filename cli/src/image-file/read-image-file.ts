@@ -5,7 +5,9 @@ import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import { Image } from '@atoll/sdk';
 import { z } from 'zod';
+import type { Context } from '../context.ts';
 import { CliError } from '../failure.ts';
+import type { Output } from '../output/output.ts';
 
 const TIMEOUT_MS = 120_000;
 
@@ -29,10 +31,10 @@ export const isImageFile = (path: string): boolean => /\.(?:[cm]?[jt]s|py)$/.tes
 export async function readImageFile(
   path: string,
   imageName: string | undefined,
-  { env, signal }: { env: NodeJS.ProcessEnv; signal: AbortSignal },
+  context: ImageFileContext,
 ): Promise<Image> {
   if (!(await stat(path).catch(() => undefined))?.isFile()) throw new CliError(`no file ${path}`);
-  const images = z.array(definition).parse(JSON.parse(await evaluate(resolve(path), env, signal)));
+  const images = z.array(definition).parse(JSON.parse(await evaluate(resolve(path), context)));
   return toImage(choose(images, path, imageName));
 }
 
@@ -72,13 +74,16 @@ function toImage({ name, baseImage, operations }: Definition): Image {
   return image;
 }
 
+type Printer = Pick<Output, 'writeError'>;
+type ImageFileContext = Pick<Context, 'env' | 'signal'> & { output: Printer };
+
 /** In a process of its own; what it prints goes to standard error, its result comes over a pipe. */
-async function evaluate(path: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<string> {
+async function evaluate(path: string, { env, signal, output }: ImageFileContext): Promise<string> {
   const isPython = path.endsWith('.py');
   const [program, script] = isPython ? ['python3', 'evaluate.py'] : [process.execPath, 'evaluate.ts'];
   const child = spawn(program, [join(import.meta.dirname, script), path], {
     env: { ...env, PYTHONDONTWRITEBYTECODE: '1', NODE_NO_WARNINGS: '1' },
-    stdio: ['ignore', 2, 2, 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
   });
   const ended = new Promise<number | null>((done, fail) => {
@@ -87,7 +92,12 @@ async function evaluate(path: string, env: NodeJS.ProcessEnv, signal: AbortSigna
       fail(new CliError(`${program} cannot evaluate ${path}: ${cause.message}`)),
     );
   });
-  const [result, code] = await Promise.all([text(child.stdio[3] as Readable), ended]); // a pipe, by `stdio`
-  if (code === 0 && result !== '') return result;
+  const [, stdout, stderr, result] = child.stdio as unknown as [null, Readable, Readable, Readable]; // by `stdio`
+  const [code, json] = await Promise.all([ended, text(result), pass(stdout, output), pass(stderr, output)]);
+  if (code === 0 && json !== '') return json;
   throw new CliError(`${path} cannot be evaluated`, 'What it printed says why.');
+}
+
+async function pass(printed: Readable, output: Printer): Promise<void> {
+  for await (const chunk of printed.setEncoding('utf8')) await output.writeError(String(chunk));
 }
