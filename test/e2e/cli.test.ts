@@ -99,12 +99,13 @@ test('logs are shown, followed to the end of the sandbox, and still there after 
   expect(await shown('--level', 'error')).toMatch(/^\S+Z stderr two\n$/);
   expect(await shown('--streams')).toContain('sh -c echo one; echo two >&2');
   const follower = startCli(['sbx', 'logs', '-f', '--body', 'e', 'talker', '--json'], { env: env() });
+  const ended = once(follower, 'close'); // which may come before the command that ends the sandbox has returned
   let followed = '';
   follower.stdout.on('data', (chunk: Buffer) => (followed += chunk.toString()));
   await once(follower.stdout, 'data');
   await cli('sbx', 'exec', 'talker', 'sh', '-c', 'echo three; echo no');
   await cli('sbx', 'terminate', 'talker');
-  expect((await once(follower, 'close'))[0]).toBe(0);
+  expect((await ended)[0]).toBe(0);
   const bodies = followed
     .trim()
     .split('\n')
@@ -118,11 +119,12 @@ test('logs are shown, followed to the end of the sandbox, and still there after 
 test('a device login gets a token, which can choose another workspace for everything it does', async () => {
   const device = { ...env(), ATOLL_DATA_DIR: '/nonexistent', XDG_CONFIG_HOME: join(folder, 'device') };
   const waiting = startCli(['login', server.url, '--profile', 'dev'], { env: device });
+  const ended = once(waiting, 'close');
   let shown = '';
   waiting.stderr.on('data', (chunk: Buffer) => (shown += chunk.toString()));
   await expect.poll(() => shown, { timeout: 15_000 }).toMatch(/login approve \S+/);
   await cli('login', 'approve', /login approve (\S+)/.exec(shown)?.[1] ?? '');
-  expect((await once(waiting, 'close'))[0]).toBe(0);
+  expect((await ended)[0]).toBe(0);
   await cli('workspace', 'create', 'research');
   const dev = (...args: string[]) => runCli(args, { env: device });
   expect((await dev('workspace', 'use', 'research')).stdout).toBe('research\n');
