@@ -13,6 +13,7 @@ const never = new AbortController().signal;
 const SETUP_TIMEOUT_MS = 120_000;
 const isRoot = process.getuid?.() === 0;
 const STILL_MS = 500;
+const isLong = process.env['ATOLL_TEST_LONG'] === '1';
 
 /** Writes into a file how many milliseconds it has missed at most between two looks at the clock. */
 const missedTime = `perl -MTime::HiRes=time -e '
@@ -25,6 +26,16 @@ const missedTime = `perl -MTime::HiRes=time -e '
     open(my $out, ">", "/missed.new"); print $out int($longest); close $out;
     rename "/missed.new", "/missed"; $written = $longest;
   }'`;
+
+/** Writes as many files as the dependencies of a large project have, and counts them. */
+const install = `
+import os
+for package in range(2500):
+    folder = "/opt/node_modules/%d/lib" % package
+    os.makedirs(folder)
+    for index in range(20):
+        open("%s/%d.js" % (folder, index), "wb").write(os.urandom(6000))
+print(sum(len(files) for _, _, files in os.walk("/opt/node_modules")))`;
 
 const kinds: { kind: DriverKind; isIsolated: boolean; needsRoot: boolean }[] = [
   { kind: 'gvisor', isIsolated: true, needsRoot: true },
@@ -226,6 +237,13 @@ describe.each(kinds.filter(({ needsRoot }) => isRoot || !needsRoot))(
         const { agent } = await stand.newSandbox({ memoryMb: 512 });
         await agent.sh('for i in $(seq 1000); do sleep 100 & done 2>/dev/null; true');
         expect(await agent.isHealthy(20_000)).toBe(true);
+      });
+
+      test.runIf(isLong)('an installation of 50,000 files fits into 512 MB', async () => {
+        const { agent } = await stand.newSandbox({ memoryMb: 512, diskMb: 2048 });
+        const { exitCode, output } = await agent.sh(`python3 -c '${install}'`);
+        expect([exitCode, output]).toEqual([0, '50000']);
+        expect(await agent.isHealthy()).toBe(true);
       });
 
       test('a full /dev/shm does not end the sandbox', async () => {
