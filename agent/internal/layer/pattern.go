@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// patterns decides what --exclude leaves out: the rules of .dockerignore, of which the last that fits counts.
+// patterns decides what --exclude and .dockerignore leave out, by the rules of the latter: the last that fits counts.
 type patterns []pattern
 
 type pattern struct {
@@ -21,7 +21,7 @@ func compilePatterns(texts []string) (patterns, error) {
 		cleaned := strings.TrimPrefix(path.Clean(rest), "/")
 		expression, err := regexp.Compile("^" + expressionOf(cleaned) + "$")
 		if err != nil {
-			return nil, invalid("--exclude=%s: %v", text, err)
+			return nil, invalid("the pattern %q: %v", text, err)
 		}
 		compiled = append(compiled, pattern{expression, isNegated})
 	}

@@ -186,16 +186,11 @@ export function createBuilds(options: BuildsOptions) {
     writer.write({ type: 'status', status: 'running' });
     // Without a context there is nothing to keep before the turn of the build.
     const workplace = build.workplace ?? (await makeWorkplace(build));
-    const dockerfile =
-      build.request.dockerfile ??
-      (await readDockerfile(
-        { tool, contextDir: workplace.contextDir, signal: stopping.signal },
-        build.request.dockerfilePath ?? 'Dockerfile',
-      ));
+    const context = { tool, contextDir: workplace.contextDir, signal: stopping.signal };
+    const dockerfilePath = build.request.dockerfilePath ?? 'Dockerfile';
+    const dockerfile = build.request.dockerfile ?? (await readDockerfile(context, dockerfilePath));
     store.setDockerfile(record.id, dockerfile);
-    const settings = build.request.hasSettingsInContext
-      ? await takeSettings({ tool, contextDir: workplace.contextDir, signal: stopping.signal })
-      : {};
+    const settings = build.request.hasSettingsInContext ? await takeSettings(context, dockerfilePath) : {};
     const execution = {
       input: { ...inputOf(build, dockerfile), ...settings },
       workplace,

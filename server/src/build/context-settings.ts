@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers';
-import { ApiError } from '@atoll/protocol';
+import { ApiError, dockerignoreNames, parseDockerignore } from '@atoll/protocol';
 import { LayerToolError } from '../image/layer-tool.ts';
 import { dockerConfigSchema } from '../image/remote/registry-credentials.ts';
 import type { DockerConfig } from '../image/remote/registry-credentials.ts';
@@ -16,16 +16,33 @@ const ARGUMENTS_FILE = '.env.build';
 const DOCKER_CONFIG_FILE = '.docker/config.json';
 const MAX_SETTINGS_BYTES = 1_000_000;
 
-/** Reads build arguments and credentials out of a context and takes their files away, or `COPY . .` would put them in the image. */
-export async function takeSettings(task: ContextTask): Promise<ContextSettings> {
+/**
+ * Reads build arguments and credentials out of a context and takes their files away, or `COPY . .` would put them in the
+ * image. What `.dockerignore` names goes too: nobody has left it out of an archive that any program may have made.
+ */
+export async function takeSettings(task: ContextTask, dockerfilePath: string): Promise<ContextSettings> {
   const args = await readText(task, ARGUMENTS_FILE);
   const config = await readText(task, DOCKER_CONFIG_FILE);
   const paths = [ARGUMENTS_FILE, DOCKER_CONFIG_FILE];
-  await task.tool({ verb: 'discard', root: task.contextDir, request: { paths }, signal: task.signal });
+  const request = { paths, patterns: await readIgnored(task, dockerfilePath) };
+  await task
+    .tool({ verb: 'discard', root: task.contextDir, request, signal: task.signal })
+    .catch((error: unknown) => {
+      if (!(error instanceof LayerToolError)) throw error;
+      throw new ApiError('invalid_request', `.dockerignore: ${error.message}`, { cause: error });
+    });
   return {
     ...(args !== undefined && { buildArgs: parseArguments(args) }),
     ...(config !== undefined && { dockerConfig: parseDockerConfig(config) }),
   };
+}
+
+async function readIgnored(task: ContextTask, dockerfilePath: string): Promise<string[]> {
+  for (const path of dockerignoreNames(dockerfilePath)) {
+    const text = await readText(task, path);
+    if (text !== undefined) return parseDockerignore(text);
+  }
+  return [];
 }
 
 async function readText(
