@@ -44,16 +44,16 @@ const programName = basename(env['ATOLL_PROGRAM'] || argv[1] || 'atoll', '.ts').
 
 const run: Runner = async (found, failure, work) => {
   const given = readGlobalFlags(found, env);
-  const flags = programName === 'bl' ? withBlaxelEnvironment(given, env) : given;
-  const output = createOutput({ stdout, stderr, json: flags.json, quiet: flags.quiet });
+  const output = createOutput({ stdout, stderr, json: given.json, quiet: given.quiet });
   try {
+    const flags = programName === 'bl' ? await withBlaxelEnvironment(given, env) : given;
     const context = createContext({ flags, output, env, stdin, signal: interrupt.signal, yieldSignals });
     process.exitCode = (await work(context)) ?? interruptCode ?? 0;
   } catch (error) {
     if (error instanceof CommanderError) throw error;
     process.exitCode = interruptCode ?? exitCodeOf(error);
     if (interruptCode === undefined) {
-      await output.writeError(`${formatFailure(describeFailure(error, failure), flags.json)}\n`);
+      await output.writeError(`${formatFailure(describeFailure(error, failure), given.json)}\n`);
     }
   }
 };

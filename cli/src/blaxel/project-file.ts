@@ -15,6 +15,7 @@ const port = z.looseObject({
 });
 
 const runtime = z.looseObject({
+  generation: z.string().optional(),
   memory: z.number().int().optional(),
   image: z.string().optional(),
   ttl: z.string().optional(),

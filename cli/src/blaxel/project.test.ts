@@ -106,18 +106,40 @@ test('arguments of the build go along, and secrets of the folder do not unless t
   expect(own.matches('node_modules')).toBe(false);
 });
 
-test('variables count after flags, and a key does not go to a server that a flag names', () => {
-  const env = { BL_API_URL: 'http://h:1/v0/', BL_API_KEY: 'k', BL_WORKSPACE: 'w' };
+test('variables count after flags, and a key does not go to a server that a flag names', async () => {
+  const env = { HOME: '/nonexistent', BL_API_URL: 'http://h:1/v0/', BL_API_KEY: 'k', BL_WORKSPACE: 'w' };
   const flags = { json: false, quiet: false, debug: false };
-  expect(withBlaxelEnvironment(flags, env)).toEqual({
-    ...flags,
-    apiUrl: 'http://h:1',
-    apiKey: 'k',
-    namespace: 'w',
-  });
-  expect(withBlaxelEnvironment({ ...flags, apiUrl: 'http://other' }, env)).toEqual({
-    ...flags,
-    apiUrl: 'http://other',
-  });
-  expect(withBlaxelEnvironment({ ...flags, profile: 'p' }, env)).toEqual({ ...flags, profile: 'p' });
+  const given = { apiUrl: 'http://h:1', apiKey: 'k', namespace: 'w' };
+  expect(await withBlaxelEnvironment(flags, env)).toEqual({ ...flags, ...given });
+  for (const elsewhere of [{ apiUrl: 'http://other' }, { profile: 'p' }])
+    expect(await withBlaxelEnvironment({ ...flags, ...elsewhere }, env)).toEqual({ ...flags, ...elsewhere });
+});
+
+test('a login of the published program counts for the server that is named, where no key is', async () => {
+  const config = `context:
+  workspace: used
+workspaces:
+  - name: used
+    env: prod
+    credentials:
+      apiKey: its-key
+  - name: other
+    credentials:
+      access_token: a-token
+      expires_in: 7200
+`;
+  const HOME = await folderOf({ '.blaxel/config.yaml': config });
+  const flags = { json: false, quiet: false, debug: false };
+  const read = async (more: object, env: NodeJS.ProcessEnv) => {
+    const { apiKey, namespace } = await withBlaxelEnvironment({ ...flags, ...more }, { HOME, ...env });
+    return [apiKey, namespace];
+  };
+  const env = { BL_API_URL: 'http://h:1/v0' };
+  expect(await read({}, env)).toEqual(['its-key', 'used']);
+  expect(await read({}, { ...env, BL_WORKSPACE: 'other' })).toEqual(['a-token', 'other']);
+  expect(await read({ namespace: 'other' }, env)).toEqual(['a-token', 'other']);
+  expect(await read({}, { ...env, BL_API_KEY: 'k' })).toEqual(['k', undefined]);
+  expect(await read({}, {})).toEqual([undefined, undefined]);
+  await writeFile(join(HOME, '.blaxel/config.yaml'), 'workspaces: [apiKey: "secret');
+  await expect(read({}, env)).rejects.toThrow(/config\.yaml is not what a login writes: [A-Z_]+$/);
 });

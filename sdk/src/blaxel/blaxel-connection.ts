@@ -3,6 +3,7 @@ import type { RouteAnswer, RouteCall, Route } from '@atoll/protocol';
 import { sdkVersion } from '../connection.ts';
 import type { ClientOptions } from '../connection.ts';
 import { connectionError, RemoteAPIError } from '../errors.ts';
+import { tokenOf } from './client-credentials.ts';
 import { resolveSettings } from '../settings.ts';
 import { createTransport } from '../transport.ts';
 import type { CallOptions, Transport } from '../transport.ts';
@@ -36,19 +37,23 @@ export interface BlaxelConnection {
 }
 
 /**
- * Options → `BL_API_URL`, `BL_API_KEY`, `BL_WORKSPACE` → where `@atoll/sdk` finds its server. A variable counts for the
+ * Options → `BL_API_URL`, `BL_API_KEY` or `BL_CLIENT_CREDENTIALS`, `BL_WORKSPACE` → where `@atoll/sdk` finds its server. A variable counts for the
  * address that it came with alone: `BL_API_KEY` is sent to `BL_API_URL`, or where that is not set to the server in use.
  */
 export function createBlaxelConnection(options: BlaxelOptions = {}): BlaxelConnection {
   const { workspace: asked, ...given } = options;
   const settings = async () => {
-    const { BL_API_URL: url, BL_API_KEY: key, BL_WORKSPACE: named } = process.env;
+    const {
+      BL_API_URL: url,
+      BL_API_KEY: key,
+      BL_CLIENT_CREDENTIALS: pair,
+      BL_WORKSPACE: named,
+    } = process.env;
     const isGiven = given.apiUrl !== undefined || given.profile !== undefined;
-    const found = await resolveSettings({
-      ...(url && !isGiven && { apiUrl: url.replace(/\/v0\/*$/, '') }),
-      ...(key && !isGiven && { apiKey: key }),
-      ...given,
-    });
+    const apiUrl = url && !isGiven ? url.replace(/\/v0\/*$/, '') : undefined;
+    const isPairUsed = pair && apiUrl && !key && given.apiKey === undefined;
+    const apiKey = isPairUsed ? await tokenOf(apiUrl, pair) : isGiven ? undefined : key;
+    const found = await resolveSettings({ ...(apiUrl && { apiUrl }), ...(apiKey && { apiKey }), ...given });
     return {
       apiUrl: found.apiUrl,
       apiKey: found.apiKey,

@@ -4,6 +4,7 @@ export { uploadUrlOf, waitUntilDeployed } from './build-sandbox.ts';
 export type { BuildOptions } from './build-sandbox.ts';
 export { createBlaxelConnection } from './blaxel-connection.ts';
 export type { BlaxelConnection, BlaxelOptions, SandboxCall } from './blaxel-connection.ts';
+export { tokenOf } from './client-credentials.ts';
 export { uploadFolder } from './upload-folder.ts';
 export type { UploadOptions } from './upload-folder.ts';
 export type { ExtraFile } from './zip-stream.ts';

@@ -8,15 +8,11 @@ import { call, IMAGE } from './calls.ts';
 
 /** The program under the name `bl`: from a new project to an image, a sandbox, and their end. */
 export function testBl(server: () => TestServer): void {
-  const bl = (...args: string[]) =>
+  const blWith = (env: Record<string, string>, ...args: string[]) =>
     runCli(args, {
-      env: {
-        ATOLL_PROGRAM: 'bl',
-        BL_API_URL: `${server().url}/v0`,
-        BL_API_KEY: server().apiKey,
-        BL_WORKSPACE: 'default',
-      },
+      env: { ATOLL_PROGRAM: 'bl', BL_API_URL: `${server().url}/v0`, BL_WORKSPACE: 'default', ...env },
     });
+  const bl = (...args: string[]) => blWith({ BL_API_KEY: server().apiKey }, ...args);
   const said = async (...args: string[]): Promise<string> => {
     const { exitCode, stdout, stderr } = await bl(...args);
     expect([args, exitCode, stderr]).toEqual([args, 0, expect.anything()]);
@@ -54,12 +50,9 @@ export function testBl(server: () => TestServer): void {
     const run = await said('run', 'sandbox', 'mytemplate', '--path', '/process', '-d', body);
     expect(JSON.parse(run)).toMatchObject({ stdout: 'given\nhidden development\n' });
     expect(await said('logs', 'sandbox', 'mytemplate', 'one')).toContain('given');
-    const declared = join(dir, 'sandbox.json');
-    const declaration = JSON.parse(await said('get', 'sandbox', 'mytemplate', '-o', 'json')) as {
-      metadata: object;
-    };
-    const changed = { ...declaration, metadata: { ...declaration.metadata, labels: { x: 'y' } } };
-    await writeFile(declared, JSON.stringify([changed]));
+    const declared = join(dir, 'sandbox.yaml');
+    const changed = shown.replace(/^ {2}labels:$/m, '  labels:\n    x: "y"');
+    await writeFile(declared, `# the second document is empty\n${changed}---\n`);
     expect(await said('apply', '-f', declared)).toBe('Sandbox mytemplate applied\n');
     expect(await said('get', 'sandbox', 'mytemplate', '-o', 'yaml')).toMatch(/^ {4}x: "y"$/m);
     expect(await said('fork', 'mytemplate', 'copied')).toBe('copied\n');
@@ -82,5 +75,15 @@ export function testBl(server: () => TestServer): void {
       'Image sandbox/mytemplate deleted (all tags)\n',
     );
     expect(await said('token')).toBe(`${server().apiKey}\n`);
+  });
+  test('credentials of a service account stand for a key', async () => {
+    const account = { name: 'ci', role: 'viewer' };
+    const { body } = await call(server(), 'POST', '/v0/service_accounts', account);
+    const { client_id: id, client_secret: secret } = body as Record<string, string>; // by the protocol
+    const pairOf = (password?: string) => Buffer.from(`${id}:${password}`).toString('base64');
+    const found = await blWith({ BL_CLIENT_CREDENTIALS: pairOf(secret) }, 'get', 'workspaces', '-o', 'json');
+    expect(found.stdout, found.stderr).toContain('"name": "default"');
+    const wrong = await blWith({ BL_CLIENT_CREDENTIALS: pairOf('wrong') }, 'get', 'workspaces');
+    expect([wrong.exitCode, wrong.stdout]).toEqual([expect.toSatisfy((code) => code !== 0), '']);
   });
 }

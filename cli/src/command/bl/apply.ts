@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import * as protocol from '@atoll/protocol';
+import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { command } from '../../command.ts';
 import { CliError } from '../../failure.ts';
@@ -14,12 +15,16 @@ const document = z.looseObject({
 
 export const apply = command({
   name: 'apply',
-  summary: 'make or replace sandboxes as files of JSON declare them',
-  examples: ['apply -f sandbox.json', 'get sandbox my-sandbox -o json | bl apply -f -'],
+  summary: 'make or replace sandboxes as files of YAML or JSON declare them',
+  examples: ['apply -f sandbox.yaml', 'get sandbox my-sandbox -o json | bl apply -f -'],
   args: {},
   options: {
     ...blOptions,
-    file: list('-f, --filename <file>', 'one declaration or an array of them; - is standard input', text),
+    file: list(
+      '-f, --filename <file>',
+      'documents of one declaration or of an array of them; - is standard input',
+      text,
+    ),
   },
   failure: 'apply',
   run: async ({ options, context }) => {
@@ -46,7 +51,7 @@ async function contentOf(file: string, stdin: NodeJS.ReadStream): Promise<string
 
 /** All are read before the first is made. */
 function readDeclarations(file: string, content: string) {
-  return [parseJson(file, content)].flat().map((value) => {
+  return parseDocuments(file, content).map((value) => {
     const found = document.safeParse(value);
     if (!found.success) throw new CliError(`${file}: ${issueOf(found.error)}`);
     const { kind, metadata } = found.data;
@@ -58,12 +63,18 @@ function readDeclarations(file: string, content: string) {
   });
 }
 
-function parseJson(file: string, content: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch {
-    throw new CliError(`${file} is not JSON`, 'Write YAML as JSON first, e.g. with `yq -o json`.');
-  }
+/** How often what was named once may be repeated: a few lines must not become all of the memory. */
+const MAX_ALIASES = 100;
+
+/** JSON is YAML too. Empty documents declare nothing. */
+function parseDocuments(file: string, content: string): unknown[] {
+  const documents = parseAllDocuments(content);
+  if ('empty' in documents) return [];
+  return documents.flatMap((document): unknown => {
+    const [error] = document.errors;
+    if (error) throw new CliError(`${file}: ${error.message}`);
+    return document.toJS({ maxAliasCount: MAX_ALIASES }) ?? [];
+  });
 }
 
 const issueOf = ({ issues: [issue] }: z.ZodError): string => `${issue?.path.join('.')}: ${issue?.message}`;

@@ -34,7 +34,7 @@ export const deploy = command({
     const { name, project, signal } = build;
     const connection = connectBlaxel(context, { workspace: chosen.workspace ?? project.workspace });
     const envs = await readEnvs(chosen.envFile, chosen.secrets);
-    const image = build.image ?? (chosen.skipBuild ? `sandbox/${name}:latest` : undefined);
+    const image = chosen.skipBuild ? `sandbox/${name}:latest` : build.image;
     const body = toDeclaration({ ...build, image }, envs);
     if (chosen.dryrun) return context.output.line(JSON.stringify(body, undefined, 2));
     if (image === undefined) {
@@ -84,6 +84,7 @@ function toDeclaration(
         memory: runtime.memory ?? project.memory ?? 4096,
         ...(image !== undefined && { image }),
         ...(image !== undefined && dockerConfig !== undefined && { dockerConfig }),
+        ...(runtime.generation !== undefined && { generation: runtime.generation }),
         ...(runtime.ports && { ports: runtime.ports }),
         ...(runtime.ttl !== undefined && { ttl: runtime.ttl }),
         ...(expires !== undefined && { expires }),
