@@ -38,12 +38,15 @@ const expirationPolicy = z.looseObject({
   action: z.literal('delete').nullish(),
 });
 
-const network = z.looseObject({
+const domains = z.looseObject({
   allowedDomains: z.array(text(253)).nullish(),
   forbiddenDomains: z.array(text(253)).nullish(),
-  proxy: z.unknown().optional(),
-  firewall: z.unknown().optional(),
-  egress: z.unknown().optional(),
+});
+
+const network = domains.extend({
+  proxy: domains.nullish(),
+  firewall: domains.nullish(),
+  egress: z.looseObject({}).nullish(),
 });
 
 const volume = z.looseObject({
@@ -64,6 +67,8 @@ const runtime = z.looseObject({
   /** Of docker, as JSON: credentials for the registry of the image. Used once and not kept. */
   dockerConfig: z.string().max(1_000_000).nullish(),
   extraArgs: z.record(z.string(), z.string()).nullish(),
+  /** Run on the image that was brought in before, instead of fetching it again. */
+  skipBuild: z.union([z.boolean(), z.string().max(5)]).nullish(),
 });
 
 export const blaxelSandboxSpec = z.looseObject({

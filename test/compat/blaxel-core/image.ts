@@ -1,29 +1,13 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { build } from '../../fixtures/build.ts';
 import type { EndedBuild } from '../../fixtures/build.ts';
 import type { TestServer } from '../../fixtures/server.ts';
+import { readGuide } from '../blaxel-guide/blocks.ts';
+import { writeTemplate } from '../blaxel-guide/template.ts';
 import type { Client, SandboxInstance } from './client.ts';
-
-const seedDir = join(import.meta.dirname, 'seed');
-
-/** The lines of the published Dockerfile that need what tests cannot reach, and what stands in for them. */
-const replacedLines: readonly (readonly [string, string])[] = [
-  ['FROM node:22-alpine', 'FROM debian-minimal'],
-  [
-    'RUN apk update && apk add --no-cache \\\n\tgit curl python3 make g++ netcat-openbsd \\\n  && rm -rf /var/cache/apk/*',
-    'COPY nc npm /usr/local/bin/\nCOPY package.json /app/',
-  ],
-];
-
-/** What the packages of the replaced lines would bring, as far as the entrypoint uses it. */
-const standIns = {
-  nc: '#!/bin/sh\nexec python3 -c "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])))" "$2" "$3" 2>/dev/null\n',
-  npm: '#!/bin/sh\n[ "$1" = install ] || exec python3 -m http.server 3000\n',
-  'package.json': '{}',
-};
 
 /** The image of the published guide: its Dockerfile and its entrypoint, which starts the sandbox API and calls it. */
 export function testSeedImage(server: () => TestServer, client: () => Client): void {
@@ -33,19 +17,7 @@ export function testSeedImage(server: () => TestServer, client: () => Client): v
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'atoll-blaxel-seed-'));
-    const dockerfile = replacedLines.reduce(
-      (text, [line, standIn]) => {
-        expect(text).toContain(line);
-        return text.replace(line, standIn);
-      },
-      await readFile(join(seedDir, 'Dockerfile'), 'utf8'),
-    );
-    await writeFile(join(dir, 'Dockerfile'), dockerfile);
-    await writeFile(join(dir, 'entrypoint.sh'), await readFile(join(seedDir, 'entrypoint.sh')));
-    for (const [name, content] of Object.entries(standIns)) {
-      await writeFile(join(dir, name), content);
-      await chmod(join(dir, name), 0o755);
-    }
+    await writeTemplate(await readGuide(), dir);
     built = await build(server(), { name: 'mytemplate' }, dir);
     expect(built.build.failure).toBeUndefined();
     sandbox = await client().create({ name: 'seed', image: 'sandbox/mytemplate:latest', memory: 512 });

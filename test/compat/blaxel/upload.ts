@@ -9,9 +9,8 @@ import { blaxelImage } from '@atoll/protocol';
 import type { BlaxelSandbox } from '@atoll/protocol';
 import { tempDir } from '../../fixtures/temp-dir.ts';
 import type { TestServer } from '../../fixtures/server.ts';
+import { readGuide } from '../blaxel-guide/blocks.ts';
 import { call, create, declarationOf, get, IMAGE } from './calls.ts';
-
-const SCRIPT = join(import.meta.dirname, '..', 'blaxel-script', 'deploy-sandbox.sh');
 
 /** What a client that uploads declares: no image, which it makes. */
 const uploaded = (name: string, envs: object[] = []) => ({
@@ -82,10 +81,14 @@ export function testUploads(server: () => TestServer): void {
     const image = await call(server(), 'GET', '/v0/images/sandbox/uploaded');
     expect(blaxelImage.parse(image.body).metadata.status).toBe('UPLOADING');
     const zip = await zipOf({
-      Dockerfile: `FROM ${IMAGE}\nARG WORD\nCOPY . /app\nRUN echo $WORD > /word\n`,
+      // The first and the last layer for `/again` are the same one.
+      Dockerfile: `FROM ${IMAGE}\nARG WORD\nCOPY run.sh /again\nRUN rm /again\nCOPY . /app\nRUN echo $WORD > /word\nCOPY run.sh /again\n`,
       'run.sh': '#!/bin/sh\n',
       '.env.build': 'WORD=given\n',
       '.docker/config.json': '{"auths":{}}',
+      '.dockerignore': 'secret\n**/*.log\n',
+      secret: 'for nobody',
+      'logs/a.log': 'for nobody',
     });
     expect((await send(url, zip)).status).toBe(200);
     const { seen, last } = await follow('uploaded');
@@ -95,12 +98,15 @@ export function testUploads(server: () => TestServer): void {
       expect.arrayContaining(['BUILDING']),
     ]);
     expect(last.spec.runtime?.image).toMatch(/^sandbox\/uploaded:\w+$/);
-    const command = 'cat /word; ls -A /app; echo $GREETING';
+    const command = 'cat /word /again; ls -A /app /app/logs; echo $GREETING';
     const done = await call(server(), 'POST', '/default/sandboxes/uploaded/process', {
       command,
       waitForCompletion: true,
     });
-    expect(done.body).toMatchObject({ stdout: 'given\n.docker\nDockerfile\nrun.sh\nhello\n' });
+    expect(done.body).toMatchObject({
+      stdout:
+        'given\n#!/bin/sh\n/app:\n.docker\n.dockerignore\nDockerfile\nlogs\nrun.sh\n\n/app/logs:\nhello\n',
+    });
     const built = blaxelImage.parse((await call(server(), 'GET', '/v0/images/sandbox/uploaded')).body);
     expect([built.metadata.status, built.spec.tags.length]).toEqual(['BUILT', 2]);
     const logs = await call(server(), 'GET', '/v0/sandboxes/uploaded/build-logs');
@@ -200,6 +206,13 @@ export function testUploads(server: () => TestServer): void {
     const statusOf = async (): Promise<string> =>
       blaxelImage.parse((await call(server(), 'GET', '/v0/images/sandbox/pushed')).body).metadata.status;
     await expect.poll(statusOf, { timeout: 60_000 }).toBe('BUILT');
+    const again = await call(server(), 'POST', '/v0/images?skip-build=true', body);
+    expect([again.status, again.body]).toEqual([
+      200,
+      expect.objectContaining({ image: 'sandbox/pushed:latest', build: false }),
+    ]);
+    const unbuilt = { ...body, name: 'never-pushed' };
+    expect((await call(server(), 'POST', '/v0/images?skip-build=true', unbuilt)).status).toBe(404);
     const made = await create(server(), 'on-pushed', { image: 'sandbox/pushed:latest' });
     expect(made.status).toBe('DEPLOYED');
     expect((await call(server(), 'GET', '/v0/sandboxes/pushed')).status).toBe(404);
@@ -210,7 +223,7 @@ export function testUploads(server: () => TestServer): void {
 
   test('the documented script deploys a folder', async () => {
     const dir = await folderOf({ 'mytemplate/Dockerfile': `FROM ${IMAGE}\nRUN echo scripted > /made\n` });
-    const script = (await readFile(SCRIPT, 'utf8')).replace('https://api.blaxel.ai', server().url);
+    const script = (await readGuide()).take(61, [['https://api.blaxel.ai', server().url]]);
     const env = { ...process.env, BL_API_KEY: server().apiKey, BL_WORKSPACE: 'default', TMPDIR: dir };
     await writeFile(join(dir, 'deploy-sandbox.sh'), script);
     const { code, output } = await run('bash', ['deploy-sandbox.sh'], dir, env);

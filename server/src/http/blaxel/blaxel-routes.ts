@@ -49,7 +49,7 @@ export function blaxelRoutes(options: BlaxelRoutesOptions): Binding[] {
   const view = createImageView({ images, statusOf: createImageStatus(deployments) });
   return [
     ...blaxelSandboxRoutes({ deployed, clock, standbyAfterSecs }),
-    ...blaxelUploadRoutes({ deployments }),
+    ...blaxelUploadRoutes({ deployments, findImage: view.find }),
     ...blaxelPreviewRoutes(options),
     ...blaxelScheduleRoutes(options),
     ...blaxelSnapshotRoutes(options),

@@ -6,9 +6,10 @@ import { withoutUndefined } from '../../lib/without-undefined.ts';
 import { parseDockerConfig } from '../../build/context-settings.ts';
 import type { DeploymentSource } from '../../sandbox/deployments.ts';
 import type { DeclaredRequest } from '../../sandbox/declared-sandboxes.ts';
-import type { NetworkRules } from '../../store/sandbox-store.ts';
 import { refuseMissing } from './hub.ts';
+import { identityEnv, ownEnv } from './identity-env.ts';
 import type { VolumeMountRequest } from '../../volume/sandbox-volumes.ts';
+import { toNetworkRules } from './network-request.ts';
 import { secondsOf } from './time-span.ts';
 
 /** What a value looks like that is not shown; sent back, it stands for the value that is there. */
@@ -27,6 +28,7 @@ type Runtime = NonNullable<BlaxelSandboxSpec['runtime']>;
 
 export interface RequestContext {
   by: string;
+  workspace: string;
   /** When the sandbox, of which a time span counts, was or is created. */
   createdAt: number;
   /** Variables as they are now: what stands for hidden values. */
@@ -36,7 +38,7 @@ export interface RequestContext {
 
 /** A declaration of the Blaxel wire in the domain's words. What the server cannot keep is refused, never ignored. */
 export function toDeclaredRequest(
-  name: string | undefined,
+  given: string | undefined,
   { metadata, spec }: BlaxelSandboxBody,
   context: RequestContext,
 ): DeclaredRequest {
@@ -44,8 +46,9 @@ export function toDeclaredRequest(
   refuseUnsupported(spec ?? {});
   checkReservedPorts(runtime);
   const memoryMb = runtime.memory ?? DEFAULT_MEMORY_MB;
+  const name = given ?? `sandbox-${randomId(8)}`;
   return {
-    name: name ?? `sandbox-${randomId(8)}`,
+    name,
     by: context.by,
     declaration: withoutUndefined({
       displayName: metadata?.displayName ?? undefined,
@@ -58,7 +61,7 @@ export function toDeclaredRequest(
       limits: { memoryMb, cpus: Math.max(MIN_CPUS, memoryMb / MEMORY_MB_PER_CPU) },
       timeoutSecs: context.standbyAfterSecs,
       exposedPorts: runtime.ports?.map(({ target }) => target) ?? [],
-      env: toEnv(runtime, context.env),
+      env: { ...identityEnv(name, context.workspace), ...toEnv(runtime, context.env) },
       network: toNetworkRules(spec?.network),
       volumes: (spec?.volumes ?? []).map(toVolume),
       ...limitsOfLife(spec ?? {}, context.createdAt),
@@ -85,6 +88,22 @@ export function registrySource({ spec }: BlaxelSandboxBody): DeploymentSource | 
     ...(dockerConfig != null && { dockerConfig: parseDockerConfig(dockerConfig) }),
   };
 }
+
+/**
+ * A declaration that wants the image as it was brought in before (wire 1.7): that one has the name of its sandbox.
+ */
+export function withImageBuiltBefore(body: BlaxelSandboxBody): BlaxelSandboxBody {
+  const { image, skipBuild } = body.spec?.runtime ?? {};
+  const name = body.metadata?.name;
+  if (String(skipBuild) !== 'true' || image == null || name == null || !isOfRegistry(image)) return body;
+  return withImage(body, `${name}:latest`);
+}
+
+/** The declaration with an image of the workspace. */
+export const withImage = (body: BlaxelSandboxBody, image: string): BlaxelSandboxBody => ({
+  ...body,
+  spec: { ...body.spec, runtime: { ...body.spec?.runtime, image: shownImage(image) } },
+});
 
 export const isOfRegistry = (image: string): boolean => /^[^/]*[.:][^/]*\//.test(image);
 
@@ -118,12 +137,6 @@ function toVolume({ name, mountPath, readOnly, type }: Volume): VolumeMountReque
     });
   if (!name) throw new ApiError('invalid_request', `spec.volumes: the one at ${mountPath} has no name`);
   return { volume: name, mountPath, isReadonly: readOnly ?? false };
-}
-
-/** Allowed names are all that is allowed; forbidden ones are what is not. */
-function toNetworkRules(network: BlaxelSandboxSpec['network']): NetworkRules {
-  const allowOut = network?.allowedDomains ?? [];
-  return { internet: allowOut.length === 0, allowOut, denyOut: network?.forbiddenDomains ?? [] };
 }
 
 /** The first of all limits that are given counts. */
@@ -168,13 +181,8 @@ function checkReservedPorts({ ports }: Runtime): void {
   if (reserved) throw new ApiError('invalid_request', `port ${reserved.target} is reserved`);
 }
 
-function refuseUnsupported({ network, runtime, enabled }: BlaxelSandboxSpec): void {
-  const isGiven = (value: unknown): boolean =>
-    value != null && value !== false && Object.values(value as object).some((part) => hasContent(part));
+function refuseUnsupported({ runtime, enabled }: BlaxelSandboxSpec): void {
   const unsupported = {
-    'spec.network.proxy': isGiven(network?.proxy),
-    'spec.network.firewall': isGiven(network?.firewall),
-    'spec.network.egress': isGiven(network?.egress),
     'spec.enabled: false': enabled === false,
     'spec.runtime.extraArgs': Object.keys(runtime?.extraArgs ?? {}).length > 0,
   };
@@ -185,17 +193,16 @@ function refuseUnsupported({ network, runtime, enabled }: BlaxelSandboxSpec): vo
   });
 }
 
-const hasContent = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length > 0 : value != null && value !== '' && value !== false;
-
 /** Whether two declarations differ in something that a sandbox has from its start on. */
 export function needsNewStart(
   before: { spec: Record<string, unknown>; env: Readonly<Record<string, string>> },
   after: DeclaredRequest,
 ): boolean {
   const next = after.declaration.spec;
+  const env = ownEnv(before.spec, before.env);
   return (
-    !isDeepStrictEqual(fixed(before.spec), fixed(next)) || !isDeepStrictEqual(before.env, after.request.env)
+    !isDeepStrictEqual(fixed(before.spec), fixed(next)) ||
+    !isDeepStrictEqual(env, ownEnv(next, after.request.env ?? {}))
   );
 }
 

@@ -9,7 +9,13 @@ import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
 import { bindBlaxel, hasPages } from './blaxel-version.ts';
 import { isWanted, pageOf } from './sandbox-page.ts';
-import { needsNewStart, registrySource, shownImage, toDeclaredRequest } from './sandbox-request.ts';
+import {
+  needsNewStart,
+  registrySource,
+  toDeclaredRequest,
+  withImage,
+  withImageBuiltBefore,
+} from './sandbox-request.ts';
 import { shownName, toBlaxelSandbox, undeclaredSpec } from './sandbox-view.ts';
 import { secondsOf } from './time-span.ts';
 import { uploadUrl } from './upload-routes.ts';
@@ -59,6 +65,7 @@ export function blaxelSandboxRoutes({
   ) =>
     toDeclaredRequest(name, body, {
       by: context.caller.member.name,
+      workspace: context.caller.workspace.name,
       standbyAfterSecs,
       createdAt: clock.now(),
       env: {},
@@ -85,7 +92,8 @@ export function blaxelSandboxRoutes({
   };
 
   return [
-    bindBlaxel(routes.createBlaxelSandbox, async ({ body, query }, context) => {
+    bindBlaxel(routes.createBlaxelSandbox, async ({ body: given, query }, context) => {
+      const body = withImageBuiltBefore(given);
       const source = sourceOf(query.upload, body);
       if (source) return deploy(body, source, undefined, context);
       const asked = read(body.metadata?.name ?? undefined, body, context);
@@ -122,11 +130,12 @@ export function blaxelSandboxRoutes({
       deployed.tell(one);
       return show(one, context, mayShow(query.show_secrets, context));
     }),
-    bindBlaxel(routes.replaceBlaxelSandbox, async ({ params, query, body }, context) => {
+    bindBlaxel(routes.replaceBlaxelSandbox, async ({ params, query, body: given }, context) => {
       const present = find(params.name, context);
-      const named = { ...body, metadata: { ...body.metadata, name: params.name } };
+      const named = { ...given, metadata: { ...given.metadata, name: params.name } };
+      const body = withImageBuiltBefore(named);
       const source = sourceOf(query.upload, body);
-      if (source) return deploy(named, source, present, context);
+      if (source) return deploy(body, source, present, context);
       const one = await deployed.replace(
         context.caller.workspace.id,
         params.name,
@@ -179,8 +188,3 @@ function sourceOf(
 ): DeploymentSource | undefined {
   return upload === 'true' ? { kind: 'upload' } : registrySource(body);
 }
-
-const withImage = (body: BlaxelSandboxBody, image: string): BlaxelSandboxBody => ({
-  ...body,
-  spec: { ...body.spec, runtime: { ...body.spec?.runtime, image: shownImage(image) } },
-});

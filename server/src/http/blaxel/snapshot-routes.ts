@@ -10,6 +10,7 @@ import type { SandboxRecord } from '../../store/sandbox-store.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
 import { bindBlaxel, hasPages } from './blaxel-version.ts';
+import { ownEnv } from './identity-env.ts';
 import { toDeclaredRequest } from './sandbox-request.ts';
 import { shownName, undeclaredSpec } from './sandbox-view.ts';
 
@@ -52,12 +53,13 @@ export function blaxelSnapshotRoutes(options: BlaxelSnapshotRoutesOptions): Bind
   ): DeclaredRequest => {
     const { record, declaration } = source;
     const spec: BlaxelSandboxSpec = declaration?.spec ?? undeclaredSpec(record);
-    const env = { ...deployed.environmentOf(record), ...envOf(body) };
+    const env = { ...ownEnv(spec, deployed.environmentOf(record)), ...envOf(body) };
     const name = targetOf(body);
     const runtime = { ...spec.runtime, envs: envsOf(spec, env) };
     const asked = { metadata: { name, labels: declaration?.labels ?? {} }, spec: { ...spec, runtime } };
-    const context = { by: caller.member.name, createdAt: clock.now(), env, standbyAfterSecs };
-    return toDeclaredRequest(name, asked, context);
+    const { member, workspace } = caller;
+    const by = { by: member.name, workspace: workspace.name };
+    return toDeclaredRequest(name, asked, { ...by, createdAt: clock.now(), env, standbyAfterSecs });
   };
 
   const take = async (name: string, asked: string | null | undefined, context: RequestContext) =>

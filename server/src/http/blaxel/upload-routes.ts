@@ -5,7 +5,9 @@ import { parseDockerConfig } from '../../build/context-settings.ts';
 import type { DeploymentSource, Deployments } from '../../sandbox/deployments.ts';
 import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
+import type { RequestContext } from '../request-context.ts';
 import { bindBlaxel } from './blaxel-version.ts';
+import { shownImage } from './sandbox-request.ts';
 
 /** The header that says where to send the files of a build. */
 export const uploadUrl = (baseUrl: string, token: string): [string, string] => [
@@ -13,8 +15,14 @@ export const uploadUrl = (baseUrl: string, token: string): [string, string] => [
   `${baseUrl}/v0/uploads/${token}`,
 ];
 
+export interface BlaxelUploadRoutesOptions {
+  deployments: Deployments;
+  /** Throws `image_not_found` where nothing was built under a name. */
+  findImage: (name: string, context: RequestContext) => void;
+}
+
 /** Builds of images, what is uploaded for them, and what they tell (wire 1.7). */
-export function blaxelUploadRoutes({ deployments }: { deployments: Deployments }): Binding[] {
+export function blaxelUploadRoutes({ deployments, findImage }: BlaxelUploadRoutesOptions): Binding[] {
   const linesOf = async (
     workspaceId: string,
     name: string,
@@ -34,14 +42,19 @@ export function blaxelUploadRoutes({ deployments }: { deployments: Deployments }
   return [
     bindBlaxel(routes.createBlaxelImage, ({ query, body }, context) => {
       const { name } = body;
+      const answer = { name, resourceType: 'sandbox' };
+      const image = shownImage(`${name}:latest`);
+      if (query['skip-build'] === 'true') {
+        findImage(name, context);
+        return { message: 'The image was built before', ...answer, image, build: false };
+      }
       const source = sourceOf(query.upload === 'true', body);
       const { workspace, member, keyId } = context.caller;
       const { token } = deployments.begin(workspace.id, { name, source, by: member.name, keyId });
       context.target(name);
       if (token !== undefined) context.answerHeader(...uploadUrl(context.baseUrl, token));
-      const answer = { name, resourceType: 'sandbox' };
       if (source.kind === 'upload') return { message: 'Upload the files of the image as ZIP', ...answer };
-      return { message: 'The image is being built', ...answer, image: `sandbox/${name}:latest`, build: true };
+      return { message: 'The image is being built', ...answer, image, build: true };
     }),
     bind(routes.uploadBlaxelSource, async ({ params }, { body, signal, target }) => {
       const { name } = await deployments.upload(params.token, body, signal);
