@@ -15,10 +15,10 @@ export const blaxelName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,47}[a-z0-9])?$
   error: 'must have 1 to 49 characters a–z, 0–9 and "-", and begin and end with a letter or digit',
 });
 
-/** A time span as `30m`, `24h` or `7d`. */
-export const timeSpan = z
-  .string()
-  .regex(/^\d{1,9}[smhdw]$/, { error: 'must be a number with s, m, h, d or w' });
+/** A time span as `30m`, `24h` or `7d`; with as many digits as make a few centuries, so that its end is a date. */
+export const timeSpan = z.string().regex(/^(?:\d{1,9}s|\d{1,8}m|\d{1,6}h|\d{1,5}d|\d{1,4}w)$/, {
+  error: 'must be a number with s, m, h, d or w, and no longer than centuries',
+});
 
 const port = z.looseObject({
   name: text(64).nullish(),

@@ -29,6 +29,14 @@ test('a transaction inside another one is part of it', () => {
   expect(db.all('SELECT * FROM t')).toEqual([]);
 });
 
+test('a number that could not be read again is not written', () => {
+  const db = openDb(':memory:');
+  db.run('CREATE TABLE t (x INTEGER) STRICT');
+  expect(() => db.run('INSERT INTO t VALUES (?)', 6e17)).toThrow('could not be read again');
+  db.run('INSERT INTO t VALUES (?)', Number.MAX_SAFE_INTEGER);
+  expect(db.all('SELECT * FROM t')).toEqual([{ x: Number.MAX_SAFE_INTEGER }]);
+});
+
 test('a transaction that finds the disk full says so, and the next one works', () => {
   const db = openDb(':memory:');
   db.run('CREATE TABLE t (x TEXT) STRICT');

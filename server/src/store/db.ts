@@ -60,7 +60,10 @@ function wrap(sqlite: DatabaseSync): Db {
     all: <T>(sql: string, ...params: SQLInputValue[]) => explained(() => prepare(sql).all(...params) as T[]),
     get: <T>(sql: string, ...params: SQLInputValue[]) =>
       explained(() => prepare(sql).get(...params) as T | undefined),
-    run: (sql, ...params) => announce(explained(() => Number(prepare(sql).run(...params).changes))),
+    run: (sql, ...params) => {
+      params.forEach(requireReadable);
+      return announce(explained(() => Number(prepare(sql).run(...params).changes)));
+    },
     transaction: (work) => announce(explained(() => transaction(sqlite, work))),
     onWrite: (listen) => void listeners.push(listen),
     // Takes the log into the database file and syncs both: https://sqlite.org/pragma.html#pragma_wal_checkpoint
@@ -81,6 +84,12 @@ function transaction<T>(sqlite: DatabaseSync, work: () => T): T {
     if (sqlite.isTransaction) sqlite.exec('ROLLBACK');
     throw error;
   }
+}
+
+/** SQLite takes larger numbers, and node:sqlite then fails to read any list that holds one. */
+function requireReadable(value: SQLInputValue): void {
+  if (typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER)
+    throw new RangeError(`the number ${value} could not be read again`);
 }
 
 /** Primary result codes of SQLite: the disk is full, or it does not take or give what it should. */

@@ -10,7 +10,7 @@ import { refuseMissing } from './hub.ts';
 import { identityEnv, ownEnv } from './identity-env.ts';
 import type { VolumeMountRequest } from '../../volume/sandbox-volumes.ts';
 import { toNetworkRules } from './network-request.ts';
-import { secondsOf } from './time-span.ts';
+import { readSpan } from './time-span.ts';
 
 /** What a value looks like that is not shown; sent back, it stands for the value that is there. */
 export const HIDDEN = '***';
@@ -161,12 +161,9 @@ function limitsOfLife(
 }
 
 function spanOf(value: string): number {
-  if (!/^\d{1,9}[smhdw]$/.test(value) || secondsOf(value) === 0)
-    throw new ApiError(
-      'invalid_request',
-      `${JSON.stringify(value.slice(0, 40))} is no time span like 30m or 24h`,
-    );
-  return secondsOf(value);
+  const secs = readSpan(value);
+  if (secs > 0) return secs;
+  throw new ApiError('invalid_request', 'a time span of 0 is over at once');
 }
 
 function dateOf(value: string): number {
