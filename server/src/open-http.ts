@@ -11,7 +11,6 @@ import { createPreviewGate } from './gateway/preview-gate.ts';
 import { createPreviews } from './sandbox/previews.ts';
 import { createPreviewStore } from './store/preview-store.ts';
 import { createLocalPortStore } from './store/local-port-store.ts';
-import { createAccessSignal } from './http/access-signal.ts';
 import { createAuthentication } from './http/authentication.ts';
 import type { Builds } from './build/builds.ts';
 import { createConsoleFiles } from './http/console/console-files.ts';
@@ -50,6 +49,7 @@ import type { SandboxEnvironments } from './secret/sandbox-environments.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import type { Db } from './store/db.ts';
 import type { Volumes } from './volume/volumes.ts';
+import { createAccessWatch } from './tenancy/access-watch.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
 import { followTls, readTls } from './tls-context.ts';
 import { openDeclared } from './open-declared.ts';
@@ -84,14 +84,17 @@ export async function openHttp(start: Start, parts: HttpParts) {
     clock: systemClock,
   });
   const enterPreview = createPreviewGate(previews);
-  const gateway = createGateway({ sandboxes, authenticate, enterPreview, log });
+  const { onAccessChange } = tenancy;
+  const access = createAccessWatch({ clock: systemClock, onAccessChange });
+  previews.onChange(access.review);
+  const gateway = createGateway({ sandboxes, authenticate, enterPreview, access, log });
   opened.defer(() => gateway.close());
   const ports = createPortGateway({
     sandboxes,
     authenticate,
     isKey: tenancy.authenticator.isKey,
     enterPreview,
-    previews,
+    access,
     clientOf: createClientReader(config),
     log,
   });
@@ -110,8 +113,6 @@ export async function openHttp(start: Start, parts: HttpParts) {
   const metrics = createMetrics({ sandboxes });
   /** Ends what would otherwise be followed for ever. */
   const closing = new AbortController();
-  const { onAccessChange } = tenancy;
-  const accessSignal = createAccessSignal({ onAccessChange, closing: closing.signal });
   const { tls } = config;
   const http = await createHttpServer({
     ...(tls && { tls: readTls(tls) }),
@@ -119,7 +120,7 @@ export async function openHttp(start: Start, parts: HttpParts) {
       ...serverRoutes({ version, metrics }),
       ...platformRoutes({ tenancy }),
       ...sandboxRoutes({ sandboxes, show, portsSettled: localPorts.settled }),
-      ...logRoutes({ sandboxes, accessSignal }),
+      ...logRoutes({ sandboxes, closing: closing.signal }),
       ...poolRoutes({ pools: sandboxes.pools }),
       ...secretRoutes({ secrets }),
       ...fileSystemRoutes(parts),
@@ -128,11 +129,11 @@ export async function openHttp(start: Start, parts: HttpParts) {
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
       ...networkRoutes({ sandboxes, tenancy }),
       ...sessionRoutes(tenancy),
-      ...usageRoutes({ sandboxes, accessSignal }),
+      ...usageRoutes({ sandboxes, closing: closing.signal }),
       ...eventRoutes({
         feed: createChangeFeed(db),
         views: createEventViews({ ...parts, showSandbox: show }),
-        accessSignal,
+        closing: closing.signal,
       }),
       ...imageRoutes({ images, definitions: parts.definitions, pruneBuildCaches: builds.pruneCaches, log }),
       ...imageShareRoutes({ shares }),
@@ -149,6 +150,7 @@ export async function openHttp(start: Start, parts: HttpParts) {
       }),
     ],
     authenticate,
+    access,
     baseUrlOf: createBaseUrlReader(config),
     readAddress: createAddressReader({
       ...config,

@@ -5,8 +5,10 @@ import type { AddressInfo, Server as TcpServer, Socket } from 'node:net';
 import { createAddressReader } from '../../server/src/gateway/address.ts';
 import { createGateway } from '../../server/src/gateway/gateway.ts';
 import type { GatewayOptions } from '../../server/src/gateway/gateway.ts';
+import { systemClock } from '../../server/src/lib/clock.ts';
 import { createLog } from '../../server/src/lib/log.ts';
 import { createHttpServer } from '../../server/src/listener.ts';
+import { createAccessWatch } from '../../server/src/tenancy/access-watch.ts';
 import type { HttpServerOptions } from '../../server/src/listener.ts';
 
 /** What the agent's place got of one request. */
@@ -35,7 +37,8 @@ export async function openGateway(upstreamPort: number): Promise<GatewayStand> {
     gateway: createGateway({
       sandboxes: oneSandbox(upstreamPort),
       authenticate: () => caller,
-      enterPreview: () => {},
+      enterPreview: () => ({}),
+      access: createAccessWatch({ clock: systemClock, onAccessChange: () => {} }),
       log,
     }),
     log,

@@ -146,6 +146,22 @@ test("what would change the client's standing with the server is taken off an an
   expect(answer).toContain('access-control-allow-origin: *');
 });
 
+test.each([
+  '/default/sandboxes/box/terminal?token=key',
+  '/default/sandboxes/box/filesystem/tmp/page.html',
+  '/ports/box/9501/api/v1/files?path=/page.html',
+])(
+  "a page at %s is of no origin, so that it cannot speak for who is logged in on the server's",
+  async (path) => {
+    const page = head('HTTP/1.1 200 OK', 'Content-Type: text/html', 'Content-Length: 0');
+    const { url } = await stand(page);
+    const answer = await sendRaw(url, head(`GET ${path} HTTP/1.1`, 'Host: localhost'));
+    expect(statusesOf(answer)).toEqual([200]);
+    const [, policy] = /\r\ncontent-security-policy: ([^\r]*)/i.exec(answer) ?? [];
+    expect(policy).toMatch(/^sandbox (?!.*allow-same-origin)/);
+  },
+);
+
 test('a second answer that nobody asked for reaches no later request', async () => {
   const answerTwice =
     'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\noneHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil';

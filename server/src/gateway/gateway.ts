@@ -4,6 +4,7 @@ import { ApiError } from '@atoll/protocol';
 import type { Log } from '../lib/log.ts';
 import { isEnded } from '../sandbox/lifecycle.ts';
 import type { Reach, Sandboxes } from '../sandbox/sandboxes.ts';
+import type { AccessWatch, Admission } from '../tenancy/access-watch.ts';
 import { requireRole } from '../tenancy/caller.ts';
 import type { Caller } from '../tenancy/caller.ts';
 import { namesBoth } from './address.ts';
@@ -27,37 +28,62 @@ export interface GatewayOptions {
   authenticate: (request: IncomingMessage, workspace?: string, queryKey?: string) => Caller;
   /** Whether somebody may come in by a preview; throws `unauthenticated`. */
   enterPreview: PreviewGate;
+  access: AccessWatch;
   log: Log;
+}
+
+/** Whose sandbox a request is for. */
+interface Entry extends Admission {
+  workspaceId: string;
+  identifier: string;
+  awaitsStart: boolean;
 }
 
 export type Gateway = ReturnType<typeof createGateway>;
 
 /** The data plane: authenticates, finds the sandbox, and passes bytes through. It never looks into them. */
-export function createGateway({ sandboxes, authenticate, enterPreview, log }: GatewayOptions) {
+export function createGateway({ sandboxes, authenticate, enterPreview, access, log }: GatewayOptions) {
   const upstreams = createUpstreams();
   sandboxes.onCut((record) => upstreams.cut(record));
 
-  const reach = async (
-    request: IncomingMessage,
-    { identifier, below, preview }: SandboxAddress,
-  ): Promise<Reach> => {
+  /** Whose sandbox a request is for, if it may reach it. */
+  const admit = (request: IncomingMessage, { identifier, below, preview }: SandboxAddress): Entry => {
     if (preview !== undefined) {
-      enterPreview(request, preview);
-      return sandboxes.attach(preview.workspaceId, identifier, true);
+      const { workspaceId } = preview;
+      return { workspaceId, identifier, awaitsStart: true, ...enterPreview(request, preview) };
     }
     const queryKey = below && terminalKey(request, below.prefix);
     const caller = authenticate(request, below?.workspace, queryKey);
     requireRole(caller, 'member');
-    if (below !== undefined) return sandboxes.attach(caller.workspace.id, identifier, true);
+    const { endsAt = Infinity, workspace } = caller;
+    if (below !== undefined) return { workspaceId: workspace.id, identifier, awaitsStart: true, endsAt };
     const other = namesBoth(request, identifier);
-    const { id } = sandboxes.get(caller.workspace.id, identifier);
-    if (other !== undefined && sandboxes.get(caller.workspace.id, other).id !== id) {
+    const { id } = sandboxes.get(workspace.id, identifier);
+    if (other !== undefined && sandboxes.get(workspace.id, other).id !== id) {
       throw new ApiError(
         'conflicting_sandbox_ids',
         `the host names ${identifier}, X-Tensorlake-Sandbox-Id names ${other}`,
       );
     }
-    return sandboxes.attach(caller.workspace.id, id);
+    return { workspaceId: workspace.id, identifier: id, awaitsStart: false, endsAt };
+  };
+
+  /** Holds the sandbox awake while `use` speaks with it; who loses the right to that meanwhile is cut off. */
+  const withReach = async (
+    request: IncomingMessage,
+    address: SandboxAddress,
+    use: (reach: Reach) => Promise<void>,
+  ): Promise<void> => {
+    guard(request, address);
+    const cut = (): void => void request.socket.destroy();
+    const { admitted, leave } = access.enter(() => admit(request, address), cut);
+    try {
+      const { workspaceId, identifier, awaitsStart } = admitted;
+      const reach = await sandboxes.attach(workspaceId, identifier, awaitsStart);
+      await use(reach).finally(reach.release);
+    } finally {
+      leave();
+    }
   };
 
   /** Why a request was cut: a client should read that the sandbox ended, not that a connection broke. */
@@ -66,58 +92,45 @@ export function createGateway({ sandboxes, authenticate, enterPreview, log }: Ga
     return isEnded(state) || operation === 'terminate';
   };
 
-  const forward = async (
+  const forward = (
     request: IncomingMessage,
     response: ServerResponse,
     address: SandboxAddress,
-  ): Promise<void> => {
-    guard(request, address);
-    const { record, endpoint, token, release } = await reach(request, address);
-    try {
+  ): Promise<void> =>
+    withReach(request, address, async ({ record, endpoint, token }) => {
       // The client may have gone while the sandbox woke.
       if (response.destroyed) return;
-      await proxy(request, response, {
-        endpoint,
-        token,
-        agent: upstreams.of(record),
-        path: pathOf(request, address),
-      });
-    } catch (error) {
-      throw hasEnded(record)
-        ? new ApiError('sandbox_ended', `sandbox ${address.identifier} has ended`)
-        : error;
-    } finally {
-      release();
-    }
-  };
+      const path = pathOf(request, address);
+      try {
+        await proxy(request, response, { endpoint, token, agent: upstreams.of(record), path });
+      } catch (error) {
+        throw hasEnded(record)
+          ? new ApiError('sandbox_ended', `sandbox ${address.identifier} has ended`)
+          : error;
+      }
+    });
 
-  const join = async (
+  const join = (
     request: IncomingMessage,
     response: ServerResponse,
     socket: Socket,
     head: Buffer,
     address: SandboxAddress,
-  ): Promise<void> => {
-    guard(request, address);
-    const { record, endpoint, token, release } = await reach(request, address);
-    const attach = (cut: () => void) => upstreams.attach(record, cut);
-    try {
+  ): Promise<void> =>
+    withReach(request, address, async ({ record, endpoint, token }) => {
       if (socket.destroyed) return;
       await upgrade(request, response, socket, head, {
         open: () => callAgent(request, endpoint, token, pathOf(request, address)),
-        attach,
+        attach: (cut) => upstreams.attach(record, cut),
         isPlain: isPlainAnswer,
-        answerHeaders: (headers) => ({ ...responseHeaders(headers), ...corsHeaders }),
+        answerHeaders: responseHeaders,
         switchingHeaders: (headers) => ({
           ...handshakeOf(headers),
           ...chosenProtocol(request.headers),
           upgrade: 'websocket',
         }),
       });
-    } finally {
-      release();
-    }
-  };
+    });
 
   /** In the words of the dialect that the request was made in. */
   const refuse = (

@@ -9,6 +9,7 @@ test('keys, cookies and addressing stay with the server', () => {
       'x-tensorlake-sandbox-id': 'a',
       'x-forwarded-for': '10.0.0.1',
       'x-forwarded-project-id': 'p',
+      referer: 'http://localhost/default/sandboxes/a/terminal?token=secret',
       accept: 'text/event-stream',
     },
     'agent-token',
@@ -27,7 +28,8 @@ test('headers of one hop end at the gateway, also those that Connection names', 
     'transfer-encoding': 'chunked',
     'content-type': 'a/b',
   };
-  expect(responseHeaders(headers)).toEqual({ 'content-type': 'a/b' });
+  expect(responseHeaders(headers)).toMatchObject({ 'content-type': 'a/b' });
+  expect(Object.keys(responseHeaders(headers))).not.toContain('x-hop');
   expect(requestHeaders({ ...headers, te: 'trailers' }, 't')).toEqual({
     'content-type': 'a/b',
     'transfer-encoding': 'chunked',
@@ -41,5 +43,11 @@ test('Connection cannot take off what frames and addresses a request', () => {
     'content-length': '5',
     host: 'a.local',
     'x-atoll-token': 't',
+  });
+});
+
+test('a policy of the sandbox stands beside the one that isolates its page, and never in its place', () => {
+  expect(responseHeaders({ 'content-security-policy': "default-src 'self'" })).toMatchObject({
+    'content-security-policy': expect.stringMatching(/^default-src 'self', sandbox (?!.*allow-same-origin)/),
   });
 });

@@ -25,6 +25,8 @@ const ours = [
   'x-blaxel-authorization',
   'x-blaxel-workspace',
   'x-blaxel-preview-token',
+  // The address of a page may hold a key or a token.
+  'referer',
   'x-tensorlake-sandbox-id',
   'x-tensorlake-route-hint',
   'x-forwarded-organization-id',
@@ -75,10 +77,23 @@ export function requestHeaders(headers: IncomingHttpHeaders, token: string): Out
 /** What the client gets of an answer's headers. */
 export function responseHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   const hop = namedByConnection(headers);
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => !droppedFromAnswers.has(name) && !hop.has(name)),
-  );
+  const kept = Object.entries(headers).filter(([name]) => !droppedFromAnswers.has(name) && !hop.has(name));
+  return { ...Object.fromEntries(kept), ...isolatingHeaders(headers), ...corsHeaders };
 }
+
+const SANDBOX_POLICY =
+  'sandbox allow-scripts allow-forms allow-modals allow-popups allow-downloads allow-pointer-lock';
+
+/**
+ * Root in a sandbox can answer with any page, also in the agent's place, and anybody can be led to it by a link with a
+ * token. Such a page gets an origin that nobody shares: without `allow-same-origin` it can read neither the API's
+ * answers nor its cookies, and speaks for no browser that is logged in.
+ */
+export const isolatingHeaders = (headers: IncomingHttpHeaders): OutgoingHttpHeaders => ({
+  // Policies in one header apply together, each as far as it goes.
+  'content-security-policy': [headers['content-security-policy'] ?? [], SANDBOX_POLICY].flat().join(', '),
+  'x-content-type-options': 'nosniff',
+});
 
 /** Any origin may drive a sandbox: the key is the guard, and browsers do not add it by themselves (wire 2). */
 export const corsHeaders = {

@@ -3,15 +3,21 @@ import type { Socket } from 'node:net';
 import { ApiError } from '@atoll/protocol';
 import { AGENT_PORT } from '../agent/port.ts';
 import type { Log } from '../lib/log.ts';
-import type { Previews } from '../sandbox/previews.ts';
 import type { Reach, Sandboxes } from '../sandbox/sandboxes.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
+import type { AccessWatch, Admission } from '../tenancy/access-watch.ts';
 import { requireRole } from '../tenancy/caller.ts';
 import type { Caller } from '../tenancy/caller.ts';
 import type { PortAddress } from './address.ts';
 import { portRequestHeaders, portResponseHeaders } from './port-headers.ts';
 import type { Forwarded } from './port-headers.ts';
-import { isAnsweredPreflight, previewHeaders, tokenCookie, withoutToken } from './preview-gate.ts';
+import {
+  isAnsweredPreflight,
+  previewHeaders,
+  previewRequestHeaders,
+  tokenCookie,
+  withoutToken,
+} from './preview-gate.ts';
 import type { PreviewGate } from './preview-gate.ts';
 import { grpcStreamOf, proxyGrpc } from './port-http2.ts';
 import { callPortUpgrade, proxyPort } from './port-proxy.ts';
@@ -32,8 +38,14 @@ export interface PortGatewayOptions {
   clientOf: (request: IncomingMessage) => Pick<Forwarded, 'address' | 'host' | 'proto'>;
   /** Whether somebody may come in by a preview; throws `unauthenticated`. */
   enterPreview: PreviewGate;
-  previews: Pick<Previews, 'onClose'>;
+  access: AccessWatch;
   log: Log;
+}
+
+interface Entry extends Admission {
+  record: SandboxRecord;
+  /** Whether the request showed one of our keys. */
+  isOurKey: boolean;
 }
 
 export type PortGateway = ReturnType<typeof createPortGateway>;
@@ -51,7 +63,7 @@ const errorHeaders: OutgoingHttpHeaders = {
  * served on the origin of the API: each form of URL has an origin of its own.
  */
 export function createPortGateway(options: PortGatewayOptions) {
-  const { sandboxes, authenticate, isKey, enterPreview, previews, clientOf, log } = options;
+  const { sandboxes, authenticate, isKey, enterPreview, access, clientOf, log } = options;
   const upstreams = createPortUpstreams();
   sandboxes.onCut((record) => upstreams.cut(record, () => true));
   // Connections that the new rules would refuse end with the old ones.
@@ -59,19 +71,12 @@ export function createPortGateway(options: PortGatewayOptions) {
     upstreams.cut(record, (port) => !record.allowUnauthenticated || !record.exposedPorts.includes(port)),
   );
 
-  previews.onClose(({ workspaceId, sandboxId, port }) =>
-    upstreams.cut(sandboxes.get(workspaceId, sandboxId), (each) => each === port),
-  );
-
-  /** Whose request may reach the port, and whether it showed one of our keys. */
-  const admit = (
-    request: IncomingMessage,
-    address: PortAddress,
-  ): { record: SandboxRecord; isOurKey: boolean } => {
+  /** Whose request may reach the port. */
+  const admit = (request: IncomingMessage, address: PortAddress): Entry => {
     const { identifier, port, workspace, preview } = address;
     if (preview !== undefined) {
-      enterPreview(request, preview);
-      return { record: sandboxes.get(preview.workspaceId, identifier), isOurKey: isOurs(request) };
+      const { endsAt = Infinity } = enterPreview(request, preview);
+      return { record: sandboxes.get(preview.workspaceId, identifier), isOurKey: isOurs(request), endsAt };
     }
     const open = sandboxes.findPublic(identifier, port);
     if (open !== undefined) return { record: open, isOurKey: isOurs(request) };
@@ -80,7 +85,7 @@ export function createPortGateway(options: PortGatewayOptions) {
     const record = sandboxes.get(caller.workspace.id, identifier);
     const isOpen = workspace === undefined ? record.exposedPorts.includes(port) : port !== AGENT_PORT;
     if (!isOpen) throw new ApiError('port_not_exposed', `sandbox ${identifier} does not expose port ${port}`);
-    return { record, isOurKey: true };
+    return { record, isOurKey: true, endsAt: caller.endsAt ?? Infinity };
   };
 
   /** An open port passes on what its own server asks for in `Authorization`, but never a key of this server. */
@@ -107,7 +112,7 @@ export function createPortGateway(options: PortGatewayOptions) {
       path: preview ? withoutToken(pathOf(request, prefix)) : pathOf(request, prefix),
       headers: {
         ...portRequestHeaders(request.headers, { ...client, prefix, isOurKey }),
-        ...preview?.requestHeaders,
+        ...(preview && previewRequestHeaders(request, preview)),
       },
       ...(preview && {
         answerHeaders: {
@@ -120,14 +125,13 @@ export function createPortGateway(options: PortGatewayOptions) {
   };
 
   /** Holds the sandbox awake while `use` passes the request on; a client that has gone ends the wait for the port. */
-  const withCall = async (
+  const withReach = async (
     request: IncomingMessage,
     response: ServerResponse,
     address: PortAddress,
+    { record, isOurKey }: Entry,
     use: (call: PortCall) => Promise<void>,
   ): Promise<void> => {
-    guardPortRequest(request, address);
-    const { record, isOurKey } = admit(request, address);
     const awaitsStart = address.workspace !== undefined || address.preview !== undefined;
     const reach = await sandboxes.attach(record.workspaceId, record.id, awaitsStart);
     const gone = new AbortController();
@@ -140,6 +144,19 @@ export function createPortGateway(options: PortGatewayOptions) {
       response.off('close', leave);
       reach.release();
     }
+  };
+
+  /** Lets the request in; who loses the right to be there while `use` passes it on is cut off. */
+  const withCall = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    address: PortAddress,
+    use: (call: PortCall) => Promise<void>,
+  ): Promise<void> => {
+    guardPortRequest(request, address);
+    const cut = (): void => void request.socket.destroy();
+    const { admitted, leave } = access.enter(() => admit(request, address), cut);
+    await withReach(request, response, address, admitted, use).finally(leave);
   };
 
   return {

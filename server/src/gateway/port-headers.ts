@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
-import { hopByHop, namedByConnection } from './headers.ts';
+import { hopByHop, isolatingHeaders, namedByConnection } from './headers.ts';
 
 /** What the server in a sandbox is told of the client, in the usual words. */
 export interface Forwarded {
@@ -74,13 +74,6 @@ const neverAnsweredBelowPath = new Set([
   'access-control-allow-credentials',
 ]);
 
-/**
- * Below a path, pages get an origin of their own that nobody shares: without `allow-same-origin` they can read
- * neither the API's answers nor its cookies.
- */
-const SANDBOX_POLICY =
-  'sandbox allow-scripts allow-forms allow-modals allow-popups allow-downloads allow-pointer-lock';
-
 /** What the client gets of an answer's headers. */
 export function portResponseHeaders(headers: IncomingHttpHeaders, prefix: string): OutgoingHttpHeaders {
   const hop = namedByConnection(headers);
@@ -98,11 +91,8 @@ export function portResponseHeaders(headers: IncomingHttpHeaders, prefix: string
 }
 
 function belowPath(headers: IncomingHttpHeaders, prefix: string): OutgoingHttpHeaders {
-  // Policies in one header apply together, each as far as it goes.
-  const policies = [headers['content-security-policy'] ?? [], SANDBOX_POLICY].flat().join(', ');
   return {
-    'content-security-policy': policies,
-    'x-content-type-options': 'nosniff',
+    ...isolatingHeaders(headers),
     // Scripts and fonts of a page without an origin are fetched across origins.
     'access-control-allow-origin': headers['access-control-allow-origin'] ?? '*',
     ...(headers.location !== undefined && { location: relocate(headers.location, prefix) }),

@@ -2,21 +2,29 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { ApiError } from '@atoll/protocol';
 import type { Previews } from '../sandbox/previews.ts';
 import type { Preview } from '../store/preview-store.ts';
+import type { Admission } from '../tenancy/access-watch.ts';
 import { portResponseHeaders } from './port-headers.ts';
+import { withoutParameter } from './query.ts';
 
 /** Where the tokens of private previews stand (blaxel wire 1.8). */
 export const PREVIEW_TOKEN = 'bl_preview_token';
 const TOKEN_HEADER = 'x-blaxel-preview-token';
 
-/** Whether somebody may come in by a preview; throws `unauthenticated`. */
-export type PreviewGate = (request: IncomingMessage, preview: Preview) => void;
+/** Whether somebody may come in by a preview, or stay; throws `unauthenticated`, or `not_found` when it has ended. */
+export type PreviewGate = (request: IncomingMessage, preview: Preview) => Admission;
 
 export const createPreviewGate =
-  ({ isToken }: Pick<Previews, 'isToken'>): PreviewGate =>
-  (request, preview) => {
-    if (preview.isPublic) return;
-    const shown = [headerToken(request), queryToken(request.url), cookieToken(request)];
-    if (shown.some((token) => token !== undefined && isToken(preview, token))) return;
+  ({ byId, findToken }: Pick<Previews, 'byId' | 'findToken'>): PreviewGate =>
+  (request, addressed) => {
+    // As it is now: who is in already may have come by one that has changed since.
+    const preview = byId(addressed.id);
+    if (preview?.port !== addressed.port) throw new ApiError('not_found', 'this preview has ended');
+    const { expiresAt = Infinity } = preview;
+    if (preview.isPublic) return { endsAt: expiresAt };
+    for (const shown of [headerToken(request), queryToken(request.url), cookieToken(request)]) {
+      const token = shown === undefined ? undefined : findToken(preview, shown);
+      if (token) return { endsAt: Math.min(expiresAt, token.expiresAt ?? Infinity) };
+    }
     throw new ApiError('unauthenticated', 'this preview is private', {
       hint: `Send a token of it as ${TOKEN_HEADER} or as ?${PREVIEW_TOKEN}=.`,
     });
@@ -25,9 +33,11 @@ export const createPreviewGate =
 const headerToken = ({ headersDistinct }: IncomingMessage): string | undefined =>
   headersDistinct[TOKEN_HEADER]?.[0];
 
+/** What is no token by its form is none: it would come back as a cookie, in a header of the answer. */
 function queryToken(url = ''): string | undefined {
   const start = url.indexOf('?');
-  return start < 0 ? undefined : (new URLSearchParams(url.slice(start)).get(PREVIEW_TOKEN) ?? undefined);
+  const shown = start < 0 ? null : new URLSearchParams(url.slice(start)).get(PREVIEW_TOKEN);
+  return shown !== null && /^[\w-]{1,100}$/.test(shown) ? shown : undefined;
 }
 
 const cookieToken = ({ headers }: IncomingMessage): string | undefined =>
@@ -36,16 +46,17 @@ const cookieToken = ({ headers }: IncomingMessage): string | undefined =>
     .map((each) => each.trim().split('='))
     .find(([name]) => name === PREVIEW_TOKEN)?.[1];
 
-/** The path without the token, which is none of the business of the server in the sandbox. */
-export function withoutToken(path: string): string {
-  const start = path.indexOf('?');
-  if (start < 0 || !path.includes(PREVIEW_TOKEN, start)) return path;
-  const kept = path
-    .slice(start + 1)
-    .split('&')
-    .filter((part) => !part.startsWith(`${PREVIEW_TOKEN}=`));
-  return path.slice(0, start) + (kept.length === 0 ? '' : `?${kept.join('&')}`);
-}
+/** A path without the token, which is none of the business of the server in the sandbox. */
+export const withoutToken = (path: string): string => withoutParameter(path, PREVIEW_TOKEN);
+
+/** What the server in the sandbox gets besides: not the token in the address of the page that asks. */
+export const previewRequestHeaders = (
+  { headers }: IncomingMessage,
+  { requestHeaders }: Preview,
+): OutgoingHttpHeaders => ({
+  ...(headers.referer !== undefined && { referer: withoutToken(headers.referer) }),
+  ...requestHeaders,
+});
 
 /** A browser that came with a token in the URL needs it for what the page asks for next, too. */
 export function tokenCookie(

@@ -4,7 +4,7 @@ import { ApiError } from '@atoll/protocol';
 import type { ErrorCode } from '@atoll/protocol';
 import type { SlotEndpoint } from '../runtime/driver.ts';
 import { passBody } from './answer-body.ts';
-import { corsHeaders, requestHeaders, responseHeaders } from './headers.ts';
+import { requestHeaders, responseHeaders } from './headers.ts';
 
 export interface Upstream {
   endpoint: SlotEndpoint;
@@ -45,7 +45,7 @@ export function proxy(request: IncomingMessage, response: ServerResponse, upstre
     call.once('response', (answer) => {
       if (!isPlainAnswer(answer))
         return void call.destroy(new Error(`the answer has status ${answer.statusCode}`));
-      response.writeHead(answer.statusCode ?? 502, { ...responseHeaders(answer.headers), ...corsHeaders });
+      response.writeHead(answer.statusCode ?? 502, responseHeaders(answer.headers));
       // Streams begin with their headers: a follower of a quiet process must see that it is connected.
       response.flushHeaders();
       answer.on('error', () => response.writableEnded || response.destroy());

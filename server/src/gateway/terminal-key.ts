@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { withoutParameter } from './query.ts';
 
 const NAME = 'token';
 /** The page of a terminal and its WebSocket. */
@@ -14,10 +15,8 @@ export function terminalKey({ url = '' }: Pick<IncomingMessage, 'url'>, prefix: 
   return new URLSearchParams(query).get(NAME) ?? undefined;
 }
 
-/** A path without that key; it is not decoded, for some paths mean something by how they are encoded. */
+/** A path without that key. */
 export function withoutTerminalKey(path: string, prefix: string): string {
-  const [before = '', query] = path.split('?', 2);
-  if (query === undefined || !terminalPath.test(before.slice(prefix.length))) return path;
-  const kept = query.split('&').filter((part) => !part.startsWith(`${NAME}=`));
-  return kept.length === 0 ? before : `${before}?${kept.join('&')}`;
+  const [before = ''] = path.split('?', 1);
+  return terminalPath.test(before.slice(prefix.length)) ? withoutParameter(path, NAME) : path;
 }

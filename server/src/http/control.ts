@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../lib/log.ts';
 import { serverTiming, withStages } from '../lib/stage.ts';
 import type { Stage } from '../lib/stage.ts';
+import type { AccessWatch } from '../tenancy/access-watch.ts';
 import type { Audit, AuditEvent } from '../tenancy/audit.ts';
 import { requireRole } from '../tenancy/caller.ts';
 import type { Caller } from '../tenancy/caller.ts';
@@ -20,6 +21,7 @@ import type { RequestContext } from './request-context.ts';
 export interface ControlOptions {
   bindings: readonly Binding[];
   authenticate: Authenticate;
+  access: AccessWatch;
   baseUrlOf: BaseUrlReader;
   audit: Audit;
   metrics: Metrics;
@@ -83,9 +85,10 @@ async function answer(
   const event: AuditEvent = { action: route.id, result: 'ok', ...targetOf(request), address: request.ip };
   const stopTimer = options.metrics.timeRequest(route.id);
   try {
-    const caller = admit(route, options, request, event);
+    const gone = leaving(reply);
+    const caller = enter(binding, options, request, reply, event, gone);
     reply.code(route.status);
-    const context = requestContext(options, request, reply, caller, event);
+    const context = requestContext(options, request, reply, caller, event, gone.signal);
     const body = await binding.answer(raw, context);
     reply.header('server-timing', serverTiming(stages, performance.now() - startedAt));
     return reply.send(isStream(body) ? Readable.from(body) : body);
@@ -104,12 +107,33 @@ const isStream = (body: unknown): body is AsyncIterable<string> =>
   typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
 
 /** Aborts when the client goes away before it has its answer. */
-function signalOf(reply: FastifyReply): AbortSignal {
+function leaving(reply: FastifyReply): AbortController {
   const gone = new AbortController();
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) gone.abort(new ApiError('invalid_request', 'the client went away'));
   });
-  return gone.signal;
+  return gone;
+}
+
+/** A stream is followed only as long as its reader would be let in. */
+function enter(
+  { route }: Binding,
+  options: ControlOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  event: AuditEvent,
+  gone: AbortController,
+): Caller | undefined {
+  if (route.responseKind !== 'stream') return admit(route, options, request, event);
+  const { admitted, leave } = options.access.enter(
+    () => {
+      const caller = admit(route, options, request, event);
+      return { caller, endsAt: caller?.endsAt ?? Infinity };
+    },
+    () => gone.abort(new ApiError('unauthenticated', 'the access that the stream was opened with has ended')),
+  );
+  reply.raw.once('close', leave);
+  return admitted.caller;
 }
 
 /** Authenticates in the workspace that the path names and checks the role. */
@@ -166,6 +190,7 @@ function requestContext(
   reply: FastifyReply,
   caller: Caller | undefined,
   event: AuditEvent,
+  signal: AbortSignal,
 ): RequestContext {
   return {
     get caller(): Caller {
@@ -178,7 +203,7 @@ function requestContext(
     header: (name) => request.raw.headersDistinct[name]?.[0],
     baseUrl: options.baseUrlOf(request.raw),
     timeoutMs: timeoutOf(request),
-    signal: signalOf(reply),
+    signal,
     status: (code) => void reply.code(code),
     answerHeader: (name, value) => void reply.header(name, value),
     setCookie: (cookie) => void reply.header('set-cookie', cookie),

@@ -47,7 +47,7 @@ const MAX_TOKENS = 100;
  * the same sandbox has the same again. A token is derived from the server's key, so that none lies in the database.
  */
 export function createPreviews({ store, serverKey, clock }: PreviewsOptions) {
-  const closeListeners: ((preview: Preview) => void)[] = [];
+  const listeners: (() => void)[] = [];
 
   const idOf = ({ workspaceId, id, name }: SandboxRecord, preview: string): string => {
     const place = `preview\0${workspaceId}\0${name ?? id}\0${preview}`;
@@ -79,8 +79,7 @@ export function createPreviews({ store, serverKey, clock }: PreviewsOptions) {
     );
   };
 
-  /** Who came in by what is no longer there goes. */
-  const close = (preview: Preview): void => closeListeners.forEach((listen) => listen(preview));
+  const announce = (): void => listeners.forEach((listen) => listen());
 
   const write = (record: SandboxRecord, asked: PreviewRequest, before: Preview | undefined): Preview => {
     check(asked);
@@ -96,7 +95,7 @@ export function createPreviews({ store, serverKey, clock }: PreviewsOptions) {
       updatedAt: now,
     };
     store.put(one);
-    if (before) close(before);
+    if (before) announce();
     return one;
   };
 
@@ -116,6 +115,8 @@ export function createPreviews({ store, serverKey, clock }: PreviewsOptions) {
           );
         if (!before && store.ofSandbox(record.id).length >= MAX_PREVIEWS)
           throw new ApiError('limit_exceeded', `a sandbox has ${MAX_PREVIEWS} previews at most`);
+        // One of an earlier sandbox of this name has the same URL: its tokens were for that one.
+        if (!before) store.remove(idOf(record, asked.name));
         return write(record, asked, before);
       }),
     replace: (record: SandboxRecord, asked: PreviewRequest): Preview =>
@@ -125,7 +126,7 @@ export function createPreviews({ store, serverKey, clock }: PreviewsOptions) {
     remove: (record: SandboxRecord, name: string): Preview => {
       const one = require(record, name);
       store.remove(one.id);
-      close(one);
+      announce();
       return one;
     },
     /** By what a URL names it, as long as it lasts. */
@@ -157,16 +158,16 @@ export function createPreviews({ store, serverKey, clock }: PreviewsOptions) {
           .find((token) => token.name === nameOrValue || valueOf(preview.id, token) === nameOrValue);
         if (!found) throw new ApiError('not_found', `preview ${preview.name} has no such token`);
         store.removeToken(preview.id, found.name);
-        close(preview);
+        announce();
       },
     },
-    /** Whether somebody who shows this may use a private preview. */
-    isToken: (preview: Preview, shown: string): boolean =>
+    /** The token that somebody shows, if a private preview opens to it. */
+    findToken: (preview: Preview, shown: string): PreviewToken | undefined =>
       store
         .tokensOf(preview.id)
-        .some((token) => !isOver(token) && isEqual(valueOf(preview.id, token), shown)),
+        .find((token) => !isOver(token) && isEqual(valueOf(preview.id, token), shown)),
     /** Told when a preview ends, or lets in others than before. */
-    onClose: (listen: (preview: Preview) => void): void => void closeListeners.push(listen),
+    onChange: (listen: () => void): void => void listeners.push(listen),
   };
 }
 

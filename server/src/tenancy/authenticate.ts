@@ -33,7 +33,9 @@ const selectKey = (found: string): string => `
     JOIN workspaces w ON w.id = k.workspace_id
   WHERE ${found} AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?)`;
 const byValue = selectKey('k.hash = ?');
-const bySession = selectKey('k.id = (SELECT key_id FROM sessions WHERE hash = ? AND expires_at > ?)');
+const byId = selectKey('k.id = ?');
+const selectSession =
+  'SELECT key_id AS keyId, expires_at AS expiresAt FROM sessions WHERE hash = ? AND expires_at > ?';
 
 const MAX_CACHED_CALLERS = 10_000;
 
@@ -75,7 +77,7 @@ export function createAuthenticator({ db, clock }: { db: Db; clock: Clock }) {
       keyName: row.name,
       kind: row.kind,
       isBootstrap: row.bootstrap === 1,
-      ...(row.expiresAt !== null && { expiresAt: row.expiresAt }),
+      ...(row.expiresAt !== null && { expiresAt: row.expiresAt, endsAt: row.expiresAt }),
       workspace,
       role,
       member: { id: row.memberId, name: row.memberName, owner: row.owner === 1 },
@@ -92,10 +94,13 @@ export function createAuthenticator({ db, clock }: { db: Db; clock: Clock }) {
   return {
     /** The caller behind a browser's session: the one behind the key that opened it. */
     authenticateSession: (value: string, workspace?: string, project?: string): Caller => {
-      const row = db.get<KeyRow>(bySession, hashSecret(value), clock.now(), clock.now());
+      const now = clock.now();
+      const session = db.get<{ keyId: string; expiresAt: number }>(selectSession, hashSecret(value), now);
+      const row = session && db.get<KeyRow>(byId, session.keyId, now);
       if (!row) throw new ApiError('unauthenticated', 'this session has ended');
-      usedKeys.set(row.id, clock.now());
-      return callerOf(row, nameOf(workspace), nameOf(project));
+      usedKeys.set(row.id, now);
+      const caller = callerOf(row, nameOf(workspace), nameOf(project));
+      return { ...caller, endsAt: Math.min(session.expiresAt, caller.expiresAt ?? Infinity) };
     },
     /**
      * The caller behind a key, in the workspace it asks for by name or id (`undefined` or `default`: the key's own).

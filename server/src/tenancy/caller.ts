@@ -10,6 +10,8 @@ export interface Caller {
   isBootstrap: boolean;
   /** When the key ends by itself. */
   expiresAt?: number;
+  /** When what the request showed ends by itself: the key, or a session that ends before it. */
+  endsAt?: number;
   member: { id: string; name: string; owner: boolean };
   account: { id: string; name: string; operator: boolean };
   workspace: { id: string; name: string };

@@ -12,19 +12,19 @@ export type EventViews = Record<ChangedKind, (target: string, context: RequestCo
 interface Options {
   feed: ChangeFeed;
   views: EventViews;
-  /** Ends streams whose reader may no longer follow. */
-  accessSignal: () => AbortSignal;
+  /** Aborts when the server stops. */
+  closing: AbortSignal;
 }
 
 /** Proxies cut connections on which nothing is said for a minute. */
 const IDLE_MS = 15_000;
 
 /** What happens in a workspace, as it happens. */
-export function eventRoutes({ feed, views, accessSignal }: Options): Binding[] {
+export function eventRoutes({ feed, views, closing }: Options): Binding[] {
   return [
     bind(routes.streamEvents, ({ query }, context) => {
       const after = query.after ?? lastEventId(context.header('last-event-id'));
-      const signal = AbortSignal.any([context.signal, accessSignal()]);
+      const signal = AbortSignal.any([context.signal, closing]);
       const following = { idleMs: IDLE_MS, signal, ...(after !== undefined && { after }) };
       context.contentType('text/event-stream');
       return toServerSentEvents(feed.follow(context.caller.workspace.id, following), views, context);

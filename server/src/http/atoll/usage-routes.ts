@@ -7,19 +7,19 @@ import type { Binding } from '../bind.ts';
 
 interface Options {
   sandboxes: Pick<Sandboxes, 'usage'>;
-  /** Ends streams whose reader may no longer follow. */
-  accessSignal: () => AbortSignal;
+  /** Aborts when the server stops. */
+  closing: AbortSignal;
 }
 
 const EVERY_MS = 2_000;
 
 /** What sandboxes use, for who looks at it: nothing is read while nobody does. */
-export function usageRoutes({ sandboxes, accessSignal }: Options): Binding[] {
+export function usageRoutes({ sandboxes, closing }: Options): Binding[] {
   return [
     bind(routes.streamUsage, (_input, context) => {
       context.contentType('text/event-stream');
       const workspaceId = context.caller.workspace.id;
-      const signal = AbortSignal.any([context.signal, accessSignal()]);
+      const signal = AbortSignal.any([context.signal, closing]);
       return samples(() => sandboxes.usage(workspaceId), signal);
     }),
   ];

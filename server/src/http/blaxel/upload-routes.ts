@@ -67,7 +67,7 @@ export function blaxelUploadRoutes({ deployments, findImage }: BlaxelUploadRoute
       return toText(events);
     }),
     bindBlaxel(routes.listBlaxelLogs, async ({ query }, { caller, signal }) => {
-      const names = query.workloadIds.split(',').filter((name) => name !== '');
+      const names = new Set(query.workloadIds.split(',').filter((name) => name !== ''));
       const answer: Record<string, { logs: BlaxelLogLine[]; totalCount: number }> = {};
       for (const name of names) {
         const lines = (await linesOf(caller.workspace.id, name, signal)) ?? [];

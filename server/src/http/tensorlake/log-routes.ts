@@ -11,8 +11,8 @@ import { toFilter, toLogEvent, toLoggedProcess, toLogSignal } from './log-view.t
 
 export interface LogRouteOptions {
   sandboxes: Sandboxes;
-  /** Ends streams whose reader may no longer follow. */
-  accessSignal: () => AbortSignal;
+  /** Aborts when the server stops. */
+  closing: AbortSignal;
 }
 
 const USUAL_LINES = 100;
@@ -20,7 +20,7 @@ const USUAL_LINES = 100;
 const IDLE_MS = 15_000;
 
 /** What the processes of sandboxes printed, of those that have ended too. */
-export function logRoutes({ sandboxes, accessSignal }: LogRouteOptions): Binding[] {
+export function logRoutes({ sandboxes, closing }: LogRouteOptions): Binding[] {
   return [
     bind(routes.getSandboxLogs, async ({ params, query }, { caller }) => {
       const { head, tail, nextToken } = query;
@@ -49,7 +49,7 @@ export function logRoutes({ sandboxes, accessSignal }: LogRouteOptions): Binding
       const following = {
         filter: toFilter(query),
         idleMs: IDLE_MS,
-        signal: AbortSignal.any([context.signal, accessSignal()]),
+        signal: AbortSignal.any([context.signal, closing]),
         ...(query.tail !== undefined && { tail: query.tail }),
         ...(after !== undefined && { after }),
       };
