@@ -1,28 +1,18 @@
-import { createInterface } from 'node:readline';
-import type { Socket } from 'node:net';
 import type { Connection } from 'ssh2';
+import { listenInSandbox } from '../agent/sandbox-listener.ts';
+import type { AcceptedConnection, AskAgent, SandboxListener } from '../agent/sandbox-listener.ts';
 import { joinSockets } from './join-sockets.ts';
-
-/** Opens a plain connection to a route of the agent. */
-export type AskAgent = (path: string) => Promise<Socket>;
-
-interface Accepted {
-  id: string;
-  from: string;
-  port: number;
-}
 
 const MAX_LISTENERS = 32;
 
 /** Ports of the sandbox that are brought to the client (`-R`): the agent listens, each connection becomes a channel. */
 export function createRemoteForwards(client: Connection, ask: AskAgent) {
-  const listeners = new Map<string, Socket>();
+  const listeners = new Map<string, SandboxListener>();
 
-  const passOn = async (address: string, bound: number, { id, from, port }: Accepted): Promise<void> => {
-    const accepted = await ask(`/internal/v1/accepted/${encodeURIComponent(id)}`);
-    client.forwardOut(address, bound, from, port, (error, channel) => {
-      if (error !== undefined) return void accepted.destroy();
-      joinSockets(channel, accepted);
+  const passOn = (address: string, { from, fromPort, port, socket }: AcceptedConnection): void => {
+    client.forwardOut(address, port, from, fromPort, (error, channel) => {
+      if (error !== undefined) return void socket.destroy();
+      joinSockets(channel, socket);
     });
   };
 
@@ -30,43 +20,19 @@ export function createRemoteForwards(client: Connection, ask: AskAgent) {
     /** Listens; resolves with the port, which 0 leaves to the system. */
     open: async (address: string, port: number): Promise<number> => {
       if (listeners.size >= MAX_LISTENERS) throw new Error('too many ports are forwarded');
-      const query = new URLSearchParams({ host: address, port: String(port) });
-      const control = await ask(`/internal/v1/listen?${query}`);
-      control.on('error', () => control.destroy());
-      const lines = createInterface({ input: control });
-      return await new Promise((resolve, reject) => {
-        control.once('close', () => reject(new Error('the port cannot be opened')));
-        let bound: number | undefined;
-        lines.on('line', (line) => {
-          // The agent's own words, or those of root in the sandbox: a wrong one ends this forward alone.
-          const told = parseLine(line);
-          if (told === undefined) return void control.destroy();
-          if (bound === undefined) {
-            bound = told.port;
-            const key = `${address} ${bound}`;
-            listeners.set(key, control);
-            control.once('close', () => listeners.delete(key));
-            return resolve(bound);
-          }
-          passOn(address, bound, told).catch(() => {});
-        });
-      });
+      const listener = await listenInSandbox(ask, { host: address, port }, (accepted) =>
+        passOn(address, accepted),
+      );
+      const key = `${address} ${listener.port}`;
+      listeners.set(key, listener);
+      listener.onClose(() => listeners.delete(key));
+      return listener.port;
     },
     cancel: (address: string, port: number): boolean => {
-      const control = listeners.get(`${address} ${port}`);
-      control?.destroy();
-      return control !== undefined;
+      const listener = listeners.get(`${address} ${port}`);
+      void listener?.close();
+      return listener !== undefined;
     },
-    close: (): void => listeners.forEach((control) => control.destroy()),
+    close: (): void => listeners.forEach((listener) => void listener.close()),
   };
-}
-
-function parseLine(line: string): Accepted | undefined {
-  try {
-    const { id = '', from = '', port } = JSON.parse(line) as Partial<Accepted>; // checked below
-    const isSound = typeof id === 'string' && typeof from === 'string' && Number.isInteger(port);
-    return isSound ? { id, from, port: Number(port) } : undefined;
-  } catch {
-    return undefined;
-  }
 }

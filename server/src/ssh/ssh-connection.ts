@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Connection } from 'ssh2';
+import { askAgent } from '../agent/ask-agent.ts';
 import { AGENT_PORT } from '../agent/port.ts';
-import { askAgent, connectSandbox } from '../gateway/sandbox-connection.ts';
+import { connectSandbox } from '../gateway/sandbox-connection.ts';
 import type { Reach } from '../sandbox/sandboxes.ts';
 import { joinSockets } from './join-sockets.ts';
 import { createRemoteForwards } from './remote-forward.ts';
