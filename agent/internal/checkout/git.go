@@ -21,10 +21,18 @@ var settings = []string{
 	"GIT_CONFIG_NOSYSTEM=1",
 	"GIT_CONFIG_GLOBAL=/dev/null",
 	"GIT_TERMINAL_PROMPT=0",
-	"GIT_ALLOW_PROTOCOL=https:http:git",
 	"GIT_LFS_SKIP_SMUDGE=1",
 	"HOME=/nonexistent",
 	"LC_ALL=C",
+}
+
+// protocols are those that end at another machine; SSH where somebody has lent keys for it (package gitssh).
+func protocols() []string {
+	if os.Getenv("GIT_SSH_COMMAND") == "" {
+		return []string{"GIT_ALLOW_PROTOCOL=https:http:git"}
+	}
+	// Without a variant git asks the client what it understands.
+	return []string{"GIT_ALLOW_PROTOCOL=https:http:git:ssh", "GIT_SSH_VARIANT=ssh"}
 }
 
 // options are given to each call. A server that goes silent is given up.
@@ -50,7 +58,7 @@ func (g git) run(args ...string) error {
 func (g git) output(args ...string) (string, error) {
 	command := exec.Command("git", append(append([]string{}, options...), args...)...)
 	command.Dir = g.dir
-	command.Env = append(os.Environ(), settings...)
+	command.Env = append(append(os.Environ(), settings...), protocols()...)
 	var out bytes.Buffer
 	said := &tail{max: maxSaidBytes}
 	command.Stdout, command.Stderr = &out, said
@@ -83,15 +91,24 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// reason is the last thing that git calls an error, without the advice that follows it.
+// cutOff is what git says when what it runs has failed, after that has said why.
+const cutOff = "Could not read from remote repository."
+
+// reason is the last thing that git, or the other side, calls an error, without the advice that follows it.
 func (t *tail) reason(otherwise error) string {
 	lines := strings.Split(strings.TrimSpace(string(t.kept)), "\n")
+	wasCutOff := false
 	for i := len(lines) - 1; i >= 0; i-- {
-		for _, prefix := range []string{"fatal: ", "error: "} {
-			if text, isReason := strings.CutPrefix(lines[i], prefix); isReason {
+		for _, prefix := range []string{"fatal: ", "error: ", "ERROR: "} {
+			text, isReason := strings.CutPrefix(lines[i], prefix)
+			if isReason && text != cutOff {
 				return text
 			}
+			wasCutOff = wasCutOff || isReason
 		}
+	}
+	if wasCutOff {
+		return cutOff
 	}
 	if last := lines[len(lines)-1]; last != "" {
 		return last
