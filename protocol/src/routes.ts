@@ -1,5 +1,6 @@
 import { fileRoutes } from './atoll/file.ts';
 import * as build from './atoll/build.ts';
+import * as buildSsh from './atoll/build-ssh.ts';
 import * as event from './atoll/event.ts';
 import * as image from './atoll/image.ts';
 import * as imageShare from './atoll/image-share.ts';
@@ -55,6 +56,7 @@ export const controlRoutes: readonly Route[] = [
   image,
   imageShare,
   build,
+  buildSsh,
   blaxelSandbox,
   blaxelImage,
   blaxelImageShare,

@@ -1,15 +1,16 @@
-# Programs that only tests need: the image tools that people use with a registry, and a browser. Nothing of Atoll calls
-# them.
+# Programs that only tests need: the image tools that people use with a registry, sshd, and a browser. Nothing of Atoll
+# calls them.
 
 readonly CRANE_VERSION=v0.20.6
 
 setup_test-tools() {
   local crane="$repo/.compat/crane-$CRANE_VERSION"
-  if command -v skopeo >/dev/null && [ -x "$crane/crane" ] && has_browser; then
+  if command -v skopeo >/dev/null && [ -x "$crane/crane" ] && has_browser && has_sshd; then
     outcome='ok, cached'
     return
   fi
   install_skopeo
+  install_sshd
   has_browser || install_browser
   [ -x "$crane/crane" ] || build_crane "$crane"
 }
@@ -21,6 +22,21 @@ install_skopeo() {
   logged apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update || true
   logged apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends skopeo || fail \
     'cannot install skopeo' 'apt-get ended with an error' 'repair the package sources of this machine, then run it again'
+}
+
+# Where services are started its package starts one, which is the owner's to decide: without it the tests of repositories
+# over SSH are left out.
+has_sshd() {
+  [ -x /usr/sbin/sshd ] || [ -d /run/systemd/system ]
+}
+
+install_sshd() {
+  if has_sshd; then return; fi
+  note 'installing sshd'
+  export DEBIAN_FRONTEND=noninteractive
+  logged apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update || true
+  logged apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends openssh-client openssh-server ||
+    note 'there is no package of sshd here'
 }
 
 # The names that test/fixtures/browser.ts looks for.

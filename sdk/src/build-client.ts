@@ -1,6 +1,14 @@
 import { bodyChunks } from './body-chunks.ts';
 import * as protocol from '@atoll/protocol';
-import type { Build, BuildEvent, BuildOptions, BuildStatus, RouteAnswer } from '@atoll/protocol';
+import type {
+  Build,
+  BuildEvent,
+  BuildOptions,
+  BuildStatus,
+  RouteAnswer,
+  SshAnswer,
+  SshEvent,
+} from '@atoll/protocol';
 import type { WaitOptions } from './call-options.ts';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
@@ -9,7 +17,15 @@ import { followEvents } from './follow-events.ts';
 import { readEvents } from './server-sent-events.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
-export type { Build, BuildEvent, BuildOptions, BuildResult, BuildStatus } from '@atoll/protocol';
+export type {
+  Build,
+  BuildEvent,
+  BuildOptions,
+  BuildResult,
+  BuildStatus,
+  SshAnswer,
+  SshEvent,
+} from '@atoll/protocol';
 
 /** A sandbox in the state before the step of a build that failed. */
 export type BuildDebugging = RouteAnswer<typeof protocol.debugBuild>;
@@ -73,6 +89,26 @@ export class BuildClient {
       // Newer servers may tell more.
       if (event.success) yield event.data;
     }
+  }
+
+  /**
+   * Lends the SSH agents that the build was begun with (`ssh`), and tells what is asked of them, until the build ends.
+   * `buildImage` answers by the agents of this machine.
+   */
+  async *lendSshAgents(id: string, { signal }: Wait = {}): AsyncGenerator<SshEvent> {
+    const transport = await this.#connection.server();
+    const call = { signal, repeatable: false };
+    const response = await transport.stream(protocol.lendSshAgents, { params: { id } }, call);
+    for await (const { data } of readEvents(bodyChunks(response.body ?? new ReadableStream()))) {
+      const event = protocol.sshEvent.safeParse(JSON.parse(data));
+      if (event.success) yield event.data;
+    }
+  }
+
+  /** Answers what is asked of a lent SSH agent. */
+  async answerSshRequest(id: string, answer: SshAnswer, options: Wait = {}): Promise<void> {
+    const transport = await this.#connection.server();
+    await transport.call(protocol.answerSshRequest, { params: { id }, body: answer }, options);
   }
 
   /** Ends the client; calls after this throw. */

@@ -11,6 +11,10 @@ import { readDockerCredentialsFor } from './docker-config.ts';
 import type { DockerCredentials } from './docker-config.ts';
 import { externalImages } from './dockerfile-images.ts';
 import { SandboxError } from './errors.ts';
+import { lendSshAgents } from './ssh-lending.ts';
+import type { Lending } from './ssh-lending.ts';
+import { openSshAgents, readKnownHosts } from './ssh-source.ts';
+import type { SshAgents, SshSource } from './ssh-source.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
 /** What is told while an image is built. The last one is `done`. */
@@ -43,6 +47,13 @@ export interface BuildImageOptions extends WaitOptions {
   labels?: Record<string, string> | undefined;
   /** Content by id, for `RUN --mount=type=secret`. Kept nowhere. */
   secrets?: Record<string, string | Uint8Array> | undefined;
+  /**
+   * SSH agents for `RUN --mount=type=ssh`, by id; ADD takes `default` for repositories over SSH. They sign here, while the
+   * build runs: no private key is sent.
+   */
+  ssh?: Record<string, SshSource> | undefined;
+  /** Text in the form of `known_hosts`: whom ADD may trust. By default this user's, for Dockerfiles that need it. */
+  sshKnownHosts?: string | undefined;
   noCache?: boolean | undefined;
   platform?: string | undefined;
   /** For registries; by default what docker would use. */
@@ -86,9 +97,11 @@ export class ImageBuildError extends SandboxError {
 /** Builds a Dockerfile or a definition on the server. An abort of the signal cancels the build there. */
 export async function buildImage(source: BuildSource, options: BuildImageOptions): Promise<BuiltImage> {
   const client = new BuildClient(options.connection);
+  const ssh = await openSshAgents(options.ssh ?? {}, options.signal);
   try {
-    return await carryOut(client, await prepare(source, options), options);
+    return await carryOut(client, await prepare(source, options), options, ssh);
   } finally {
+    ssh.close();
     client.close();
   }
 }
@@ -112,6 +125,8 @@ async function prepare(source: BuildSource, options: BuildImageOptions): Promise
     context: context !== undefined,
     dockerConfigJson: credentials,
     secrets: options.secrets && encodeSecrets(options.secrets),
+    ssh: options.ssh && Object.keys(options.ssh),
+    sshKnownHosts: options.sshKnownHosts ?? (options.ssh && (await readKnownHosts(dockerfile))),
     cpus,
     memoryMb,
     diskMb,
@@ -172,6 +187,7 @@ async function carryOut(
   client: BuildClient,
   { request, context }: Prepared,
   options: BuildImageOptions,
+  { agents }: SshAgents,
 ): Promise<BuiltImage> {
   const { signal, emit = () => {} } = options;
   emit({ type: 'status', message: `Building image '${request.name}'...` });
@@ -181,9 +197,12 @@ async function carryOut(
   try {
     options.onBegin?.(id);
     const following = { ...options, signal: linked };
+    const ended = new AbortController();
+    const lending = { buildId: id, agents, signal: AbortSignal.any([linked, ended.signal]) };
     const [result] = await Promise.all([
-      follow(client, id, following),
+      follow(client, id, following).finally(() => ended.abort()),
       context && upload(client, id, context, following),
+      agents.size > 0 && lend(client, lending),
     ]);
     emit({ type: 'image_registered', name: result.name ?? request.name, image_id: result.imageId });
     emit({ type: 'done' });
@@ -216,6 +235,15 @@ async function upload(
     return;
   }
   emit?.({ type: 'status', message: `Build context: ${last.fileCount} files, ${last.sizeBytes} B` });
+}
+
+async function lend(client: BuildClient, lending: Lending): Promise<void> {
+  try {
+    await lendSshAgents(client, lending);
+  } catch (error) {
+    // A build that has ended borrows nothing any more.
+    if (!(await hasEnded(client, lending.buildId))) throw error;
+  }
 }
 
 const hasEnded = (client: BuildClient, id: string): Promise<boolean> =>

@@ -114,6 +114,7 @@ export type { ImageBuildOperation, ImageOptions } from './image.ts';
 export { buildImage, ImageBuildError } from './image-build.ts';
 export type { BuildImageOptions, BuildSource, BuiltImage, ImageBuildMessage } from './image-build.ts';
 export type { PushOptions } from './image-push.ts';
+export type { SshSource } from './ssh-source.ts';
 export { BuildClient } from './build-client.ts';
 export { toWorkspaceChange } from './workspace-change.ts';
 export type { WorkspaceChange } from './workspace-change.ts';

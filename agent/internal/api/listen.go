@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -36,23 +35,16 @@ type acceptedLine struct {
 	Port int    `json:"port"`
 }
 
-// listen opens a port of the sandbox for as long as the caller's connection stands.
+// listen opens a port, or a socket at a path, of the sandbox for as long as the caller's connection stands.
 func (l *listenRoutes) listen(w http.ResponseWriter, r *http.Request) error {
-	port, err := strconv.ParseUint(r.URL.Query().Get("port"), 10, 16)
+	place, err := placeOf(r.URL.Query())
 	if err != nil {
-		return &failure{http.StatusBadRequest, "INVALID_PORT", "port must be a number from 0 to 65535"}
-	}
-	host := r.URL.Query().Get("host")
-	if host == "localhost" || host == "" {
-		host = "127.0.0.1"
-	}
-	if host == "*" {
-		host = "0.0.0.0"
+		return err
 	}
 	if !strings.EqualFold(r.Header.Get("Upgrade"), rawProtocol) {
 		return &failure{http.StatusUpgradeRequired, "UPGRADE_REQUIRED", "this route needs Upgrade: " + rawProtocol}
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.FormatUint(port, 10)))
+	listener, err := place.listen()
 	if err != nil {
 		return &failure{http.StatusConflict, "PORT_TAKEN", err.Error()}
 	}
@@ -64,16 +56,20 @@ func (l *listenRoutes) listen(w http.ResponseWriter, r *http.Request) error {
 	defer caller.Close()
 	go l.announce(caller, listener)
 	_, _ = io.Copy(io.Discard, caller)
+	// Before the caller's connection: who waits for its end finds nothing left.
+	_ = listener.Close()
 	return nil
 }
 
+// announce makes listen end where it cannot go on.
 func (l *listenRoutes) announce(caller net.Conn, listener net.Listener) {
 	encoder := json.NewEncoder(caller)
-	_ = encoder.Encode(map[string]int{"port": listener.Addr().(*net.TCPAddr).Port})
+	_, port := addressOf(listener.Addr())
+	_ = encoder.Encode(map[string]int{"port": port})
 	for {
 		connection, err := listener.Accept()
 		if err != nil {
-			_ = caller.Close()
+			_ = caller.SetReadDeadline(time.Now())
 			return
 		}
 		id, err := l.keep(connection)
@@ -81,9 +77,9 @@ func (l *listenRoutes) announce(caller net.Conn, listener net.Listener) {
 			_ = connection.Close()
 			continue
 		}
-		peer := connection.RemoteAddr().(*net.TCPAddr)
-		if encoder.Encode(acceptedLine{ID: id, From: peer.IP.String(), Port: peer.Port}) != nil {
-			_ = caller.Close()
+		from, port := addressOf(connection.RemoteAddr())
+		if encoder.Encode(acceptedLine{ID: id, From: from, Port: port}) != nil {
+			_ = caller.SetReadDeadline(time.Now())
 			return
 		}
 	}
@@ -126,6 +122,14 @@ func (l *listenRoutes) accept(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	tunnel.Splice(caller, buffered.Reader, connection.(*net.TCPConn))
+	tunnel.Splice(caller, buffered.Reader, connection)
 	return nil
+}
+
+// addressOf is empty for a socket at a path: who connects to one has no address.
+func addressOf(address net.Addr) (host string, port int) {
+	if tcp, isTCP := address.(*net.TCPAddr); isTCP {
+		return tcp.IP.String(), tcp.Port
+	}
+	return "", 0
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { BuildImageOptions } from '@atoll/sdk';
+import type { BuildImageOptions, SshSource } from '@atoll/sdk';
 import { InvalidArgumentError } from 'commander';
 import { CliError } from '../failure.ts';
 import { flag, integer, list, number, text, value } from '../parameter.ts';
@@ -23,6 +23,14 @@ function parseSecret(given: string): SecretSource {
     : { id, kind: 'file', from: file };
 }
 
+/** `ID[=SOCKET]` or `ID=KEY[,KEY]`, as docker has it. */
+function parseSsh(given: string): readonly [string, SshSource] {
+  const [id = '', list] = given.split(/=(.*)/s);
+  const paths = list?.split(',') ?? [];
+  if (id === '' || paths.includes('')) throw new InvalidArgumentError('It must be ID, ID=SOCKET or ID=KEY.');
+  return [id, paths.length === 0 || paths];
+}
+
 /** How an image is built and what it becomes. */
 export const buildFlags = {
   cpus: value('-c, --cpus <number>', 'CPUs of the build (2)', number(0)),
@@ -39,6 +47,12 @@ export const buildFlags = {
     'secret for RUN --mount=type=secret; kept nowhere',
     parseSecret,
   ),
+  ssh: list(
+    '--ssh <id[=SOCKET|KEY]>',
+    'SSH agent (default: the one of this shell) or private keys for RUN --mount=type=ssh and ADD; they stay here',
+    parseSsh,
+  ),
+  sshKnownHosts: value('--ssh-known-hosts <file>', 'hosts that ADD may trust (~/.ssh/known_hosts)', text),
   noCache: flag('--no-cache', 'run every step anew'),
   platform: value('--platform <platform>', "this machine's, e.g. linux/amd64", text),
   dockerCompat: flag('--docker-compat, --docker_compat', 'builds behave as those of Docker anyway', true),
@@ -55,6 +69,8 @@ interface BuildFlagValues {
   buildArgs: (readonly [string, string])[];
   labels: (readonly [string, string])[];
   secrets: SecretSource[];
+  ssh: (readonly [string, SshSource])[];
+  sshKnownHosts: string | undefined;
   noCache: boolean;
   platform: string | undefined;
 }
@@ -76,6 +92,9 @@ export async function toBuildOptions(
     buildArgs: Object.fromEntries(flags.buildArgs),
     labels: Object.fromEntries(flags.labels),
     secrets: await readSecrets(flags.secrets, env),
+    ssh: flags.ssh.length > 0 ? Object.fromEntries(flags.ssh) : undefined,
+    sshKnownHosts:
+      flags.sshKnownHosts === undefined ? undefined : String(await read('known hosts', flags.sshKnownHosts)),
     noCache: flags.noCache,
     platform: flags.platform,
   };
@@ -87,7 +106,7 @@ async function readSecrets(
 ): Promise<Record<string, string | Uint8Array>> {
   const secrets: Record<string, string | Uint8Array> = {};
   for (const { id, kind, from } of sources)
-    secrets[id] = kind === 'env' ? readVariable(id, from, env) : await read(from);
+    secrets[id] = kind === 'env' ? readVariable(id, from, env) : await read('secret', from);
   return secrets;
 }
 
@@ -97,7 +116,7 @@ function readVariable(id: string, name: string, env: NodeJS.ProcessEnv): string 
   throw new CliError(`the secret ${id} has no value: the variable ${name} is not set`);
 }
 
-const read = (path: string): Promise<Uint8Array> =>
+const read = (what: string, path: string): Promise<Buffer> =>
   readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new CliError(`the secret file ${path} cannot be read: ${cause.code ?? cause.message}`);
+    throw new CliError(`the ${what} file ${path} cannot be read: ${cause.code ?? cause.message}`);
   });

@@ -40,6 +40,13 @@ export const buildOptions = z.object({
   labels: z.record(names, z.string()).default({}),
   /** By the id that `RUN --mount=type=secret` names; in base64. Kept in memory until the build ends, nowhere else. */
   secrets: z.record(names, z.base64()).default({}),
+  /**
+   * SSH agents that the client lends, by the ids that `RUN --mount=type=ssh` names; ADD takes `default` for repositories
+   * over SSH. The client answers for them while the build runs (`lendSshAgents`).
+   */
+  ssh: z.array(names).max(16).default([]),
+  /** The hosts that ADD may reach over SSH, as a `known_hosts` file has them. */
+  sshKnownHosts: z.string().max(256_000).optional(),
   /** For registries that ask for a login. Kept in memory until the build ends, nowhere else. */
   dockerConfigJson: dockerConfigJson.optional(),
   /** Runs every step anew. */

@@ -12,6 +12,10 @@ export interface BuildRequest {
   buildArgs: Readonly<Record<string, string>>;
   labels: Readonly<Record<string, string>>;
   secrets: ReadonlyMap<string, Buffer>;
+  /** The SSH agents that the client lends, by name. */
+  ssh?: readonly string[];
+  /** The hosts that ADD may reach over SSH. */
+  sshKnownHosts?: string;
   dockerConfig?: DockerConfig;
   noCache: boolean;
   /** The image needs the program that serves the Blaxel sandbox API inside. */

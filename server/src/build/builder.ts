@@ -1,6 +1,7 @@
 import { access, chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiError } from '@atoll/protocol';
+import type { AgentAddress } from '../agent/ask-agent.ts';
 import type { AgentBinaries } from '../agent/binary.ts';
 import type { createIdentityFolders } from '../agent/identity.ts';
 import { runProcess } from '../agent/run-process.ts';
@@ -24,6 +25,8 @@ import type {
 } from '../runtime/driver.ts';
 import { createBuilderTurns, usualTurnLimits } from './builder-turns.ts';
 import type { TurnLimits } from './builder-turns.ts';
+import { openStepSockets } from './step-socket.ts';
+import type { StepSocket } from './step-socket.ts';
 
 /** Where slots come from, some of them made ahead of time (`sandbox/slot-pool.ts`). */
 export interface SlotSource {
@@ -58,6 +61,8 @@ export interface BuilderTask {
   cpus: number;
   memoryMb: number;
   mounts: readonly SandboxMount[];
+  /** There while the process runs. */
+  sockets?: readonly StepSocket[];
   hasNetwork: boolean;
   /** Shows the host's certificate authorities, to files that have none of their own. */
   bringsAuthorities?: true;
@@ -220,7 +225,7 @@ async function follow(
     AbortSignal.any([watching.signal, task.signal]),
   );
   try {
-    const end = await runProcess(endpoint, token, task.process, task);
+    const end = await runWithSockets({ endpoint, token }, task);
     if (isSuccess(end)) return { end, ranOutOfMemory: false };
     const byAgent = end.kind === 'signaled' && end.oomKilled;
     const byHost = (await driver.memoryKills(slot.id)) > 0;
@@ -230,6 +235,16 @@ async function follow(
   } finally {
     watching.abort();
     await watched;
+  }
+}
+
+async function runWithSockets(agent: AgentAddress, task: BuilderTask): Promise<ProcessEnd> {
+  const { process, sockets = [], signal } = task;
+  const closeSockets = await openStepSockets(agent, sockets, signal);
+  try {
+    return await runProcess(agent.endpoint, agent.token, process, task);
+  } finally {
+    await closeSockets();
   }
 }
 

@@ -6,7 +6,6 @@ import type { Build, BuildEvent } from '@atoll/protocol';
 import type { AgentBinaries } from '../agent/binary.ts';
 import type { ImageDefinitions } from '../image/image-definitions.ts';
 import type { ImageStore } from '../image/image-store.ts';
-import { parseName } from '../image/image-names.ts';
 import { createLayerTool } from '../image/layer-tool.ts';
 import { randomId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
@@ -19,6 +18,7 @@ import type { BuilderOptions } from './builder.ts';
 import { createBuildReport } from './build-report.ts';
 import { readDockerfile, unpackContext } from './build-context.ts';
 import { takeSettings } from './context-settings.ts';
+import { inputOf, namingOf } from './build-input.ts';
 import { requireQuota, sizeOf, usualLimits, usualSize } from './build-limits.ts';
 import type { BuildLimits } from './build-limits.ts';
 import { createBuildStore } from './build-store.ts';
@@ -27,12 +27,12 @@ import type { BuildRequest } from './build-request.ts';
 import { createCacheMounts } from './cache-mount.ts';
 import { createEventLogs } from './event-log.ts';
 import { execute } from './execute.ts';
-import type { BuildInput } from './execute.ts';
 import { failureOf } from './failure.ts';
 import { Cancelled, endOf, lastEvent, OutOfTime, recordedEnd } from './live-build.ts';
 import type { LiveBuild } from './live-build.ts';
 import { verifyNaming } from './finish-image.ts';
-import type { Naming } from './finish-image.ts';
+import { createSshLending } from './ssh-lending.ts';
+import type { SshLending } from './ssh-lending.ts';
 import { createStepCache } from './step-cache.ts';
 import { createWorkplace, listWorkplaces, removeWorkplace } from './workplace.ts';
 import type { Workplace } from './workplace.ts';
@@ -116,7 +116,9 @@ export function createBuilds(options: BuildsOptions) {
     store.insert(record);
     const writer = logs.open(record.id);
     const report = createBuildReport(writer, now);
-    const build: LiveBuild = { record, request, naming, writer, report, stop: new AbortController() };
+    const stopping = new AbortController();
+    const lending = createSshLending(request.ssh ?? []);
+    const build: LiveBuild = { record, request, naming, writer, report, lending, stop: stopping };
     live.set(record.id, build);
     if (request.context) {
       const giveUp = (): void => stop(build, new OutOfTime('no context arrived in time'));
@@ -216,6 +218,7 @@ export function createBuilds(options: BuildsOptions) {
   const settle = async (build: LiveBuild, end: BuildEnd): Promise<void> => {
     const { record, writer } = build;
     clearTimeout(build.abandoned);
+    build.lending.end();
     const isWritten = hasRoomFor(() => store.end(record.id, end, now()));
     if (isWritten) writer.write(lastEvent(end, now() - record.createdAt));
     const removed = build.workplace
@@ -306,6 +309,16 @@ export function createBuilds(options: BuildsOptions) {
       const end = live.has(id) ? undefined : recordedEnd(require(workspaceId, id));
       return logs.read(id, { ...reading, ...(end && { end }) });
     },
+    /** The SSH agents that are lent to a build; only whose key began it lends them. */
+    lendingOf: (workspaceId: string, id: string, keyId: string): SshLending => {
+      const { status } = require(workspaceId, id);
+      const build = live.get(id);
+      if (build === undefined) throw new ApiError('conflict', `build ${id} has ended: it is ${status}`);
+      if (build.request.createdBy === keyId) return build.lending;
+      throw new ApiError('forbidden', `build ${id} was begun with another key, which alone may lend to it`, {
+        hint: 'Lend with the key that began the build.',
+      });
+    },
     /** Ends a build and waits until nothing of it is left. */
     cancel: async (workspaceId: string, id: string): Promise<BuildRecord> => {
       require(workspaceId, id);
@@ -359,31 +372,6 @@ function hasRoomFor(write: () => void): boolean {
     if (error instanceof ApiError && error.code === 'host_out_of_disk') return false;
     throw error;
   }
-}
-
-function namingOf(workspaceId: string, { name, isPublic, noReplace }: BuildRequest): Naming {
-  if (name === undefined) return { workspaceId, noReplace };
-  return { workspaceId, name: { ...parseName(workspaceId, name), shown: name }, isPublic, noReplace };
-}
-
-function inputOf({ record, request, naming }: LiveBuild, dockerfile: string): BuildInput {
-  return {
-    buildId: record.id,
-    workspaceId: record.workspaceId,
-    dockerfile,
-    dockerfileName: request.dockerfilePath ?? 'Dockerfile',
-    ...(request.target !== undefined && { target: request.target }),
-    buildArgs: request.buildArgs,
-    labels: request.labels,
-    ...(request.platform !== undefined && { platform: request.platform }),
-    secrets: request.secrets,
-    ...(request.dockerConfig && { dockerConfig: request.dockerConfig }),
-    noCache: request.noCache,
-    ...(request.needsSandboxApi && { needsSandboxApi: true }),
-    cpus: record.cpus,
-    memoryMb: record.memoryMb,
-    naming,
-  };
 }
 
 /** A build as clients see it. */

@@ -5,9 +5,12 @@ import type { GitSource } from './dockerfile/step.ts';
 import { runFetcher } from './fetcher.ts';
 import type { Fetched, FetcherOptions } from './fetcher.ts';
 import { gitCredentials } from './git-credentials.ts';
+import { gitOverSsh } from './git-over-ssh.ts';
+import type { SshOptions } from './git-over-ssh.ts';
+import { requireAnswers } from './ssh-mount.ts';
 import { StepFailure } from './step-failure.ts';
 
-interface Options extends FetcherOptions {
+interface Options extends FetcherOptions, SshOptions {
   workshop: Workshop;
   secrets: ReadonlyMap<string, Buffer>;
   /** Finds an image that holds git. */
@@ -24,7 +27,7 @@ export type Checkouts = ReturnType<typeof createCheckouts>;
 
 /** Any base image does: all hold git. */
 const GIT_IMAGE = 'tensorlake/debian-minimal';
-const ANONYMOUS = /^(?:https?|git):\/\//i;
+const OVER_THE_WEB = /^(?:https?|git):\/\//i;
 const TREE = '/checkout';
 const WHOLE_COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
@@ -72,19 +75,18 @@ async function fetch(options: Options, source: GitSource, commit: string): Promi
 }
 
 async function run(options: Options, { remote, ref }: GitSource, more: object): Promise<Fetched> {
-  if (!ANONYMOUS.test(remote)) {
-    throw new StepFailure(`ADD ${remote}: builds have no key for repositories over SSH`, {
-      hint: 'Name the repository by its https:// address; --secret id=GIT_AUTH_TOKEN,src=FILE opens a private one.',
-    });
-  }
+  const title = `ADD ${withoutPassword(remote)}`;
+  const ssh = OVER_THE_WEB.test(remote) ? undefined : await gitOverSsh(options, title);
   const { files } = await options.image(GIT_IMAGE);
-  return runFetcher(options, {
-    title: `ADD ${withoutPassword(remote)}`,
+  const fetching = runFetcher(options, {
+    title,
     lowers: await options.workshop.trees(files.layers, options.signal),
     args: ['checkout', JSON.stringify({ remote, ref, ...more })],
     workingDir: '/',
-    env: gitCredentials(remote, options.secrets),
+    ...(ssh ?? { env: gitCredentials(remote, options.secrets) }),
   });
+  // Why an agent did not answer says more than what git makes of it.
+  return fetching.finally(() => requireAnswers(title, ssh?.sockets ?? []));
 }
 
 /** The sandbox has the last word on what it says. */

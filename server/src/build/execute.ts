@@ -26,6 +26,7 @@ import { createOrigins } from './origin.ts';
 import { registerResult } from './finish-image.ts';
 import type { Naming } from './finish-image.ts';
 import { sandboxApiNotice, withSandboxApi } from './sandbox-api.ts';
+import type { SshLending } from './ssh-lending.ts';
 import type { StageFiles } from './stage-files.ts';
 import { runStage, scratchStart, startOf } from './stage-runner.ts';
 import type { StageStart } from './stage-runner.ts';
@@ -44,6 +45,8 @@ export interface BuildInput {
   labels: Readonly<Record<string, string>>;
   platform?: string;
   secrets: ReadonlyMap<string, Buffer>;
+  lending: SshLending;
+  sshKnownHosts?: string;
   dockerConfig?: DockerConfig;
   noCache: boolean;
   /** The image needs the program that serves the Blaxel sandbox API inside. */
@@ -187,6 +190,7 @@ class StageBoard {
       cacheMounts,
       workspaceId: input.workspaceId,
       secrets: input.secrets,
+      lending: input.lending,
       cpus: input.cpus,
       memoryMb: input.memoryMb,
       ...(plan.sourceDateEpoch !== undefined && { sourceDateEpoch: plan.sourceDateEpoch }),

@@ -2,6 +2,7 @@ import { AGENT_PATH } from '../runtime/oci-spec.ts';
 import type { SandboxMount } from '../runtime/driver.ts';
 import type { Builder } from './builder.ts';
 import { StepFailure } from './step-failure.ts';
+import type { StepSocket } from './step-socket.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface FetcherOptions {
@@ -23,6 +24,7 @@ export interface FetcherTask {
   workingDir: string;
   env?: Readonly<Record<string, string>>;
   mounts?: readonly SandboxMount[];
+  sockets?: readonly StepSocket[];
 }
 
 /** What a fetcher has left: the tree that it wrote, and the last line that it said. */
@@ -47,6 +49,7 @@ export async function runFetcher(options: FetcherOptions, task: FetcherTask): Pr
     cpus: options.cpus,
     memoryMb: options.memoryMb,
     mounts: task.mounts ?? [],
+    sockets: task.sockets ?? [],
     hasNetwork: true,
     workspaceId: options.workspaceId,
     bringsAuthorities: true,

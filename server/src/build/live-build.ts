@@ -5,6 +5,7 @@ import type { BuildEnd, BuildRecord, DebugState } from './build-store.ts';
 import type { EventWriter, NewBuildEvent } from './event-writer.ts';
 import { failureOf } from './failure.ts';
 import type { Naming } from './finish-image.ts';
+import type { SshLending } from './ssh-lending.ts';
 import type { Workplace } from './workplace.ts';
 
 /** A build that has not ended. */
@@ -14,6 +15,7 @@ export interface LiveBuild {
   naming: Naming;
   writer: EventWriter;
   report: BuildReport;
+  lending: SshLending;
   /** Ends the build; the reason tells how. */
   stop: AbortController;
   workplace?: Workplace;

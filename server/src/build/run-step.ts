@@ -9,6 +9,8 @@ import { holdCaches } from './hold-caches.ts';
 import type { BindMount, Mount, SecretMount } from './dockerfile/mount.ts';
 import type { RunStep } from './dockerfile/step.ts';
 import { failMount } from './mount-failure.ts';
+import { agentSocket, requireAnswers } from './ssh-mount.ts';
+import type { AgentSocket } from './ssh-mount.ts';
 import { StepFailure } from './step-failure.ts';
 import type { StepContext, StepPlace } from './step-context.ts';
 
@@ -42,24 +44,32 @@ export async function carryOutRun(context: StepContext, step: RunStep, place: St
       cpus: context.cpus,
       memoryMb: context.memoryMb,
       mounts: prepared.mounts,
+      sockets: prepared.sockets,
       hasNetwork: step.network !== 'none',
       workspaceId: context.workspaceId,
       process: {
         argv: step.argv,
-        env: { ...Object.fromEntries(step.env.map(({ name, value }) => [name, value])), ...prepared.env },
+        env: envOf(step, prepared),
         workingDir: step.workdir,
         user: step.user,
       },
       signal: context.signal,
       onLine: place.onLine,
     });
-    const mountPoints = [...prepared.mounts.map(({ destination }) => destination), ...etcFiles];
-    place.onMountPoints(mountPoints, result.ids);
+    const shown = [...prepared.mounts.map(({ destination }) => destination), ...etcFiles];
+    place.onMountPoints([...shown, ...prepared.sockets.map(({ path }) => path)], result.ids);
+    requireAnswers('RUN --mount=type=ssh', prepared.sockets);
     await requireSuccess(context, step, result);
   } finally {
     // All of them, also when one fails.
     await Promise.all(released.map((release) => release()));
   }
+}
+
+/** The first agent is the one that programs look for, unless ENV names another. */
+function envOf(step: RunStep, { sockets: [first], env }: PreparedMounts): Record<string, string> {
+  const own = Object.fromEntries(step.env.map(({ name, value }) => [name, value]));
+  return { ...(first && { SSH_AUTH_SOCK: first.path }), ...own, ...env };
 }
 
 const etcFiles = ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'];
@@ -118,6 +128,7 @@ function messageOf(step: RunStep, end: ProcessEnd): string {
 
 interface PreparedMounts {
   mounts: SandboxMount[];
+  sockets: AgentSocket[];
   env: Record<string, string>;
 }
 
@@ -126,7 +137,7 @@ async function prepareMounts(
   step: RunStep,
   released: (() => Promise<void>)[],
 ): Promise<PreparedMounts> {
-  const prepared: PreparedMounts = { mounts: [], env: {} };
+  const prepared: PreparedMounts = { mounts: [], sockets: [], env: {} };
   const caches = await holdCaches(context, step.mounts, released);
   for (const mount of step.mounts) await prepareMount(context, mount, prepared, caches);
   if (step.script) prepared.mounts.push(await scriptMount(context, step.script));
@@ -136,7 +147,7 @@ async function prepareMounts(
 async function prepareMount(
   context: StepContext,
   mount: Mount,
-  { mounts, env }: PreparedMounts,
+  { mounts, sockets, env }: PreparedMounts,
   caches: ReadonlyMap<string, string>,
 ): Promise<void> {
   switch (mount.type) {
@@ -154,11 +165,10 @@ async function prepareMount(
     }
     case 'secret':
       return secretMount(context, mount, { mounts, env });
-    case 'ssh':
-      if (!mount.isRequired) return;
-      throw new StepFailure(`RUN --mount=type=ssh: this build was given no SSH agent (${mount.id})`, {
-        hint: 'Use a secret with a key or a token instead.',
-      });
+    case 'ssh': {
+      const socket = agentSocket(context, mount);
+      return socket && void sockets.push(socket);
+    }
   }
 }
 
@@ -188,7 +198,7 @@ async function bindMount(context: StepContext, mount: BindMount): Promise<Sandbo
 async function secretMount(
   { secrets, workplace }: StepContext,
   mount: SecretMount,
-  { mounts, env }: PreparedMounts,
+  { mounts, env }: Pick<PreparedMounts, 'mounts' | 'env'>,
 ): Promise<void> {
   const value = secrets.get(mount.id);
   if (value === undefined) {

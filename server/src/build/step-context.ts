@@ -5,6 +5,7 @@ import type { CacheMounts } from './cache-mount.ts';
 import type { Checkouts } from './checkout.ts';
 import type { Downloads } from './download.ts';
 import type { Origins } from './origin.ts';
+import type { SshLending } from './ssh-lending.ts';
 import type { StageFiles } from './stage-files.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -20,6 +21,7 @@ export interface StepContext {
   cacheMounts: CacheMounts;
   workspaceId: string;
   secrets: ReadonlyMap<string, Buffer>;
+  lending: SshLending;
   cpus: number;
   memoryMb: number;
   /** Seconds since 1970 that no file of the image may be younger than. */

@@ -101,7 +101,9 @@ async function answer(
   }
 }
 
-const isChange = (route: Route): boolean => route.method !== 'GET' && route.id !== 'introspectKey';
+/** They change nothing. That SSH agents are lent is on record, not each question to them. */
+const unrecorded = new Set(['introspectKey', 'answerSshRequest']);
+const isChange = (route: Route): boolean => route.method !== 'GET' && !unrecorded.has(route.id);
 
 const isStream = (body: unknown): body is AsyncIterable<string> =>
   typeof body === 'object' && body !== null && Symbol.asyncIterator in body;

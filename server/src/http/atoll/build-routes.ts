@@ -40,6 +40,15 @@ export function buildRoutes({ builds, sandboxes }: { builds: Builds; sandboxes: 
       context.contentType('text/event-stream');
       return toServerSentEvents(events);
     }),
+    bind(routes.lendSshAgents, ({ params }, context) => {
+      const { workspace, keyId } = context.caller;
+      const lending = builds.lendingOf(workspace.id, params.id, keyId).lend(context.signal);
+      context.contentType('text/event-stream');
+      return toSshEvents(lending);
+    }),
+    bind(routes.answerSshRequest, ({ params, body }, { caller }) =>
+      builds.lendingOf(caller.workspace.id, params.id, caller.keyId).answer(body),
+    ),
     bind(routes.cancelBuild, async ({ params }, { caller }) =>
       toBuild(await builds.cancel(caller.workspace.id, params.id)),
     ),
@@ -71,4 +80,11 @@ function toRequest(body: routes.RouteInput<typeof routes.createBuild>['body']): 
 async function* toServerSentEvents(events: AsyncIterable<BuildEvent>): AsyncGenerator<string> {
   for await (const event of events)
     yield `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+}
+
+async function* toSshEvents(events: AsyncIterable<routes.SshEvent | undefined>): AsyncGenerator<string> {
+  // The answer begins, so that the client knows that it lends.
+  yield ': lent\n\n';
+  for await (const event of events)
+    yield event === undefined ? ': idle\n\n' : `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 }
