@@ -34,6 +34,7 @@ export * from './atoll/session.ts';
 export * from './blaxel/version.ts';
 export * from './blaxel/sandbox.ts';
 export * from './blaxel/workspace.ts';
+export * from './blaxel/user.ts';
 export * from './blaxel/image.ts';
 export * from './blaxel/image-share.ts';
 export * from './blaxel/deployment.ts';

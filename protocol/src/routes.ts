@@ -18,6 +18,7 @@ import * as blaxelSandbox from './blaxel/sandbox.ts';
 import * as blaxelAbsent from './blaxel/absent.ts';
 import * as blaxelSchedule from './blaxel/schedule.ts';
 import * as blaxelSnapshot from './blaxel/snapshot.ts';
+import * as blaxelUser from './blaxel/user.ts';
 import * as blaxelVolume from './blaxel/volume.ts';
 import * as blaxelWorkspace from './blaxel/workspace.ts';
 import type { Route } from './route.ts';
@@ -67,6 +68,7 @@ export const controlRoutes: readonly Route[] = [
   blaxelVolume,
   blaxelAbsent,
   blaxelWorkspace,
+  blaxelUser,
   blaxelCredential,
 ].flatMap((module) => Object.values(module).filter(isRoute));
 

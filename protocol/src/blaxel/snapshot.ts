@@ -111,12 +111,16 @@ export const listBlaxelSnapshots = defineRoute({
   summary: 'The snapshots of the workspace',
   tag,
   access: 'viewer',
-  query: z.looseObject({ workspace: z.string().optional() }),
+  query: z.looseObject({
+    cursor: z.string().max(200).optional(),
+    limit: z.coerce.number().int().min(1).max(200).optional(),
+    workspace: z.string().optional(),
+  }),
   response: z.union([
     z.array(blaxelSnapshot),
     z.object({
       data: z.array(blaxelSnapshot),
-      meta: z.object({ hasMore: z.boolean(), total: z.number() }),
+      meta: z.object({ hasMore: z.boolean(), nextCursor: z.string().optional(), total: z.number() }),
     }),
   ]),
   status: 200,

@@ -44,6 +44,15 @@ export function testSnapshots(server: () => TestServer, client: () => Client, ha
     });
     expect(taking.status).toBe(409);
 
+    const second = await source.snapshots.create('s2');
+    const page = async (query: string) => (await call(server(), 'GET', `/v0/snapshots?limit=1${query}`)).body;
+    const [first, next] = [await page(''), await page(`&cursor=${second.id}`)];
+    expect(first).toMatchObject({
+      data: [{ name: 's2' }],
+      meta: { hasMore: true, total: 2, nextCursor: second.id },
+    });
+    expect(next).toMatchObject({ data: [{ name: 's1' }], meta: { hasMore: false, total: 2 } });
+    await second.delete();
     expect(await source.snapshots.restore('s1')).toEqual({ name: 'source', snapshotId: taken.id });
     expect(await run(await client().get('source'), 'cat /tmp/state')).toBe('first\n');
     await source.delete();

@@ -22,6 +22,7 @@ import { blaxelSandboxRoutes } from './sandbox-routes.ts';
 import { blaxelUploadRoutes } from './upload-routes.ts';
 import { blaxelScheduleRoutes } from './schedule-routes.ts';
 import { blaxelSnapshotRoutes } from './snapshot-routes.ts';
+import { blaxelUserRoutes } from './user-routes.ts';
 import { blaxelVolumeRoutes } from './volume-routes.ts';
 import { blaxelWorkspaceRoutes } from './workspace-routes.ts';
 
@@ -58,5 +59,6 @@ export function blaxelRoutes(options: BlaxelRoutesOptions): Binding[] {
     ...blaxelImageShareRoutes({ shares, showImage: view.show }),
     ...blaxelWorkspaceRoutes(),
     ...blaxelCredentialRoutes(tenancy),
+    ...blaxelUserRoutes(tenancy),
   ];
 }

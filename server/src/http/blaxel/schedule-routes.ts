@@ -8,7 +8,8 @@ import type { SandboxRecord } from '../../store/sandbox-store.ts';
 import type { Schedule, ScheduleExecution } from '../../store/schedule-store.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
-import { bindBlaxel, hasPages } from './blaxel-version.ts';
+import { bindBlaxel } from './blaxel-version.ts';
+import { listOf } from './list-page.ts';
 import { readSpan } from './time-span.ts';
 
 export interface BlaxelScheduleRoutesOptions {
@@ -48,30 +49,6 @@ export function blaxelScheduleRoutes({ deployed, schedules, clock }: BlaxelSched
       listOf(schedules.listAllExecutions(context.caller.workspace.id), toExecution, query, context),
     ),
   ];
-}
-
-interface PageQuery {
-  cursor?: string | undefined;
-  limit?: number | undefined;
-}
-
-/** A cursor is the id of the last one that was shown; what is gone meanwhile ends the list. */
-function listOf<T extends { id: string }, V>(
-  all: readonly T[],
-  show: (one: T) => V,
-  { cursor, limit }: PageQuery,
-  context: RequestContext,
-) {
-  const start = cursor === undefined ? 0 : all.findIndex(({ id }) => id === cursor) + 1;
-  const rest = start === 0 && cursor !== undefined ? [] : all.slice(start);
-  const shown = limit === undefined ? rest : rest.slice(0, limit);
-  const data = shown.map(show);
-  if (!hasPages(context)) return data;
-  const last = rest.length > shown.length ? shown.at(-1) : undefined;
-  return {
-    data,
-    meta: withoutUndefined({ hasMore: last !== undefined, nextCursor: last?.id, total: all.length }),
-  };
 }
 
 const isoTime = (at: number | undefined): string | undefined =>

@@ -9,8 +9,9 @@ import type { Clock } from '../../lib/clock.ts';
 import type { SandboxRecord } from '../../store/sandbox-store.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
-import { bindBlaxel, hasPages } from './blaxel-version.ts';
+import { bindBlaxel } from './blaxel-version.ts';
 import { ownEnv } from './identity-env.ts';
+import { listOf } from './list-page.ts';
 import { toDeclaredRequest } from './sandbox-request.ts';
 import { shownName, undeclaredSpec } from './sandbox-view.ts';
 
@@ -104,9 +105,9 @@ export function blaxelSnapshotRoutes(options: BlaxelSnapshotRoutesOptions): Bind
       await snapshots.restore(sandbox, one);
       return { name: params.name, snapshotId: one.record.id };
     }),
-    bindBlaxel(routes.listBlaxelSnapshots, (_input, context) => {
-      const data = snapshots.list(context.caller.workspace.id).map((one) => show(one, context));
-      return hasPages(context) ? { data, meta: { hasMore: false, total: data.length } } : data;
+    bindBlaxel(routes.listBlaxelSnapshots, ({ query }, context) => {
+      const all = snapshots.list(context.caller.workspace.id).map((one) => ({ id: one.record.id, one }));
+      return listOf(all, ({ one }) => show(one, context), query, context);
     }),
     bindBlaxel(routes.getBlaxelSnapshot, ({ params }, context) =>
       show(snapshots.get(context.caller.workspace.id, params.snapshot), context),
