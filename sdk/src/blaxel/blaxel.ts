@@ -36,3 +36,7 @@ export { PreviewTokens, SandboxPreview, SandboxPreviews } from './sandbox-previe
 export type { CreatePreview, PreviewToken } from './sandbox-previews.ts';
 export { SandboxSessions } from './sandbox-sessions.ts';
 export type { CreateSession, SandboxSession } from './sandbox-sessions.ts';
+export { SandboxSchedules } from './sandbox-schedules.ts';
+export type { CreateSchedule, SandboxSchedule, ScheduleExecution } from './sandbox-schedules.ts';
+export { SandboxSnapshot, SandboxSnapshots } from './sandbox-snapshots.ts';
+export type { Fork, ForkOptions } from './sandbox-snapshots.ts';

@@ -8,8 +8,11 @@ import type { SandboxAccess } from './sandbox-access.ts';
 import { SandboxFileSystem } from './sandbox-filesystem.ts';
 import { SandboxPreviews } from './sandbox-previews.ts';
 import { SandboxProcess } from './sandbox-process.ts';
+import { SandboxSchedules } from './sandbox-schedules.ts';
 import { SandboxSessions } from './sandbox-sessions.ts';
 import type { SandboxSession } from './sandbox-sessions.ts';
+import { SandboxSnapshots } from './sandbox-snapshots.ts';
+import type { Fork, ForkOptions } from './sandbox-snapshots.ts';
 
 /** What a sandbox is to be. */
 export interface CreateSandbox {
@@ -46,6 +49,10 @@ export class SandboxInstance {
   readonly fs: SandboxFileSystem;
   /** Its ports at URLs of their own. */
   readonly previews: SandboxPreviews;
+  /** Commands that it runs at certain times. */
+  readonly schedules: SandboxSchedules;
+  /** What it was at certain moments. */
+  readonly snapshots: SandboxSnapshots;
   /** What lets programs without a key use it. */
   readonly sessions: SandboxSessions;
 
@@ -53,7 +60,10 @@ export class SandboxInstance {
     this.#connection = connection;
     this.#sandbox = sandbox;
     const access: SandboxAccess = session ?? ((call) => connection.sandbox(this.#sandbox.metadata.url, call));
-    this.previews = new SandboxPreviews(connection, () => this.metadata.name);
+    const name = (): string => this.metadata.name;
+    this.previews = new SandboxPreviews(connection, name);
+    this.schedules = new SandboxSchedules(connection, name);
+    this.snapshots = new SandboxSnapshots(connection, name);
     this.sessions = new SandboxSessions(this.previews);
     this.process = new SandboxProcess(access);
     this.fs = new SandboxFileSystem(access);
@@ -141,6 +151,13 @@ export class SandboxInstance {
       metadata,
       spec: { ...spec, runtime: { ...spec.runtime, ttl } },
     }));
+  }
+
+  /** Makes a sandbox that begins as this one is now. */
+  fork(target: string, { envs }: ForkOptions = {}): Promise<Fork> {
+    const body = withoutUndefined({ targetName: target, targetType: 'sandbox', envs });
+    const input = { params: { name: this.metadata.name }, query: {}, body };
+    return this.#connection.call(protocol.forkBlaxelSandbox, input);
   }
 
   /** Ends it. */

@@ -55,6 +55,27 @@ export function testSdk(server: () => TestServer): void {
     expect((await sandbox.updateMetadata({ labels: { x: 'y' } })).metadata.labels).toEqual({ x: 'y' });
     const all = await SandboxInstance.list(connection());
     expect(all.map(({ metadata }) => metadata.name)).toContain('described');
+    const input = { command: 'true' };
+    const schedule = await sandbox.schedules.create({ type: 'cron', value: '0 8 * * *', input });
+    const later = await sandbox.schedules.update(schedule.id, { type: 'cron', value: '0 9 * * *', input });
+    expect([later.id, (await sandbox.schedules.get(schedule.id)).value]).toEqual([schedule.id, '0 9 * * *']);
+    expect(await sandbox.schedules.executions()).toEqual([]);
+    await sandbox.schedules.delete(schedule.id);
+    expect(await sandbox.schedules.list()).toEqual([]);
+    const snapshot = await sandbox.snapshots.create('s1');
+    expect([snapshot.name, snapshot.status]).toEqual(['s1', 'ready']);
+    expect((await sandbox.snapshots.get('s1'))?.id).toBe(snapshot.id);
+    const fork = await snapshot.fork('forked', { envs: [{ name: 'OWN', value: 'its own' }] });
+    const forked = await SandboxInstance.get(fork.name, connection());
+    const told = await forked.process.exec({
+      command: 'echo $OWN $GREETING $BL_NAME',
+      waitForCompletion: true,
+    });
+    expect(told.stdout).toBe('its own hello forked\n');
+    await forked.delete();
+    expect(await sandbox.snapshots.restore('s1')).toEqual({ name: 'described', snapshotId: snapshot.id });
+    await sandbox.snapshots.delete('s1');
+    expect(await sandbox.snapshots.list()).toEqual([]);
     const session = await sandbox.sessions.create();
     const guest = SandboxInstance.fromSession(session);
     const answered = await guest.process.exec({ command: 'echo guest', waitForCompletion: true });
