@@ -19,7 +19,8 @@ export function testBl(server: () => TestServer): void {
     return stdout;
   };
 
-  test('a project is made, pushed, deployed, used and deleted', async () => {
+  // Each line is a program of its own, and there are thirty.
+  test('a project is made, pushed, deployed, used and deleted', { timeout: 300_000 }, async () => {
     const dir = join(await tempDir(), 'mytemplate');
     expect(await said('new', 'sandbox', dir)).toBe(`${dir}\n`);
     expect(await readFile(join(dir, 'blaxel.toml'), 'utf8')).toContain('name = "mytemplate"');

@@ -161,6 +161,43 @@ export function testSandboxes(server: () => TestServer): void {
     await call(server(), 'DELETE', '/v0/sandboxes/env');
   });
 
+  test('thousands of variables and large values reach processes', async () => {
+    const small = Array.from({ length: 3000 }, (_, index) => ({
+      name: `VARIABLE_${index}`,
+      value: `${index}`,
+    }));
+    await create(server(), 'many', { envs: [...small, { name: 'LARGE', value: 'x'.repeat(100_000) }] });
+    const done = await call(server(), 'POST', '/default/sandboxes/many/process', {
+      command: 'env | grep -c ^VARIABLE_; echo ${#LARGE} $VARIABLE_2999 $HOST $BL_NAME $BL_WORKSPACE',
+      waitForCompletion: true,
+    });
+    expect(done.body).toMatchObject({ stdout: '3000\n100000 2999 0.0.0.0 many default\n' });
+    await call(server(), 'DELETE', '/v0/sandboxes/many');
+  });
+
+  test.each([
+    ['routes of a proxy', { proxy: { routing: [{ destinations: ['api.example.com'] }] } }, 'proxy.routing'],
+    ['rule sets', { firewall: { rulesets: ['strict'] } }, 'firewall.rulesets'],
+    ['an address of its own', { egress: { mode: 'dedicated' } }, 'egress.mode'],
+    ['two lists', { allowedDomains: ['a.com'], proxy: { allowedDomains: ['b.com'] } }, 'several lists'],
+  ])('a network with %s is refused by name', async (_what, network, named) => {
+    const body = declarationOf('refused', {}, { network });
+    const { status, body: answer } = await call(server(), 'POST', '/v0/sandboxes', body);
+    expect([status, answer]).toEqual([
+      400,
+      expect.objectContaining({ message: expect.stringContaining(named) }),
+    ]);
+  });
+
+  test('the lists of its proxy are rules of the sandbox', async () => {
+    const network = { forbiddenDomains: ['203.0.113.1'], proxy: { forbiddenDomains: ['203.0.113.2'] } };
+    await create(server(), 'ruled', {}, { network });
+    const shown = await (await server().fetch('/v1/namespaces/default/sandboxes/ruled')).json();
+    const rules = { allow_internet_access: true, deny_out: ['203.0.113.1', '203.0.113.2'] };
+    expect(shown).toMatchObject({ network: rules });
+    await call(server(), 'DELETE', '/v0/sandboxes/ruled');
+  });
+
   test('sandboxes of either dialect are seen through both', async () => {
     await create(server(), '3-of-blaxel');
     const tensorlake = await server().fetch('/v1/namespaces/default/sandboxes/3-of-blaxel');
@@ -174,6 +211,19 @@ export function testSandboxes(server: () => TestServer): void {
     expect(relabelled).toMatchObject({ status: 'DEPLOYED', metadata: { labels: { now: 'declared' } } });
     for (const name of ['3-of-blaxel', 'of-tensorlake'])
       await call(server(), 'DELETE', `/v0/sandboxes/${name}`);
+  });
+
+  test('members are invited, given another role and taken out', async () => {
+    const email = 'mia@example.com';
+    const users = (method: string, path = '', body?: object) =>
+      call(server(), method, `/v0/users${path}`, body);
+    const invited = await users('POST', '', { email });
+    expect([invited.status, invited.body]).toEqual([200, expect.objectContaining({ email, role: 'member' })]);
+    expect((await users('POST', '', { email })).status).toBe(409);
+    expect((await users('PUT', `/${email}`, { role: 'viewer' })).body).toMatchObject({ role: 'viewer' });
+    expect((await users('GET')).body).toMatchObject([{ role: 'admin' }, { email, role: 'viewer' }]);
+    expect((await users('DELETE', `/${email}`)).status).toBe(200);
+    expect((await users('DELETE', `/${email}`)).status).toBe(404);
   });
 
   test('a key is tried by asking for its workspace', async () => {

@@ -35,11 +35,12 @@ export function testStandby(server: () => TestServer): void {
     for (const name of ['held', 'free']) await call(server(), 'DELETE', `/v0/sandboxes/${name}`);
   });
 
-  test('other labels, limits of life and network rules keep files; another environment begins anew', async () => {
+  test('other labels, limits of life and network rules keep files and processes; another environment begins anew', async () => {
     await create(server(), 'kept', { envs: [{ name: 'A', value: '1' }] });
     const look = () =>
       exec('kept', { command: 'cat /tmp/mark 2>/dev/null; echo $A', waitForCompletion: true });
     await exec('kept', { command: 'printf marked > /tmp/mark', waitForCompletion: true });
+    await exec('kept', { command: 'exec sleep 600', name: 'job' });
     await put(server(), 'kept', ({ metadata, spec }) => ({
       metadata: { ...metadata, labels: { other: 'one' } },
       spec: {
@@ -50,12 +51,15 @@ export function testStandby(server: () => TestServer): void {
       },
     }));
     expect(await look()).toBe('marked1\n');
+    const job = await call(server(), 'GET', '/default/sandboxes/kept/process/job');
+    expect(job.body).toMatchObject({ status: 'running' });
     await put(server(), 'kept', ({ metadata, spec }) => ({
       metadata,
       spec: { ...spec, runtime: { ...spec.runtime, envs: [{ name: 'A', value: '2' }] } },
     }));
     expect(await look()).toBe('2\n');
     await call(server(), 'DELETE', '/v0/sandboxes/kept');
+    // Under a name that is free again nothing of the former one is left.
     await create(server(), 'kept');
     expect(await look()).toBe('\n');
     await call(server(), 'DELETE', '/v0/sandboxes/kept');

@@ -161,6 +161,9 @@ export function testUploads(server: () => TestServer): void {
     expect(last.events.at(-1)?.message).toContain(why);
     const logs = await call(server(), 'GET', '/v0/sandboxes/failing/build-logs');
     expect(logs.body).toContain(why);
+    // What failed before must not end the wait of who begins again.
+    await begin('failing');
+    expect((await get(server(), 'failing')).status).toBe('UPLOADING');
     await end('failing');
     expect((await call(server(), 'GET', '/v0/sandboxes/failing')).status).toBe(404);
   });
@@ -205,6 +208,11 @@ export function testUploads(server: () => TestServer): void {
     expect((await send(url, await zipOf({ Dockerfile: `FROM ${IMAGE}\n` }))).status).toBe(200);
     const statusOf = async (): Promise<string> =>
       blaxelImage.parse((await call(server(), 'GET', '/v0/images/sandbox/pushed')).body).metadata.status;
+    await expect.poll(statusOf, { timeout: 60_000 }).toBe('BUILT');
+    urlOf(await call(server(), 'POST', '/v0/images?upload=true', body));
+    expect(await statusOf()).toBe('UPLOADING');
+    const other = urlOf(await call(server(), 'POST', '/v0/images?upload=true', body));
+    expect((await send(other, await zipOf({ Dockerfile: `FROM ${IMAGE}\n` }))).status).toBe(200);
     await expect.poll(statusOf, { timeout: 60_000 }).toBe('BUILT');
     const again = await call(server(), 'POST', '/v0/images?skip-build=true', body);
     expect([again.status, again.body]).toEqual([
