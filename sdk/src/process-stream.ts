@@ -10,13 +10,21 @@ const startedEvent = z.object({ pid: z.number(), started_at: z.number() });
 
 /** The events of `POST /processes/run`; throws where the stream breaks off before the command has ended. */
 export async function* readRun(response: Response, signal?: AbortSignal): AsyncGenerator<RunEvent> {
-  for await (const { data } of eventsOf(response, signal)) {
+  const events = eventsOf(response, signal);
+  for await (const { data } of events) {
     const event = toRunEvent(data);
     if (event === undefined) continue;
+    const isEnd = event.kind === 'exited' || event.kind === 'signaled';
+    if (isEnd) await readEnd(events);
     yield event;
-    if (event.kind === 'exited' || event.kind === 'signaled') return;
+    if (isEnd) return;
   }
   throw brokenOff('the connection ended before the command did');
+}
+
+/** A stream that is read to its end leaves its connection to the next call. What breaks there now changes nothing. */
+async function readEnd(events: AsyncGenerator): Promise<void> {
+  await events.next().catch(() => {});
 }
 
 /** Events are untagged: which fields are there says what it is. Unknown ones are skipped. */
@@ -40,8 +48,9 @@ function toEnd({ exit_code, signal, oom_killed }: z.output<typeof exitEvent>): R
 
 /** The lines of a `follow` stream until its `eof`. */
 export async function* readFollow(response: Response, signal?: AbortSignal): AsyncGenerator<OutputEvent> {
-  for await (const { event, data } of eventsOf(response, signal)) {
-    if (event === 'eof') return;
+  const events = eventsOf(response, signal);
+  for await (const { event, data } of events) {
+    if (event === 'eof') return readEnd(events);
     const output = outputEvent.safeParse(data);
     if (output.success) yield toOutputEvent(output.data);
   }

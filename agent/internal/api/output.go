@@ -49,7 +49,7 @@ func (p *processRoutes) follow(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	events.add("event: eof\ndata: {}\n\n")
-	_ = events.send()
+	events.end()
 	return nil
 }
 
@@ -75,7 +75,7 @@ func (p *processRoutes) run(w http.ResponseWriter, r *http.Request) error {
 	}
 	<-entry.Done()
 	events.addJSON(exitOf(entry))
-	_ = events.send()
+	events.end()
 	return nil
 }
 

@@ -40,6 +40,9 @@ func (s *sseWriter) send() error {
 	return s.controller.Flush()
 }
 
+// end leaves the last events to the end of the answer, so that both go out in one piece.
+func (s *sseWriter) end() { _, _ = s.w.Write(s.buffer) }
+
 // copyLog sends the records that wanted accepts until the log ends.
 func (s *sseWriter) copyLog(ctx context.Context, reader *ring.Reader, wanted byte, prefix string) error {
 	for {

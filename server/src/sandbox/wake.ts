@@ -24,7 +24,9 @@ export async function wake(context: SandboxContext, record: SandboxRecord): Prom
   await context.flights.join(record.id, 'suspend')?.catch(() => {});
   // Whom it is rolled back to answers.
   await context.flights.join(record.id, 'rollback')?.catch(() => {});
-  if (current().state === 'suspended') await context.flights.join(record.id, 'snapshot')?.catch(() => {});
+  const latest = current();
+  if (latest.state !== 'suspended') return requireRunning(context, latest);
+  await context.flights.join(record.id, 'snapshot')?.catch(() => {});
   if (current().state === 'suspended') await resumeSandbox(context, current());
   return requireRunning(context, current());
 }
