@@ -306,7 +306,8 @@ export function createBuilds(options: BuildsOptions) {
       id: string,
       reading: { after: number; follow: boolean; signal: AbortSignal },
     ): AsyncGenerator<BuildEvent> => {
-      const end = live.has(id) ? undefined : recordedEnd(require(workspaceId, id));
+      const record = require(workspaceId, id);
+      const end = live.has(id) ? undefined : recordedEnd(record);
       return logs.read(id, { ...reading, ...(end && { end }) });
     },
     /** The SSH agents that are lent to a build; only whose key began it lends them. */
