@@ -59,14 +59,16 @@ async function isSocket(path: string): Promise<boolean> {
   return found.isSocket();
 }
 
-/** A repository over SSH in the text of a Dockerfile. */
-const OVER_SSH = /^\s*ADD\s.*(?:\bssh:\/\/|[\w.-]@[\w.-]+:)/im;
+/** Whether a Dockerfile fetches a repository over SSH, as far as its text says so. */
+export const needsKnownHosts = (dockerfile: string): boolean => OVER_SSH.test(dockerfile);
+
+const OVER_SSH = /^\s*ADD\s(?:.*[\s"])?(?:(?:git\+)?ssh:\/\/|[\w.-]+@[\w.-]+:)/im;
 
 /**
  * The hosts that this user knows. Only for a Dockerfile that fetches a repository over SSH: which hosts somebody knows is
  * for nobody else.
  */
 export async function readKnownHosts(dockerfile: string): Promise<string | undefined> {
-  if (!OVER_SSH.test(dockerfile)) return undefined;
+  if (!needsKnownHosts(dockerfile)) return undefined;
   return readFile(join(homedir(), '.ssh', 'known_hosts'), 'utf8').catch(() => undefined);
 }
