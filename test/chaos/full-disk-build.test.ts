@@ -18,8 +18,10 @@ const LEFT_MB = 20;
 /** Far more than is left. As a layer it takes next to nothing, so it is not the layer that there is no room for. */
 const FILL = 'head -c 120M /dev/zero > /big';
 /** The disk is filled while it sleeps. */
-const dockerfileOf = (command: string): string =>
-  `FROM debian-minimal\nRUN echo go && sleep 5 && ${command}\n`;
+const dockerfileOf = (mount: string, command: string): string =>
+  `FROM debian-minimal\nRUN ${mount} echo go && sleep 5 && ${command}\n`;
+const CACHE = '--mount=type=cache,target=/cache';
+const isLong = process.env['ATOLL_TEST_LONG'] === '1';
 
 // One driver is enough: the disk of a build and the store are the same on all.
 const driver = (await findDriversUnderTest()).find(({ obstacle }) => obstacle === undefined)?.name;
@@ -50,13 +52,14 @@ describe.runIf(driver !== undefined)('a build during which the disk of the serve
   }, TIMEOUT_MS);
 
   test.each([
-    ['whose step notices', `${FILL} && sync /big`],
-    ['whose step ends well, because nobody told it', FILL],
-  ])(
+    ['whose step notices', '', `${FILL} && sync /big`],
+    ['whose step ends well, because nobody told it', '', FILL],
+    ...(isLong ? [['whose cache was not kept', CACHE, 'head -c 120M /dev/zero > /cache/big'] as const] : []),
+  ] as const)(
     'fails for that reason and leaves nothing: one %s',
-    async (_, command) => {
+    async (_, mount, command) => {
       const id = await beginBuild(server, {
-        dockerfile: dockerfileOf(command),
+        dockerfile: dockerfileOf(mount, command),
         name: 'full',
         context: false,
       });
@@ -75,8 +78,9 @@ describe.runIf(driver !== undefined)('a build during which the disk of the serve
   );
 
   test('works as soon as there is room', async () => {
-    const again = { dockerfile: 'FROM debian-minimal\nRUN echo works > /w\n', name: 'full', context: false };
-    expect((await build(server, again)).build.status).toBe('succeeded');
+    const dockerfile = `FROM debian-minimal\nRUN ${CACHE} echo works > /w; ls /cache\n`;
+    const again = await build(server, { dockerfile, name: 'full', context: false });
+    expect([again.build.status, again.output]).toEqual(['succeeded', []]);
     expect((await server.fetch('/v1/images/full')).status).toBe(200);
   });
 });

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { createKeyedQueue } from '../image/keyed-queue.ts';
 import { randomId } from '../lib/id.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
-import { createDisk, mountDisk, removeDisk, unmountDisk } from '../runtime/disk.ts';
+import { createDisk, mountDisk, removeDisk, requireKept, unmountDisk } from '../runtime/disk.ts';
 import type { CacheMount } from './dockerfile/mount.ts';
 
 /** A cache that a step may write to until it releases it. */
 export interface HeldCache {
   path: string;
+  /** Throws `host_out_of_disk` where what it held may be lost, and with it what the step made of it. */
   release: () => Promise<void>;
 }
 
@@ -39,6 +40,8 @@ export type CacheMounts = ReturnType<typeof createCacheMounts>;
  */
 export function createCacheMounts({ runDir, dataDir, sizeMb, maxTotalBytes = MAX_TOTAL_BYTES }: Options) {
   const holders = new Map<string, number>();
+  /** Those in use that the host's disk had no room for; each holder fails, and nobody begins with them. */
+  const lost = new Map<string, unknown>();
   const locks = new Map<string, ReturnType<typeof createSemaphore>>();
   const oneAtATime = createKeyedQueue();
   const diskOf = (name: string) => ({
@@ -101,8 +104,14 @@ export function createCacheMounts({ runDir, dataDir, sizeMb, maxTotalBytes = MAX
       if (left > 0) return void holders.set(name, left);
       holders.delete(name);
       await unmountDisk(diskOf(name).mountPoint);
-      if (name.startsWith(PRIVATE)) await removeDisk(diskOf(name));
+      if (lost.delete(name) || name.startsWith(PRIVATE)) await removeDisk(diskOf(name));
     });
+  const release = async (name: string): Promise<void> => {
+    await requireKept(diskOf(name)).catch((error: unknown) => lost.set(name, error));
+    const loss = lost.get(name);
+    await unmount(name);
+    if (loss !== undefined) throw loss;
+  };
 
   const acquire = async (
     workspaceId: string,
@@ -112,7 +121,7 @@ export function createCacheMounts({ runDir, dataDir, sizeMb, maxTotalBytes = MAX
   ): Promise<HeldCache> => {
     const shared = nameOf(workspaceId, mountOf.id);
     // A private cache is the one that all share unless somebody uses it; then it is another one, for this step.
-    const isTaken = mountOf.sharing === 'private' && (holders.get(shared) ?? 0) > 0;
+    const isTaken = lost.has(shared) || (mountOf.sharing === 'private' && (holders.get(shared) ?? 0) > 0);
     const name = isTaken ? `${PRIVATE}${randomId(16)}` : shared;
     const unlock = mountOf.sharing === 'locked' ? await lock(name, signal) : () => {};
     try {
@@ -120,7 +129,7 @@ export function createCacheMounts({ runDir, dataDir, sizeMb, maxTotalBytes = MAX
       return {
         ...held,
         release: async () => {
-          await unmount(name).finally(unlock);
+          await release(name).finally(unlock);
         },
       };
     } catch (error) {
