@@ -39,6 +39,7 @@ function lendTo(lending: Lending) {
   return {
     leave: () => client.abort(),
     next: async () => (await events.next()).value as SshEvent | undefined,
+    isOver: async () => (await events.next()).done,
   };
 }
 
@@ -117,12 +118,29 @@ test('who does not speak as to an agent is cut off', async () => {
   await once(process.resume(), 'close');
 });
 
+test('a client that comes back takes the place of what is left of it', async () => {
+  const lending = createSshLending(['default']);
+  const { says, hears } = await connectTo(lending.open('default'));
+  says(ask('a'));
+  const broken = lendTo(lending);
+  expect(textOf(await broken.next())).toBe('a');
+  const back = lendTo(lending);
+  const event = await back.next();
+  expect(textOf(event)).toBe('a');
+  expect(await broken.isOver()).toBe(true);
+  broken.leave();
+  says(ask('b'));
+  answer(lending, event, 'A');
+  expect(String(await hears())).toBe('A');
+  expect(textOf(await back.next())).toBe('b');
+});
+
 test('lending ends with the build, and is said to go on until then', async () => {
   const lending = createSshLending(['default'], { idleMs: 1 });
   const client = lendTo(lending);
   expect(await client.next()).toBeUndefined();
-  expect(() => lending.lend(AbortSignal.timeout(1000))).toThrow('somebody lends');
   lending.end();
+  expect(await client.isOver()).toBe(true);
   const rest = lending.lend(AbortSignal.timeout(1000));
   expect((await rest.next()).done).toBe(true);
 });

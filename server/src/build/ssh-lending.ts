@@ -26,6 +26,8 @@ interface Lender {
   /** Connections that it has heard of. */
   known: Set<string>;
   wake: () => void;
+  /** Ends its lending for another's. */
+  replace: () => void;
 }
 
 export interface LendingLimits {
@@ -133,10 +135,13 @@ export function createSshLending(names: readonly string[], given: Partial<Lendin
     /** What the client is to answer, until the build or the signal ends; `undefined` when nothing was to be told for a while. */
     lend: (signal: AbortSignal): AsyncGenerator<SshEvent | undefined> => {
       if (names.length === 0) throw new ApiError('conflict', 'the build was begun without SSH agents');
-      if (lender) throw new ApiError('conflict', 'somebody lends the SSH agents of this build already');
+      // The same client: whose connection broke may come back before that is noticed here.
+      lender?.replace();
+      const replaced = new AbortController();
       const untold = [...waiting.values()].map(({ event }): SshEvent => event);
-      const mine: Lender = { untold, known: new Set(), wake: () => {} };
-      const over = AbortSignal.any([signal, ended.signal]);
+      const replace = (): void => replaced.abort();
+      const mine: Lender = { untold, known: new Set(), wake: () => {}, replace };
+      const over = AbortSignal.any([signal, ended.signal, replaced.signal]);
       const change = (now: typeof lender): void => {
         lender = now;
         for (const asked of waiting.values()) limitWait(asked);
