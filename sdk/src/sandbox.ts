@@ -23,15 +23,14 @@ import { toPtyBody, toPtySessionInfo, type CreatePtyOptions, type PtySessionInfo
 import { Pty, type PtyConnectionOptions } from './pty.ts';
 import { socketUrl } from './message-socket.ts';
 import type { TcpTunnel, CreateTunnelOptions } from './tunnel.ts';
-import { readFollow, readRun } from './process-stream.ts';
+import { followOutput, readOutput } from './process-output.ts';
+import { readRun } from './process-stream.ts';
 import { Lifecycle, type CreateAndConnectOptions } from './lifecycle.ts';
 import { whereabouts, type SandboxParts } from './sandbox-parts.ts';
 import { SandboxFiles } from './sandbox-files.ts';
 import type { SandboxInfo, SandboxStatus, UpdateSandboxOptions } from './sandbox-info.ts';
 import { snapshotsOf, type CheckpointOptions, type RollbackOptions, type SnapshotInfo } from './snapshots.ts';
 import type { CallOptions } from './transport.ts';
-
-type OutputSource = 'stdout' | 'stderr' | 'output';
 
 /**
  * A live sandbox: run commands, watch processes, move files. Made by `createAndConnect` or `connect`.
@@ -237,32 +236,32 @@ export class Sandbox implements AsyncDisposable {
 
   /** The captured lines of standard output so far. */
   async getStdout(process: number | string, options: WaitOptions = {}): Promise<OutputResponse> {
-    return this.#output(process, 'stdout', options);
+    return readOutput(await this.#agent(), { process, source: 'stdout' }, options);
   }
 
   /** The captured lines of standard error so far. */
   async getStderr(process: number | string, options: WaitOptions = {}): Promise<OutputResponse> {
-    return this.#output(process, 'stderr', options);
+    return readOutput(await this.#agent(), { process, source: 'stderr' }, options);
   }
 
   /** The captured lines of both, by time. */
   async getOutput(process: number | string, options: WaitOptions = {}): Promise<OutputResponse> {
-    return this.#output(process, 'output', options);
+    return readOutput(await this.#agent(), { process, source: 'output' }, options);
   }
 
   /** Standard output line by line, captured lines first, until the process has ended. */
   followStdout(process: number | string, options: WaitOptions = {}): AsyncGenerator<OutputEvent> {
-    return this.#follow(process, 'stdout', options);
+    return followOutput(() => this.#agent(), { process, source: 'stdout' }, options);
   }
 
   /** Standard error line by line, captured lines first, until the process has ended. */
   followStderr(process: number | string, options: WaitOptions = {}): AsyncGenerator<OutputEvent> {
-    return this.#follow(process, 'stderr', options);
+    return followOutput(() => this.#agent(), { process, source: 'stderr' }, options);
   }
 
   /** Both outputs line by line, captured lines first, until the process has ended. */
   followOutput(process: number | string, options: WaitOptions = {}): AsyncGenerator<OutputEvent> {
-    return this.#follow(process, 'output', options);
+    return followOutput(() => this.#agent(), { process, source: 'output' }, options);
   }
 
   /** A whole file. For big ones see `readFileStream`. */
@@ -344,26 +343,6 @@ export class Sandbox implements AsyncDisposable {
   /** Version, uptime (seconds) and process counts of the agent in the sandbox. */
   async daemonInfo(options: WaitOptions = {}): Promise<DaemonInfo> {
     return toDaemonInfo(await this.#call(dataPlane.agentInfo, {}, options));
-  }
-
-  async #output(
-    process: number | string,
-    source: OutputSource,
-    options: WaitOptions,
-  ): Promise<OutputResponse> {
-    const { params } = pidParams(process);
-    const wire = await this.#call(dataPlane.getOutput, { params: { ...params, source } }, options);
-    return { pid: wire.pid, lines: wire.lines, lineCount: wire.line_count };
-  }
-
-  async *#follow(
-    process: number | string,
-    source: OutputSource,
-    options: WaitOptions,
-  ): AsyncGenerator<OutputEvent> {
-    const { params } = pidParams(process);
-    const response = await this.#stream(dataPlane.followOutput, { params: { ...params, source } }, options);
-    yield* readFollow(response, options.signal);
   }
 
   async #call<R extends Route>(route: R, input: RouteCall<R>, options: WaitOptions): Promise<RouteAnswer<R>> {
