@@ -28,6 +28,9 @@ import { readRun } from './process-stream.ts';
 import { Lifecycle, type CreateAndConnectOptions } from './lifecycle.ts';
 import { whereabouts, type SandboxParts } from './sandbox-parts.ts';
 import { SandboxFiles } from './sandbox-files.ts';
+import { followLogs, listLogged, readLogs } from './sandbox-logs.ts';
+import type { FollowedLogEntry, FollowLogsOptions, GetSandboxLogsOptions } from './sandbox-logs.ts';
+import type { LoggedProcess, SandboxLogs } from './sandbox-logs.ts';
 import type { SandboxInfo, SandboxStatus, UpdateSandboxOptions } from './sandbox-info.ts';
 import { snapshotsOf, type CheckpointOptions, type RollbackOptions, type SnapshotInfo } from './snapshots.ts';
 import type { CallOptions } from './transport.ts';
@@ -96,6 +99,21 @@ export class Sandbox implements AsyncDisposable {
   /** What went through its network, by which rules, and what was refused of late. */
   network(options: WaitOptions = {}): Promise<NetworkReport> {
     return this.#parts.lifecycle.network(this.sandboxId, options);
+  }
+
+  /** What its processes printed, a part of it, oldest line first; also after its end, for seven days. */
+  getLogs(options: GetSandboxLogsOptions = {}): Promise<SandboxLogs> {
+    return readLogs(this.#parts.lifecycle, this.sandboxId, options);
+  }
+
+  /** The processes of which printed lines are kept. */
+  listLogProcesses(options: WaitOptions = {}): Promise<LoggedProcess[]> {
+    return listLogged(this.#parts.lifecycle, this.sandboxId, options);
+  }
+
+  /** What its processes printed and print, line by line, until it ends. */
+  followLogs(options: FollowLogsOptions = {}): AsyncGenerator<FollowedLogEntry> {
+    return followLogs(this.#parts.connection, this.#parts.lifecycle, this.sandboxId, options);
   }
 
   /** Lets the sandbox stand still with its memory, files and processes; any request wakes it. It needs a name. */
