@@ -1,4 +1,6 @@
 import type { PoolBody, PoolInfo } from '@atoll/protocol';
+import { toMount, toMountBody } from './file-system-info.ts';
+import type { FileSystemMount } from './file-system-info.ts';
 import { networkOf, toDate, toNetwork, toResources } from './sandbox-info.ts';
 import type { ContainerResourcesInfo, NetworkConfig } from './sandbox-info.ts';
 import { withoutUndefined } from './without-undefined.ts';
@@ -27,6 +29,8 @@ export interface CreatePoolOptions {
   denyOut?: string[];
   /** Names of secrets of the workspace to put into the environment. */
   secretNames?: string[];
+  /** Volumes that each sandbox reads: with `readOnly`, or a `snapshotId`. */
+  fileSystems?: FileSystemMount[];
 }
 
 /** Takes the place of everything that a pool was before; what is absent gets its default. */
@@ -53,6 +57,7 @@ export interface SandboxPoolInfo {
   timeoutSecs: number;
   entrypoint?: string[];
   secretNames: string[];
+  fileSystems: FileSystemMount[];
   maxContainers?: number;
   warmContainers?: number;
   network?: NetworkConfig;
@@ -79,6 +84,7 @@ export function toPoolBody(options: CreatePoolOptions): Partial<PoolBody> {
     entrypoint: options.entrypoint,
     network: networkOf(options),
     secret_names: options.secretNames,
+    file_systems: options.fileSystems?.map(toMountBody),
     max_containers: options.maxContainers,
     warm_containers: options.warmContainers,
   });
@@ -93,6 +99,7 @@ export const toPoolInfo = (wire: PoolInfo): SandboxPoolInfo =>
     timeoutSecs: wire.timeout_secs,
     entrypoint: wire.entrypoint,
     secretNames: wire.secret_names ?? [],
+    fileSystems: (wire.file_systems ?? []).map(toMount),
     maxContainers: wire.max_containers,
     warmContainers: wire.warm_containers,
     network: wire.network_policy && toNetwork(wire.network_policy),

@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { SandboxClient } from '@atoll/sdk';
+import type { FileSystemMount } from '@atoll/sdk';
+import { expect, onTestFinished, test } from 'vitest';
 import { call, createSandbox, sandboxCalls } from '../fixtures/api.ts';
+import { collect } from '../fixtures/collect.ts';
 import { runCli } from '../fixtures/run-cli.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
@@ -194,6 +197,44 @@ describeOnEachDriver('volumes', (server, driver) => {
     expect(await cli('fs', 'rm', 'renamed')).toBe('0 renamed\n');
     expect(await cli('fs', 'snapshot', 'rm', snapshot)).toBe(`0 ${snapshot}\n`);
     expect(await cli('sbx', 'create', '-f', 'nonsense')).toMatch(/^2 /);
+  });
+
+  testOnce('are read by the sandboxes of pools, which nobody writes under', async () => {
+    const id = await make('shelf');
+    const writer = await start([at(id)]);
+    await writer.run('echo book > /mnt/data/book');
+    await end(writer.id);
+    const client = new SandboxClient({ apiUrl: server().url, apiKey: server().apiKey });
+    const mount = { fileSystemId: 'shelf', mountPath: '/mnt/data' };
+    const pool = { memoryMb: 256, ephemeralDiskMb: 256, warmContainers: 1 };
+    const pooled = (fileSystems: FileSystemMount[]) => client.createPool({ ...pool, fileSystems });
+    await expect(pooled([mount])).rejects.toMatchObject({ statusCode: 400, code: 'unsupported' });
+    await expect(pooled([{ ...mount, fileSystemId: 'none', readOnly: true }])).rejects.toMatchObject({
+      code: 'volume_not_found',
+    });
+    const { poolId } = await pooled([{ ...mount, readOnly: true }]);
+    // After the sandbox that is claimed.
+    onTestFinished(() => client.deletePool(poolId).catch(() => {}));
+    const shown = { fileSystemId: id, mountPath: '/mnt/data', readOnly: true };
+    expect(await client.getPool(poolId)).toMatchObject({ fileSystems: [shown] });
+    await expect
+      .poll(async () => (await client.getPool(poolId)).containers?.length, { timeout: 30_000 })
+      .toBe(1);
+    expect(await refused([at(id)])).toMatchObject({ code: 'volume_in_use' });
+    expect((await remove(id)).body).toMatchObject({ code: 'volume_in_use' });
+    const claimed = await client.claimAndConnect(poolId);
+    onTestFinished(() => claimed.terminate());
+    const { stdout, exitCode } = await claimed.run('sh', ['-c', 'cat /mnt/data/book; touch /mnt/data/mine']);
+    expect([stdout.trim(), exitCode]).toEqual(['book', 1]);
+    expect(await claimed.info()).toMatchObject({ fileSystems: [shown] });
+    const printed = async () => (await claimed.getLogs({ levels: ['info'], body: 'book' })).logs;
+    await expect.poll(printed, { timeout: 30_000 }).toMatchObject([{ body: 'book' }]);
+    expect(await claimed.listLogProcesses()).toMatchObject([{ command: expect.stringContaining('sh') }]);
+    await claimed.terminate();
+    const followed = await collect(claimed.followLogs({ levels: ['info'] }));
+    expect(followed.map(({ body }) => body)).toEqual(['book']);
+    await client.deletePool(poolId);
+    expect((await remove(id)).status).toBe(204);
   });
 
   test('is kept over a killed server, which lets writers go on that a snapshot had stopped', async () => {

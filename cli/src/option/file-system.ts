@@ -20,6 +20,15 @@ export function parseMount(given: string): FileSystemMount {
   };
 }
 
+/** As they are given, in one line; absent where there are none. */
+export function formatMounts(mounts: readonly FileSystemMount[]): string | undefined {
+  const shown = mounts.map(
+    ({ fileSystemId, snapshotId, mountPath, readOnly }) =>
+      `${fileSystemId}${snapshotId === undefined ? '' : `@${snapshotId}`}:${mountPath}${readOnly ? ':ro' : ''}`,
+  );
+  return shown.length === 0 ? undefined : shown.join(', ');
+}
+
 /** For commands that create sandboxes. */
 export const fileSystemOptions = {
   filesystem: list('-f, --filesystem <name:/path[:ro]>', 'mount this file system', parseMount),

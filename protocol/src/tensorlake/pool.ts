@@ -1,7 +1,13 @@
 /** Pools of sandboxes that wait to be claimed, in the Tensorlake dialect (wire 1.6). */
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
-import { createSandboxAnswer, createSandboxBody, network, sandboxResources } from './sandbox.ts';
+import {
+  createSandboxAnswer,
+  createSandboxBody,
+  mountedFileSystem,
+  network,
+  sandboxResources,
+} from './sandbox.ts';
 
 const tag = 'Pools';
 
@@ -42,6 +48,7 @@ export const poolInfo = z.object({
   timeout_secs: z.number(),
   entrypoint: z.array(z.string()).optional(),
   secret_names: z.array(z.string()).optional(),
+  file_systems: z.array(mountedFileSystem).optional(),
   max_containers: z.number().optional(),
   warm_containers: z.number().optional(),
   network_policy: network.optional(),
@@ -61,6 +68,8 @@ const refusals = [
   'image_not_found',
   'secret_not_found',
   'invalid_network',
+  'volume_not_found',
+  'volume_snapshot_not_found',
   'unsupported',
   'quota_exceeded',
 ] as const;
@@ -148,6 +157,9 @@ export const claimSandbox = defineRoute({
     'pool_exhausted',
     'image_not_found',
     'secret_not_found',
+    'volume_not_found',
+    'volume_snapshot_not_found',
+    'volume_in_use',
     'unsupported',
     'quota_exceeded',
     'host_out_of_memory',

@@ -53,6 +53,15 @@ export const fileSystemMount = z.object({
   owner: z.string().nullish(),
 });
 export type FileSystemMount = z.output<typeof fileSystemMount>;
+
+/** As an answer shows it. */
+export const mountedFileSystem = z.object({
+  file_system_id: z.string(),
+  mount_path: z.string(),
+  read_only: z.boolean().optional(),
+  snapshot_id: z.string().optional(),
+});
+
 /** What becomes of a running sandbox whose runtime dies. */
 export const onCrash = z.enum(['terminate', 'restore']);
 export type OnCrash = z.output<typeof onCrash>;
@@ -143,14 +152,7 @@ export const sandboxInfo = z.object({
   secret_names: z.array(z.string()).optional(),
   /** The pool that it was claimed from. */
   pool_id: z.string().optional(),
-  file_systems: z.array(
-    z.object({
-      file_system_id: z.string(),
-      mount_path: z.string(),
-      read_only: z.boolean().optional(),
-      snapshot_id: z.string().optional(),
-    }),
-  ),
+  file_systems: z.array(mountedFileSystem),
   /** Of this server: what becomes of it when its runtime dies; absent: it ends. */
   on_crash: onCrash.optional(),
   /** Of this server: the sandbox that it is a copy of. */
@@ -168,6 +170,8 @@ export const updateSandboxBody = z.object({
   allow_unauthenticated_access: z.boolean().optional(),
   network: network.nullable().optional(),
   on_crash: onCrash.optional(),
+  /** Of newer clients, which wait for what it asks for: a sandbox keeps its size, so it is refused. */
+  resources: z.looseObject({}).nullish(),
 });
 export type UpdateSandboxBody = z.output<typeof updateSandboxBody>;
 

@@ -12,6 +12,7 @@ import { admitRules, noRules } from './network-rules.ts';
 import { createClaim } from './pool-claim.ts';
 import { createPoolKeeper } from './pool-keeper.ts';
 import type { PoolKeeperOptions } from './pool-keeper.ts';
+import { admitPoolVolumes } from './volume-use.ts';
 
 /** What a pool shall be. */
 export interface PoolRequest {
@@ -70,11 +71,12 @@ export function createPools({ context, pools, admission, launch, create, ...sett
     if (context.images.findUnbuilt(workspaceId, image) === undefined)
       context.images.resolve(workspaceId, image);
     context.secrets.requireAll(workspaceId, template.secretNames ?? []);
+    const volumes = admitPoolVolumes(context, workspaceId, template);
     const limits = checkLimits(template.limits, admission);
     const network = template.network ?? rules;
     await admitRules(context, workspaceId, network);
     return {
-      template: plain({ ...template, image, limits, network }),
+      template: plain({ ...template, image, limits, network, ...(volumes && { volumes }) }),
       warmContainers,
       ...(maxContainers !== undefined && { maxContainers }),
     };

@@ -1,6 +1,7 @@
 import { ApiError } from '@atoll/protocol';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { VolumeMount } from '../store/volume-mount.ts';
+import type { VolumeMountRequest } from '../volume/sandbox-volumes.ts';
 import type { SandboxContext } from './context.ts';
 import type { SandboxRequest } from './request.ts';
 
@@ -8,7 +9,7 @@ import type { SandboxRequest } from './request.ts';
 export function admitVolumes(
   { driver, volumes }: SandboxContext,
   workspaceId: string,
-  { volumes: asked = [] }: SandboxRequest,
+  { volumes: asked = [] }: Pick<SandboxRequest, 'volumes'>,
   hasMemory: boolean,
 ): VolumeMount[] {
   if (asked.length === 0) return [];
@@ -22,6 +23,30 @@ export function admitVolumes(
     });
   return volumes.resolveAll(workspaceId, asked);
 }
+
+/**
+ * The volumes of the sandboxes of a pool, by the ids that their names stand for now: a volume that later takes a name is
+ * another one. There are several of these sandboxes at once, so they only read.
+ */
+export function admitPoolVolumes(
+  context: SandboxContext,
+  workspaceId: string,
+  request: Pick<SandboxRequest, 'volumes'>,
+): VolumeMountRequest[] | undefined {
+  const written = request.volumes?.find(isWritten);
+  if (written !== undefined)
+    throw new ApiError(
+      'unsupported',
+      `the sandboxes of a pool cannot write volume ${written.volume}, which has one writer`,
+      { hint: 'Let them read it (`read_only: true`), or create a sandbox of its own for who writes.' },
+    );
+  const mounts = admitVolumes(context, workspaceId, request, false);
+  if (mounts.length === 0) return undefined;
+  return mounts.map(({ volumeId, name: _, ...mount }) => ({ ...mount, volume: volumeId }));
+}
+
+const isWritten = ({ isReadonly, snapshotId }: VolumeMountRequest): boolean =>
+  isReadonly !== true && snapshotId === undefined;
 
 /** A volume has one writer, and what a copy's memory knows of it would be wrong from its first write on. */
 export function requireNoWriter({ id, volumes = [] }: SandboxRecord): void {

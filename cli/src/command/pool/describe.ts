@@ -1,5 +1,6 @@
 import type { PoolContainerInfo, SandboxPoolInfo } from '@atoll/sdk';
 import { command } from '../../command.ts';
+import { formatMounts } from '../../option/file-system.ts';
 import { formatTime } from '../../output/format.ts';
 import { formatFields } from '../../output/table.ts';
 import { poolArgument } from './option.ts';
@@ -39,6 +40,7 @@ const fieldsOf = (pool: SandboxPoolInfo): (readonly [string, string | undefined]
   ['Internet', (pool.network?.allowInternetAccess ?? true) ? 'allowed' : 'blocked'],
   ['Entrypoint', pool.entrypoint?.join(' ')],
   ['Secrets', pool.secretNames.length === 0 ? undefined : pool.secretNames.join(', ')],
+  ['File systems', formatMounts(pool.fileSystems)],
   ['Created', formatTime(pool.createdAt)],
   ['Updated', formatTime(pool.updatedAt)],
   ['Error', pool.errorDetails?.message],

@@ -1,4 +1,5 @@
-import type { CreatePoolOptions } from '@atoll/sdk';
+import type { CreatePoolOptions, FileSystemMount } from '@atoll/sdk';
+import { fileSystemOptions } from '../../option/file-system.ts';
 import { networkOptions } from '../../option/network.ts';
 import { resourceOptions } from '../../option/resource.ts';
 import { integer, list, required, text, value } from '../../parameter.ts';
@@ -17,6 +18,7 @@ export const poolOptions = {
   ),
   entrypoint: list('-e, --entrypoint <word>', 'command that runs from the start, word by word', text),
   secret: list('--secret <name>', 'put this secret into their environment', text),
+  ...fileSystemOptions,
   noInternet: networkOptions.noInternet,
   networkAllow: networkOptions.networkAllow,
   networkDeny: networkOptions.networkDeny,
@@ -32,6 +34,7 @@ interface PoolFlags {
   timeout: number | undefined;
   entrypoint: string[];
   secret: string[];
+  filesystem: FileSystemMount[];
   noInternet: boolean;
   networkAllow: string[];
   networkDeny: string[];
@@ -48,6 +51,7 @@ export const toPoolFields = (flags: PoolFlags): CreatePoolOptions => ({
   ...(flags.timeout !== undefined && { timeoutSecs: flags.timeout }),
   ...(flags.entrypoint.length > 0 && { entrypoint: flags.entrypoint }),
   ...(flags.secret.length > 0 && { secretNames: flags.secret }),
+  ...(flags.filesystem.length > 0 && { fileSystems: flags.filesystem }),
   ...(flags.noInternet && { allowInternetAccess: false }),
   ...(flags.networkAllow.length > 0 && { allowOut: flags.networkAllow }),
   ...(flags.networkDeny.length > 0 && { denyOut: flags.networkDeny }),

@@ -28,6 +28,7 @@ const optionsOf = (pool: SandboxPoolInfo): CreatePoolOptions => ({
   ephemeralDiskMb: pool.resources.diskMb,
   timeoutSecs: pool.timeoutSecs,
   secretNames: pool.secretNames,
+  fileSystems: pool.fileSystems,
   ...(pool.entrypoint !== undefined && { entrypoint: pool.entrypoint }),
   ...(pool.warmContainers !== undefined && { warmContainers: pool.warmContainers }),
   ...(pool.maxContainers !== undefined && { maxContainers: pool.maxContainers }),

@@ -3,6 +3,7 @@ import type { ArchivedSandboxInfo, SandboxInfo } from '@atoll/sdk';
 import { command } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { sandbox } from '../../option/sandbox.ts';
+import { formatMounts } from '../../option/file-system.ts';
 import { formatTime } from '../../output/format.ts';
 import { formatSshConfig } from '../../output/ssh-config.ts';
 import { formatFields } from '../../output/table.ts';
@@ -56,7 +57,7 @@ function fieldsOf(info: SandboxInfo | ArchivedSandboxInfo): (readonly [string, s
     ['Allow out', (info.network?.allowOut ?? []).join(', ')],
     ['Deny out', (info.network?.denyOut ?? []).join(', ')],
     ['Secrets', info.secretNames.length === 0 ? undefined : info.secretNames.join(', ')],
-    ['File systems', mountsOf(info)],
+    ['File systems', formatMounts(info.fileSystems)],
     ['Pool', info.poolId],
     ['Terminated', info.terminatedAt && formatTime(info.terminatedAt)],
     ['Outcome', info.outcome],
@@ -64,11 +65,4 @@ function fieldsOf(info: SandboxInfo | ArchivedSandboxInfo): (readonly [string, s
     ['Error', info.errorDetails?.message],
     ['Archived', 'archivedAt' in info ? formatTime(info.archivedAt) : undefined],
   ];
-}
-
-function mountsOf({ fileSystems }: SandboxInfo): string | undefined {
-  const shown = fileSystems.map(
-    ({ fileSystemId, mountPath, readOnly }) => `${fileSystemId}:${mountPath}${readOnly ? ':ro' : ''}`,
-  );
-  return shown.length === 0 ? undefined : shown.join(', ');
 }

@@ -12,7 +12,6 @@ export function poolRoutes({ pools }: { pools: Pools }): Binding[] {
   const workspaceOf = ({ caller }: RequestContext): string => caller.workspace.id;
   return [
     bind(routes.createPool, async ({ body }, context) => {
-      requireNoFileSystems(body);
       const { id } = await pools.create(workspaceOf(context), toPoolRequest(body));
       context.target(id);
       return { pool_id: id, namespace: context.caller.workspace.name };
@@ -25,7 +24,6 @@ export function poolRoutes({ pools }: { pools: Pools }): Binding[] {
       return toPoolInfo(pool, context.caller.workspace.name, seen);
     }),
     bind(routes.updatePool, async ({ params, body }, context) => {
-      requireNoFileSystems(body);
       const pool = await pools.update(workspaceOf(context), params.id, toPoolRequest(body));
       return toPoolInfo(pool, context.caller.workspace.name);
     }),

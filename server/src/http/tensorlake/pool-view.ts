@@ -5,7 +5,7 @@ import { noRules } from '../../sandbox/network-rules.ts';
 import type { Pool } from '../../sandbox/pool.ts';
 import type { PoolContainer, PoolRequest } from '../../sandbox/pools.ts';
 import { toSandboxRequest } from './sandbox-request.ts';
-import { toNetwork, toResources } from './sandbox-view.ts';
+import { toFileSystemMount, toNetwork, toResources } from './sandbox-view.ts';
 
 /** A pool of the Tensorlake wire in the domain's words. In an update, an absent network stays as it is, null is none. */
 export function toPoolRequest(body: PoolBody): PoolRequest {
@@ -42,6 +42,7 @@ export function toPoolInfo(pool: Pool, namespace: string, seen?: Seen): PoolInfo
     updated_at: pool.updatedAt,
     ...(template.entrypoint && { entrypoint: template.entrypoint }),
     ...(template.secretNames && { secret_names: template.secretNames }),
+    ...(template.volumes && { file_systems: template.volumes.map(toFileSystemMount) }),
     ...(pool.maxContainers !== undefined && { max_containers: pool.maxContainers }),
     ...(seen && { containers: seen.containers.map(toContainer) }),
     ...(seen?.error !== undefined && { error_details: { message: seen.error } }),

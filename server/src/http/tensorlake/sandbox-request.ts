@@ -74,23 +74,26 @@ export const toRollbackTarget = ({ snapshot_id, snapshot_type }: RollbackSandbox
 });
 
 /** An update of the Tensorlake wire in the domain's words. */
-export const toSandboxUpdate = (body: UpdateSandboxBody): SandboxUpdate => ({
-  ...(body.name !== undefined && { name: body.name }),
-  ...(body.on_crash !== undefined && { onCrash: body.on_crash }),
-  ...(body.exposed_ports !== undefined && { exposedPorts: body.exposed_ports }),
-  ...(body.allow_unauthenticated_access !== undefined && {
-    allowUnauthenticated: body.allow_unauthenticated_access,
-  }),
-});
+export function toSandboxUpdate(body: UpdateSandboxBody): SandboxUpdate {
+  refuseGiven({ resources: body.resources });
+  return {
+    ...(body.name !== undefined && { name: body.name }),
+    ...(body.on_crash !== undefined && { onCrash: body.on_crash }),
+    ...(body.exposed_ports !== undefined && { exposedPorts: body.exposed_ports }),
+    ...(body.allow_unauthenticated_access !== undefined && {
+      allowUnauthenticated: body.allow_unauthenticated_access,
+    }),
+  };
+}
 
-/** Mounts are fixed when a sandbox starts, and one that is claimed has started. Requests may repeat that they want none. */
+/** Mounts are fixed when a sandbox starts, and one that is claimed may have started. Requests may repeat that they want none. */
 export function requireNoFileSystems({ file_systems }: Pick<CreateSandboxBody, 'file_systems'>): void {
   if (!isGiven(file_systems)) return;
   throw new ApiError(
     'unsupported',
-    'sandboxes of a pool have no file systems: they start before their claim',
+    'a claim takes a sandbox as the pool has made it, with its file systems',
     {
-      hint: 'Create a sandbox with the file systems: `atoll sbx create -f NAME:/PATH`.',
+      hint: 'Name file systems that are only read in the pool, or create a sandbox: `atoll sbx create -f NAME:/PATH`.',
     },
   );
 }

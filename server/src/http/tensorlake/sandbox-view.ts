@@ -4,7 +4,7 @@ import type { Created } from '../../sandbox/request.ts';
 import type { ResourceLimits } from '../../runtime/driver.ts';
 import { states } from '../../store/sandbox-store.ts';
 import type { ListFilter, NetworkRules, SandboxRecord, ShownOperation } from '../../store/sandbox-store.ts';
-import type { VolumeMount } from '../../store/volume-mount.ts';
+import type { VolumeMountRequest } from '../../volume/sandbox-volumes.ts';
 
 /** The wire's status: the state, unless an operation in flight has a word of its own. */
 function statusOf(record: Pick<SandboxRecord, 'state' | 'operation'>): SandboxStatus {
@@ -62,7 +62,9 @@ export function toSandboxInfo(
     ...(portUrls.length > 0 && { port_urls: [...portUrls] }),
     ...(ssh && { ssh }),
     secret_names: record.secretNames ?? [],
-    file_systems: (record.volumes ?? []).map(toFileSystemMount),
+    file_systems: (record.volumes ?? []).map((mount) =>
+      toFileSystemMount({ ...mount, volume: mount.volumeId }),
+    ),
     sandbox_url: baseUrl,
     ...(record.name !== undefined && { name: record.name }),
     ...(record.onCrash !== undefined && { on_crash: record.onCrash }),
@@ -78,8 +80,9 @@ export function toSandboxInfo(
   };
 }
 
-const toFileSystemMount = ({ volumeId, mountPath, isReadonly, snapshotId }: VolumeMount) => ({
-  file_system_id: volumeId,
+/** A volume and where it is mounted. */
+export const toFileSystemMount = ({ volume, mountPath, isReadonly, snapshotId }: VolumeMountRequest) => ({
+  file_system_id: volume,
   mount_path: mountPath,
   ...(isReadonly && { read_only: true }),
   ...(snapshotId !== undefined && { snapshot_id: snapshotId }),
