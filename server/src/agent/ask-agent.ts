@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import type { Socket } from 'node:net';
 import { ApiError } from '@atoll/protocol';
+import { connectBulk } from '../lib/bulk-socket.ts';
 import type { SlotEndpoint } from '../runtime/driver.ts';
 
 /** Where the agent of a sandbox answers, and what it wants to be told. */
@@ -27,7 +28,7 @@ export function askAgent(
     const call = httpRequest({
       host: endpoint.host,
       port: endpoint.port,
-      agent: false,
+      createConnection: () => connectBulk({ host: endpoint.host, port: endpoint.port }),
       path,
       headers: { ...headers, 'x-atoll-token': token, connection: 'Upgrade', upgrade: protocol },
     });

@@ -2,6 +2,7 @@ import { request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { ApiError } from '@atoll/protocol';
 import type { SlotEndpoint } from '../runtime/driver.ts';
+import { connectBulk } from '../lib/bulk-socket.ts';
 import { requestHeaders } from './headers.ts';
 import { watchConnect } from './proxy.ts';
 import { withTerminalToken } from './terminal-protocol.ts';
@@ -17,9 +18,7 @@ export function callAgent(
     throw new ApiError('invalid_request', 'a WebSocket handshake has no body');
   const headers = requestHeaders(withTerminalToken(request.headers), token);
   const call = httpRequest({
-    host: endpoint.host,
-    port: endpoint.port,
-    agent: false,
+    createConnection: () => connectBulk({ host: endpoint.host, port: endpoint.port }),
     path,
     headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket' },
     setHost: false,

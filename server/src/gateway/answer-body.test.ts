@@ -5,6 +5,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { connectBulk } from '../lib/bulk-socket.ts';
 import { proxyPort } from './port-proxy.ts';
 import { createPortUpstreams } from './port-upstream.ts';
 
@@ -42,7 +43,7 @@ async function openGateway(
   const behind = await listen(answering);
   const upstream = createPortUpstreams().of(record, 80);
   const open = async (): Promise<Socket> => {
-    const socket = connect(behind, '127.0.0.1');
+    const socket = connectBulk({ host: '127.0.0.1', port: behind });
     await once(socket, 'connect');
     return socket;
   };

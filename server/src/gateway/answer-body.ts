@@ -1,5 +1,7 @@
-import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { passReads } from '../lib/bulk-socket.ts';
 
 /** From here on it pays to have a connection for one answer alone. */
 const BULK_BYTES = 1024 * 1024;
@@ -40,20 +42,21 @@ function passBulk(
   const socket = answer.socket as Socket | null;
   if (socket === null || answer.destroyed || response.destroyed) return void response.destroy();
   let left = length;
-  const pass = (piece: Buffer): void => {
-    if (response.destroyed) return;
+  const take = (piece: Buffer): Buffer => {
     const part = piece.length > left ? piece.subarray(0, left) : piece;
     left -= part.length;
-    if (left === 0) {
-      response.end(part);
-      socket.off('data', pass);
-      call.destroy();
-    } else if (!response.write(part)) socket.pause();
+    if (left === 0 && part.length > 0) process.nextTick(finish);
+    return part;
   };
+  const finish = (): void => {
+    response.end();
+    call.destroy();
+  };
+  // The head is out, so the body can go straight to the connection. An answer of HTTP/2, or one that waits for those
+  // before it, has none.
+  const client = (response instanceof ServerResponse && response.socket) || response;
   socket.removeAllListeners('data');
   const parsed: unknown = answer.read();
-  socket.on('data', pass);
-  response.on('drain', () => socket.resume());
-  if (parsed instanceof Buffer) pass(parsed);
-  if (!response.writableNeedDrain) socket.resume();
+  if (parsed instanceof Buffer) client.write(take(parsed));
+  passReads(socket, client, take);
 }

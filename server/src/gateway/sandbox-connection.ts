@@ -1,7 +1,7 @@
-import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { askAgent } from '../agent/ask-agent.ts';
 import type { AgentAddress } from '../agent/ask-agent.ts';
+import { connectBulk } from '../lib/bulk-socket.ts';
 
 /** Where a sandbox is reached, and where in it a connection goes. */
 export interface SandboxTarget extends AgentAddress {
@@ -37,7 +37,7 @@ function connectDirectly(
 ): Promise<Socket | undefined> {
   if (endpoint.gateway === undefined) return Promise.resolve(undefined);
   return new Promise((resolve) => {
-    const socket = connect({ host: endpoint.host, port, allowHalfOpen: true });
+    const socket = connectBulk({ host: endpoint.host, port, allowHalfOpen: true });
     const settle = (found: Socket | undefined): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', giveUp);

@@ -1,6 +1,7 @@
 import { ServerResponse } from 'node:http';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
+import { passReads } from '../lib/bulk-socket.ts';
 import { explain, limitInterimAnswers } from './proxy.ts';
 
 /** The agent connects to a port of the sandbox before it answers; that takes 10 s at most. */
@@ -133,9 +134,11 @@ function join({ client, agent, first }: Joined, onEnd: () => void): void {
     });
     side.once('end', () => endSoon(sides));
   }
-  client.pipe(agent);
+  client.once('end', () => agent.end());
+  passReads(client, agent);
   client.write(first);
-  agent.pipe(client);
+  agent.once('end', () => client.end());
+  passReads(agent, client);
 }
 
 /** What is on its way may still arrive; a side that does not end then is cut. */

@@ -1,4 +1,7 @@
 import { Agent } from 'node:http';
+import type { ClientRequestArgs } from 'node:http';
+import type { Socket, TcpNetConnectOpts } from 'node:net';
+import { connectBulk } from '../lib/bulk-socket.ts';
 
 /** Well below the five minutes after which an agent closes a connection that nobody uses. */
 const FREE_FOR_MS = 60_000;
@@ -17,7 +20,7 @@ export function createUpstreams(freeForMs = FREE_FOR_MS) {
       const key = keyOf(record);
       const known = agents.get(key);
       if (known) return known;
-      const agent = new Agent({
+      const agent = new BulkAgent({
         keepAlive: true,
         // Ends connections that wait for a request; one in use only hears of it.
         timeout: freeForMs,
@@ -49,4 +52,11 @@ export function createUpstreams(freeForMs = FREE_FOR_MS) {
       for (const cuts of attached.values()) for (const cut of cuts) cut();
     },
   };
+}
+
+/** Keeps connections that can be read into one buffer. */
+class BulkAgent extends Agent {
+  override createConnection(options: ClientRequestArgs): Socket {
+    return connectBulk(options as TcpNetConnectOpts); // agents of sandboxes listen on TCP alone
+  }
 }
