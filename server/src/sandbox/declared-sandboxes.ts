@@ -24,6 +24,8 @@ export interface DeclaredRequest {
   name: string;
   request: Omit<SandboxRequest, 'name'>;
   declaration: Pick<Declaration, 'displayName' | 'externalId' | 'labels' | 'spec'>;
+  /** It stands still, and nothing wakes it. */
+  isDeactivated?: boolean;
   /** Who declares it. */
   by: string;
   /** Told within the transaction that writes a new sandbox. */
@@ -38,7 +40,10 @@ export interface Replacement {
 }
 
 export interface DeclaredSandboxesOptions {
-  sandboxes: Pick<Sandboxes, 'create' | 'getToTerminate' | 'list' | 'setNetwork' | 'terminate' | 'update'>;
+  sandboxes: Pick<
+    Sandboxes,
+    'create' | 'getToTerminate' | 'list' | 'setNetwork' | 'suspend' | 'terminate' | 'update'
+  >;
   declarations: DeclarationStore;
   environments: Pick<SandboxEnvironments, 'of'>;
   /** Told, within the transaction that writes it, that a sandbox takes the place of another one. */
@@ -90,6 +95,16 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
     if (holder !== undefined && isOver(holder)) await sandboxes.terminate(holder);
   };
 
+  /** What is asked from now on is refused first, so that nothing wakes it while it falls asleep. */
+  const setActive = async (record: SandboxRecord, isDeactivated = false): Promise<SandboxRecord> => {
+    const { workspaceId, id } = record;
+    const deactivatedAt = isDeactivated ? clock.now() : null;
+    const changed = sandboxes.update(workspaceId, id, { deactivatedAt });
+    if (!isDeactivated || changed.state !== 'running') return changed;
+    await sandboxes.suspend(changed);
+    return get(workspaceId, id).record;
+  };
+
   const begin = async (
     workspaceId: string,
     asked: DeclaredRequest,
@@ -122,19 +137,20 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
       },
       timeoutMs,
     );
-    return { record, declaration };
+    return { record: asked.isDeactivated ? await setActive(record, true) : record, declaration };
   };
 
   const change = async (
     current: Declared,
-    { declaration, request, by }: DeclaredRequest,
+    { declaration, request, by, isDeactivated }: DeclaredRequest,
   ): Promise<Declared> => {
     const { record } = current;
     const { expiresAt = null, idleLimitSecs = null, exposedPorts = [] } = request;
     const update: SandboxUpdate = { expiresAt, idleLimitSecs, exposedPorts };
     const { network = noRules } = request;
     if (!isDeepStrictEqual(network, record.network)) await sandboxes.setNetwork(record, network);
-    const changed = sandboxes.update(record.workspaceId, record.id, update);
+    sandboxes.update(record.workspaceId, record.id, update);
+    const changed = await setActive(record, isDeactivated);
     const now = clock.now();
     const kept = current.declaration ?? { createdAt: record.createdAt, createdBy: by, revisions: [] };
     const next: Declaration = {

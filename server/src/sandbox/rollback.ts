@@ -13,6 +13,7 @@ import { imageHolder } from './ending.ts';
 import { guard } from './guard.ts';
 import { operations } from './lifecycle.ts';
 import { applyRules } from './network-rules.ts';
+import { requireActive } from './require-active.ts';
 import { acquireRootfs, releaseRootfs } from './rootfs.ts';
 import { restoreHost } from './restore.ts';
 import type { SandboxRootfs } from './rootfs.ts';
@@ -44,6 +45,7 @@ export async function rollbackSandbox(
   inTurn: InTurn,
 ): Promise<SandboxRecord> {
   const snapshot = context.snapshots.findReady(record.workspaceId, snapshotId, part);
+  requireActive(record);
   requireSameSize(record, snapshot);
   if (snapshot.memory) requireNoVolumes(record, 'a rollback to the memory');
   const { from, preempts } = operations.rollback;

@@ -7,6 +7,7 @@ import { guard } from './guard.ts';
 import { operations } from './lifecycle.ts';
 import { beginOperation, placeOf } from './operation.ts';
 import { restoreSandbox } from './restore.ts';
+import { requireActive } from './require-active.ts';
 import { releaseRootfs } from './rootfs.ts';
 import { freeSlotOf } from './start.ts';
 
@@ -60,6 +61,7 @@ export async function resumeSandbox(context: SandboxContext, record: SandboxReco
   const underWay = context.flights.join(record.id, 'resume');
   if (underWay) return void (await underWay);
   const now = context.store.byId(record.workspaceId, record.id) ?? record;
+  requireActive(now);
   await beginOperation(context, now, 'resume', {
     work: (current, signal) =>
       current.checkpointId === undefined

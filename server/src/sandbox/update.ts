@@ -11,6 +11,8 @@ import { checkName } from './name.ts';
 export interface SandboxUpdate extends Partial<Exposure> {
   name?: string;
   onCrash?: OnCrash;
+  /** Since when nothing wakes it; `null` lets it wake again. */
+  deactivatedAt?: number | null;
   /** `null` takes the limit away. */
   expiresAt?: number | null;
   idleLimitSecs?: number | null;
@@ -18,12 +20,14 @@ export interface SandboxUpdate extends Partial<Exposure> {
 
 /** What of an update is new. */
 function changeOf(record: SandboxRecord, update: SandboxUpdate): SandboxUpdate {
-  const { name, onCrash, allowUnauthenticated, expiresAt, idleLimitSecs } = update;
+  const { name, onCrash, allowUnauthenticated, deactivatedAt, expiresAt, idleLimitSecs } = update;
   if (name !== undefined) checkName(name);
   const exposedPorts = update.exposedPorts && checkPorts(update.exposedPorts);
   return {
     ...(name !== undefined && name !== record.name && { name }),
     ...(onCrash !== undefined && onCrash !== (record.onCrash ?? 'terminate') && { onCrash }),
+    ...(deactivatedAt !== undefined &&
+      (deactivatedAt === null) !== (record.deactivatedAt === undefined) && { deactivatedAt }),
     ...(exposedPorts && exposedPorts.join() !== record.exposedPorts.join() && { exposedPorts }),
     ...(allowUnauthenticated !== undefined &&
       allowUnauthenticated !== record.allowUnauthenticated && { allowUnauthenticated }),

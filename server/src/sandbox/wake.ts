@@ -4,6 +4,7 @@ import type { SlotEndpoint } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
 import { isEnded } from './lifecycle.ts';
+import { requireActive } from './require-active.ts';
 import { resumeSandbox } from './suspend.ts';
 
 /** A sandbox that can be asked now. */
@@ -22,6 +23,7 @@ export interface Awake {
 export async function wake(context: SandboxContext, record: SandboxRecord): Promise<Awake> {
   const current = (): SandboxRecord => context.store.byId(record.workspaceId, record.id) ?? record;
   await context.flights.join(record.id, 'suspend')?.catch(() => {});
+  requireActive(current());
   // Whom it is rolled back to answers.
   await context.flights.join(record.id, 'rollback')?.catch(() => {});
   const latest = current();

@@ -11,6 +11,7 @@ const columnOf = {
   checkpointId: 'checkpoint_id',
   suspendedAt: 'suspended_at',
   onCrash: 'on_crash',
+  deactivatedAt: 'deactivated_at',
   endpoint: 'endpoint',
   terminatedAt: 'terminated_at',
   outcome: 'outcome',

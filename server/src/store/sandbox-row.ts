@@ -47,6 +47,7 @@ export interface SandboxRow {
   origin_snapshot_id: string | null;
   created_at: number;
   on_crash: OnCrash | null;
+  deactivated_at: number | null;
   terminated_at: number | null;
   outcome: string | null;
   termination_reason: string | null;
@@ -124,6 +125,7 @@ export function toRecord(row: SandboxRow): SandboxRecord {
     ...present('slotId', row.slot_id),
     ...present('checkpointId', row.checkpoint_id),
     ...present('suspendedAt', row.suspended_at),
+    ...present('deactivatedAt', row.deactivated_at),
     ...present('originSandboxId', row.origin_sandbox_id),
     ...present('timeoutSecs', row.timeout_secs),
     ...present('expiresAt', row.expires_at),

@@ -80,6 +80,8 @@ export interface SandboxRecord {
   /** Where a suspended sandbox is on disk; absent while it is in memory. */
   checkpointId?: string;
   suspendedAt?: number;
+  /** Its owner has deactivated it: it stands still, and nothing wakes it. */
+  deactivatedAt?: number;
   /** Which sandbox it goes on from, with its memory. */
   originSandboxId?: string;
   /** The snapshot that it was started from or rolled back to last. */
@@ -112,6 +114,7 @@ export type SandboxChange = Partial<
   slotId?: string | null;
   checkpointId?: string | null;
   error?: string | null;
+  deactivatedAt?: number | null;
   expiresAt?: number | null;
   idleLimitSecs?: number | null;
 };

@@ -161,6 +161,30 @@ export function testSandboxes(server: () => TestServer): void {
     await call(server(), 'DELETE', '/v0/sandboxes/env');
   });
 
+  test('a sandbox that is not enabled stands still, whoever asks, until it is again', async () => {
+    await create(server(), 'off');
+    const exec = (command: string) =>
+      call(server(), 'POST', '/default/sandboxes/off/process', { command, waitForCompletion: true });
+    await exec('echo kept > /tmp/kept');
+    const enable = (enabled: boolean) =>
+      put(server(), 'off', ({ metadata, spec }) => ({ metadata, spec: { ...spec, enabled } }));
+    expect((await enable(false)).status).toBe('DEACTIVATED');
+    expect(await exec('true')).toMatchObject({
+      status: 404,
+      body: { error: { code: 'WORKLOAD_UNAVAILABLE' } },
+    });
+    const resumed = await server().fetch('/v1/namespaces/default/sandboxes/off/resume', { method: 'POST' });
+    expect(resumed.ok).toBe(false);
+    expect(await get(server(), 'off')).toMatchObject({ status: 'DEACTIVATED', spec: { enabled: false } });
+    expect((await enable(true)).status).toBe('DEPLOYED');
+    expect((await exec('cat /tmp/kept')).body).toMatchObject({ stdout: 'kept\n' });
+    await call(server(), 'DELETE', '/v0/sandboxes/off');
+    const made = await create(server(), 'off', {}, { enabled: false });
+    expect(made.status).toBe('DEACTIVATED');
+    const deleted = await call(server(), 'DELETE', '/v0/sandboxes/off');
+    expect(blaxelSandbox.parse(deleted.body).status).toBe('TERMINATED');
+  });
+
   test('thousands of variables and large values reach processes', async () => {
     const small = Array.from({ length: 3000 }, (_, index) => ({
       name: `VARIABLE_${index}`,

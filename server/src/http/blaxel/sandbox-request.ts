@@ -50,6 +50,7 @@ export function toDeclaredRequest(
   return {
     name,
     by: context.by,
+    ...(spec?.enabled === false && { isDeactivated: true }),
     declaration: withoutUndefined({
       displayName: metadata?.displayName ?? undefined,
       externalId: metadata?.externalId ?? undefined,
@@ -178,14 +179,9 @@ function checkReservedPorts({ ports }: Runtime): void {
   if (reserved) throw new ApiError('invalid_request', `port ${reserved.target} is reserved`);
 }
 
-function refuseUnsupported({ runtime, enabled }: BlaxelSandboxSpec): void {
-  const unsupported = {
-    'spec.enabled: false': enabled === false,
-    'spec.runtime.extraArgs': Object.keys(runtime?.extraArgs ?? {}).length > 0,
-  };
-  const field = Object.entries(unsupported).find(([, given]) => given)?.[0];
-  if (field === undefined) return;
-  throw new ApiError('unsupported', `${field} is not supported by this version of the server`, {
+function refuseUnsupported({ runtime }: BlaxelSandboxSpec): void {
+  if (Object.keys(runtime?.extraArgs ?? {}).length === 0) return;
+  throw new ApiError('unsupported', 'spec.runtime.extraArgs is not supported by this version of the server', {
     hint: `Leave it out. CHANGELOG.md says what each version supports.`,
   });
 }

@@ -38,6 +38,7 @@ export function statusOf({ record, deployment }: Deployed, now: number): BlaxelS
   if (state === 'failed') return 'FAILED';
   if (state === 'terminated' || expiresAt <= now) return 'TERMINATED';
   if (operation === 'terminate') return 'DELETING';
+  if (record.deactivatedAt !== undefined) return state === 'suspended' ? 'DEACTIVATED' : 'DEACTIVATING';
   return state === 'pending' ? 'DEPLOYING' : 'DEPLOYED';
 }
 
