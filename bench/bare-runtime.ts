@@ -1,16 +1,18 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { announceRestored } from '@atoll/server/agent/restored';
 import { openDb } from '@atoll/server/store/db';
 import { openImageStore } from '@atoll/server/image/image-store';
 import { createLog } from '@atoll/server/lib/log';
 import { newSlotId, randomId } from '@atoll/server/lib/id';
 import { run } from '@atoll/server/lib/run';
 import { createLinuxNetwork } from '@atoll/server/network/linux';
-import { awaitAgentReady } from '@atoll/server/runtime/agent-ready';
+import { awaitAgentReady, awaitSuccess } from '@atoll/server/runtime/agent-ready';
 import { createCgroups } from '@atoll/server/runtime/cgroup';
 import { readCgroupLayout } from '@atoll/server/runtime/cgroup-layout';
+import { launchInCgroup } from '@atoll/server/runtime/launch';
+import { openOutputPipes } from '@atoll/server/runtime/pipe';
 import {
   agentMounts,
   agentProcess,
@@ -18,14 +20,29 @@ import {
   kernelMounts,
   OCI_VERSION,
 } from '@atoll/server/runtime/oci-spec';
+import type { Slot } from '@atoll/server/runtime/driver';
 import { usualLimits } from '@atoll/server/sandbox/admission';
 import { projectRoot } from './stand.ts';
 
 const TIMEOUT_MS = 30_000;
+const withinTimeout = () => ({ timeoutMs: TIMEOUT_MS, signal: AbortSignal.timeout(TIMEOUT_MS) });
+
+/** A container of the bare runtime whose agent answers. */
+export interface BareContainer {
+  /** From the call of the runtime until the agent answered. */
+  tookMs: number;
+  /** Writes it to a folder, which ends it; answers how long that took. Only runsc can. */
+  checkpoint: (dir: string) => Promise<number>;
+  end: () => Promise<void>;
+}
 
 export interface BareRuntime {
   /** The time from the call of the runtime until the agent in the container listens. */
   start: () => Promise<number>;
+  /** A container that stays until it is ended. */
+  launch: () => Promise<BareContainer>;
+  /** One that goes on from what `checkpoint` has written, in a network namespace of its own. */
+  restore: (dir: string) => Promise<BareContainer>;
   close: () => Promise<void>;
 }
 
@@ -51,61 +68,70 @@ export async function openBareRuntime(
   const cgroups = createCgroups({ layout: await readCgroupLayout(), instanceId });
   const command = runtimeArgs(join(runDir, 'bare'), dir);
 
-  const start = async (): Promise<number> => {
+  /** A bundle and a network namespace: what is there before the runtime is called. */
+  const prepare = async () => {
     const slotId = newSlotId();
     const endpoint = await network.attach(slotId, AbortSignal.timeout(TIMEOUT_MS));
     const bundle = join(dir, slotId);
     mkdirSync(bundle);
     writeFileSync(join(bundle, 'agent.json'), JSON.stringify(identity));
-    const slot = { id: slotId, endpoint, limits: usualLimits };
-    writeFileSync(
-      join(bundle, 'config.json'),
-      JSON.stringify({
-        ociVersion: OCI_VERSION,
-        // The host may not let its root raise limits.
-        process: { ...agentProcess(defaultCapabilities, 0), rlimits: [] },
-        root: { path: rootfs.path, readonly: false },
-        mounts: [
-          ...kernelMounts(slot),
-          ...agentMounts({ agentBinary: join(projectRoot, '.build/atoll-agent'), identityDir: bundle }),
-        ],
-        linux: {
-          cgroupsPath: cgroups.specPath(slotId),
-          resources: {
-            memory: { limit: usualLimits.memoryMb * 2 ** 20 },
-            cpu: { quota: 100_000, period: 100_000 },
-            pids: { limit: 2560 },
-          },
-          namespaces: [
-            { type: 'pid' },
-            { type: 'ipc' },
-            { type: 'uts' },
-            { type: 'mount' },
-            { type: 'network', path: endpoint.netnsPath },
-          ],
-        },
-      }),
-    );
+    const config = bareSpec({
+      slot: { id: slotId, endpoint, limits: usualLimits },
+      rootfs: rootfs.path,
+      bundle,
+      cgroup: cgroups.specPath(slotId),
+    });
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(config));
+    return { slotId, endpoint, bundle };
+  };
+
+  const containerOf = (slotId: string, tookMs: number): BareContainer => ({
+    tookMs,
+    checkpoint: async (to) => {
+      const startedAt = performance.now();
+      await run([...command, 'checkpoint', `--image-path=${to}`, slotId], { timeoutMs: TIMEOUT_MS });
+      return performance.now() - startedAt;
+    },
+    end: async () => {
+      await run([...command, 'kill', slotId, 'KILL'], { timeoutMs: TIMEOUT_MS }).catch(() => {}); // it may have ended
+      await run([...command, 'delete', '--force', slotId], { timeoutMs: TIMEOUT_MS });
+      await cgroups.remove(slotId);
+      await network.release(slotId);
+    },
+  });
+
+  const launch = async (): Promise<BareContainer> => {
+    const { slotId, bundle } = await prepare();
+    const output = await openOutputPipes(bundle);
     const startedAt = performance.now();
-    const [program = '', ...args] = command;
-    const child = spawn(program, [...args, 'run', '--detach', `--bundle=${bundle}`, slotId], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const child = launchInCgroup([], [...command, 'run', '--detach', `--bundle=${bundle}`, slotId], {
+      output,
     });
-    await awaitAgentReady(child, {
-      timeoutMs: TIMEOUT_MS,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      handsOver: true,
-    });
-    const took = performance.now() - startedAt;
-    await run([...command, 'kill', slotId, 'KILL'], { timeoutMs: TIMEOUT_MS });
-    await run([...command, 'delete', '--force', slotId], { timeoutMs: TIMEOUT_MS });
-    await cgroups.remove(slotId);
-    await network.release(slotId);
-    return took;
+    await awaitAgentReady(child, { ...withinTimeout(), handsOver: true });
+    return containerOf(slotId, performance.now() - startedAt);
+  };
+
+  const restore = async (from: string): Promise<BareContainer> => {
+    const { slotId, bundle, endpoint } = await prepare();
+    const output = await openOutputPipes(bundle);
+    const startedAt = performance.now();
+    const args = ['restore', '--detach', `--image-path=${from}`, `--bundle=${bundle}`, slotId];
+    await awaitSuccess(launchInCgroup([], [...command, ...args], { output }), withinTimeout());
+    const news = { suspendedMs: 0, isCopy: false };
+    await announceRestored(endpoint, identity.token, news, AbortSignal.timeout(TIMEOUT_MS));
+    return containerOf(slotId, performance.now() - startedAt);
+  };
+
+  const start = async (): Promise<number> => {
+    const container = await launch();
+    await container.end();
+    return container.tookMs;
   };
 
   return {
     start,
+    launch,
+    restore,
     close: async () => {
       await cgroups.close();
       await network.close();
@@ -137,3 +163,37 @@ const identity = {
   stopSignal: 'SIGTERM',
   stopGraceMs: 10_000,
 };
+
+interface BareBundle {
+  slot: Slot;
+  rootfs: string;
+  bundle: string;
+  cgroup: string;
+}
+
+/** What a sandbox of ours is told as well. */
+const bareSpec = ({ slot, rootfs, bundle, cgroup }: BareBundle): object => ({
+  ociVersion: OCI_VERSION,
+  // The host may not let its root raise limits.
+  process: { ...agentProcess(defaultCapabilities, 0), rlimits: [] },
+  root: { path: rootfs, readonly: false },
+  mounts: [
+    ...kernelMounts(slot),
+    ...agentMounts({ agentBinary: join(projectRoot, '.build/atoll-agent'), identityDir: bundle }),
+  ],
+  linux: {
+    cgroupsPath: cgroup,
+    resources: {
+      memory: { limit: usualLimits.memoryMb * 2 ** 20 },
+      cpu: { quota: 100_000, period: 100_000 },
+      pids: { limit: 2560 },
+    },
+    namespaces: [
+      { type: 'pid' },
+      { type: 'ipc' },
+      { type: 'uts' },
+      { type: 'mount' },
+      { type: 'network', path: slot.endpoint.netnsPath },
+    ],
+  },
+});

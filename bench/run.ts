@@ -6,6 +6,7 @@ import { runScenario } from './scenario.ts';
 import type { Outcome } from './scenario.ts';
 import { blaxelCreate, blaxelTree } from './scenario/blaxel-gvisor.ts';
 import { buildCached, buildLastStep, buildUncached } from './scenario/build.ts';
+import { checkpointResume, fork } from './scenario/checkpoint-gvisor.ts';
 import { claimAgainstDocker, claimGvisor } from './scenario/claim-gvisor.ts';
 import { createGvisor } from './scenario/create-gvisor.ts';
 import { createNative } from './scenario/create-native.ts';
@@ -23,6 +24,8 @@ const scenarios = [
   claimGvisor,
   claimAgainstDocker,
   wakeGvisor,
+  checkpointResume,
+  fork,
   snapshotSmall,
   snapshotBig,
   portGvisor,
