@@ -6,7 +6,7 @@ import { ApiError } from '@atoll/protocol';
 import { randomId } from '../lib/id.ts';
 import { createVerifier, digestPath } from './digest.ts';
 import { publish } from './durable.ts';
-import { createSingleFlight } from './single-flight.ts';
+import { createSingleFlight } from '../lib/single-flight.ts';
 
 export interface BlobStore {
   /** Where a blob of this digest is or would be. */

@@ -8,7 +8,7 @@ import { digestPath } from './digest.ts';
 import { makeMountPoints } from '../runtime/mount-point.ts';
 import { publish, syncPath } from './durable.ts';
 import type { LayerLimits } from './layer-limits.ts';
-import { createSingleFlight } from './single-flight.ts';
+import { createSingleFlight } from '../lib/single-flight.ts';
 import { unpackLayer } from './unpack.ts';
 
 const layerSchema = z.object({

@@ -9,7 +9,7 @@ import { parseCatalogEntry } from './catalog.ts';
 import { aliasWorkspace, canonicalName, tryParseReference } from './image-name.ts';
 import type { ImageReference } from './image-name.ts';
 import type { ImportRequest } from './import-request.ts';
-import { createSingleFlight } from './single-flight.ts';
+import { createSingleFlight } from '../lib/single-flight.ts';
 
 export interface RecipeImagesOptions {
   /** The folder with the program that builds, and a folder for each recipe. Absent: there are none. */
