@@ -7,8 +7,9 @@ import type { Db } from '../store/db.ts';
 import { createCheckpointRecords } from './checkpoint-records.ts';
 import type { CheckpointHolder, CheckpointRow } from './checkpoint-records.ts';
 import { readCpuFeatures } from './cpu-features.ts';
-import { readManifest, sealManifest, verifyManifest } from './manifest.ts';
+import { readManifest, sealManifest } from './manifest.ts';
 import type { CheckpointFacts, CheckpointManifest } from './manifest.ts';
+import { createVerifiedFolders } from './verified-folders.ts';
 
 export type { CheckpointFacts, CheckpointHolder, CheckpointManifest, CheckpointRow };
 
@@ -55,6 +56,7 @@ export async function openCheckpointStore(options: CheckpointStoreOptions) {
   const dirOf = (id: string): string => join(root, id);
   const temporaryOf = (id: string): string => join(root, `${id}.tmp`);
   const records = createCheckpointRecords(db);
+  const verified = createVerifiedFolders({ serverKey, now });
   await mkdir(root, { recursive: true, mode: 0o700 });
 
   /** The row goes last, so that files without one are never left. */
@@ -91,6 +93,7 @@ export async function openCheckpointStore(options: CheckpointStoreOptions) {
     await syncDir(from);
     await rename(from, dirOf(id));
     await syncDir(root);
+    await verified.sealed(dirOf(id), sealed);
     return { id, sizeBytes: sealed.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
   };
 
@@ -134,9 +137,13 @@ export async function openCheckpointStore(options: CheckpointStoreOptions) {
       await requireHost(id, manifest, host);
     },
     /** The folder of a checkpoint that this host can restore; says why it cannot. */
-    open: async (id: string, host: RestoreHost, signal?: AbortSignal): Promise<OpenedCheckpoint> => {
-      const manifest = await verifyManifest(dirOf(id), serverKey, signal).catch((cause: unknown) => {
-        signal?.throwIfAborted();
+    open: async (
+      id: string,
+      host: RestoreHost,
+      signal: AbortSignal = new AbortController().signal,
+    ): Promise<OpenedCheckpoint> => {
+      const manifest = await verified.verify(dirOf(id), signal).catch((cause: unknown) => {
+        signal.throwIfAborted();
         throw unusable(id, reasonOf(cause), cause);
       });
       await requireHost(id, manifest, host);
