@@ -95,5 +95,7 @@ export function createCrashes(context: SandboxContext, inTurn: InTurn) {
       isOpen = true;
       for (const go of waiting.splice(0)) go();
     },
+    /** The sandbox has ended. */
+    gone: ({ id }: SandboxRecord): void => void restoredAt.delete(id),
   };
 }

@@ -71,5 +71,7 @@ export function createDescent(context: SandboxContext, options: DescentOptions) 
       clearInterval(timer);
       timer = undefined;
     },
+    /** The sandbox has ended. */
+    gone: ({ id }: SandboxRecord): void => void failures.delete(id),
   };
 }

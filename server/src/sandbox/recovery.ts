@@ -55,5 +55,7 @@ export function createRecovery(context: SandboxContext, lookEveryMs = LOOK_EVERY
       timer = setInterval(look, lookEveryMs).unref();
     },
     stop: (): void => clearInterval(timer),
+    /** The sandbox has ended; what cannot be freed of it begins to count anew. */
+    gone: ({ id }: SandboxRecord): void => void attempts.delete(id),
   };
 }

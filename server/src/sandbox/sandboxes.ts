@@ -95,7 +95,9 @@ export function createSandboxes(options: SandboxesOptions) {
     },
     onGone: (record) => {
       options.journals.ended(record.id);
-      pools.gone(record);
+      // A request that came during its end has begun its clock anew.
+      activity.forget(record.id);
+      for (const part of [pools, recovery, descent, crashes]) part.gone(record);
     },
     onAgentLost: (record, ending) => crashes.lost(record, ending),
   };
