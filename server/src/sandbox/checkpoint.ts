@@ -83,8 +83,8 @@ export function keepCheckpoint(
 }
 
 /**
- * Writes that a sandbox sleeps on disk. After a loss of power too: its memory is given up next. Answers false when
- * somebody else has taken the sandbox over meanwhile.
+ * Writes that a sandbox sleeps on disk, and in no slot any more. After a loss of power too: its memory is given up next.
+ * Answers false when somebody else has taken the sandbox over meanwhile.
  */
 export function settleOnDisk(
   context: SandboxContext,
@@ -97,6 +97,7 @@ export function settleOnDisk(
       state: 'suspended',
       operation: null,
       checkpointId: written.id,
+      slotId: null,
       error: null,
       ...(during === 'suspend' && { suspendedAt: context.clock.now() }),
     });

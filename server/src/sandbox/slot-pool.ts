@@ -36,12 +36,17 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
   /** Slots that could not be freed and that no record names: tried again at every review. */
   const leftBehind = new Set<string>();
 
+  /** What is being freed, with or without somebody who waits for it. */
+  const freeing = new Set<Promise<void>>();
+
   const freeSurely = async (slotId: string): Promise<void> => {
     leftBehind.add(slotId);
-    await free(slotId).then(
-      () => leftBehind.delete(slotId),
+    const freed = free(slotId).then(
+      () => void leftBehind.delete(slotId),
       (err: unknown) => log.warn({ slotId, err }, 'slot left behind'),
     );
+    freeing.add(freed);
+    await freed.finally(() => freeing.delete(freed));
   };
 
   const make = async ({ limits, flavour, purpose }: SlotKind, signal: AbortSignal): Promise<Slot> => {
@@ -137,13 +142,13 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
     freeSurely,
     refill,
     readyCount: classes.readyCount,
-    /** Frees what is ready; slots that were taken stay. */
+    /** Frees what is ready, and ends what is being freed; slots that were taken stay. */
     close: async (): Promise<void> => {
       closing.abort(new Error('the server is stopping'));
       clearInterval(reviewTimer);
       await Promise.all([refilling, reviewing]);
       const left = classes.ready().filter(classes.drop);
-      await Promise.all(left.map((slot) => freeSurely(slot.id)));
+      await Promise.all([...left.map((slot) => freeSurely(slot.id)), ...freeing]);
     },
   };
 }

@@ -9,7 +9,6 @@ import { beginOperation, placeOf } from './operation.ts';
 import { restoreSandbox } from './restore.ts';
 import { requireActive } from './require-active.ts';
 import { releaseRootfs } from './rootfs.ts';
-import { freeSlotOf } from './start.ts';
 
 /** How deep a suspend goes: in memory it is quick and so is its wake; on disk it costs no memory. */
 export type SuspendDepth = 'memory' | 'disk';
@@ -123,16 +122,20 @@ async function moveToDisk(
     await context.checkpoints.discard(written);
     throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being suspended`);
   }
-  await leaveMemory(context, record).catch((err: unknown) =>
-    context.log.warn({ sandboxId: record.id, err }, 'a sandbox on disk still has a slot; it is freed later'),
-  );
+  const left = leaveMemory(context, record);
+  // A volume is left before the sandbox can have it again.
+  if (record.volumes !== undefined) await left;
 }
 
+/** Its slot is nobody's any more: nothing waits until it is free, least of all the next wake. Never rejects. */
 async function leaveMemory(context: SandboxContext, record: SandboxRecord): Promise<void> {
+  const { slotId } = record;
   const live = context.live.get(record.id);
   context.live.delete(record.id);
   context.activity.forget(record.id);
-  await freeSlotOf(context, record);
+  if (slotId === undefined) return;
+  await context.pool.freeSurely(slotId);
+  await context.identities.remove(slotId).catch(() => {}); // reconcile removes what is left
   await releaseRootfs(context, live?.rootfs);
 }
 
@@ -145,7 +148,8 @@ async function wakeFromDisk(
 ): Promise<void> {
   const next = context.store.nextIncarnation(record, 'resume');
   if (next === undefined) throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being resumed`);
-  await restoreSandbox(context, next, { checkpointId, isCopy: false, operation: 'resume' }, signal);
+  const source = { checkpointId, isCopy: false, operation: 'resume' } as const;
+  await context.pool.rush(() => restoreSandbox(context, next, source, signal));
   context.checkpoints.release(sleepHolder(record));
   void context.checkpoints.sweep();
 }
