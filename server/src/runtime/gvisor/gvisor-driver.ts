@@ -14,6 +14,7 @@ import { mountOverlay } from '../overlay-mount.ts';
 import { createSlotOperations } from '../slot-operation.ts';
 import { hasOwnDisk, mainSpec, pauseRootEntries, pauseSpec } from './bundle.ts';
 import { checkpointSlot } from './checkpoint.ts';
+import { giveCheckpoint } from './give-checkpoint.ts';
 import { findGofer, seesSameFiles } from './gofer.ts';
 import { gateZone, holdRun } from './held-run.ts';
 import type { HeldRun } from './held-run.ts';
@@ -59,7 +60,7 @@ interface Context {
   options: GvisorDriverOptions;
   paths: DriverPaths;
   runsc: RunscCommands;
-  /** Prepared `runsc run`s of slots that have not been started. */
+  /** Prepared `runsc run`s, or `runsc restore`s, of slots that have not been started. */
   held: Map<string, HeldMain>;
 }
 
@@ -157,7 +158,6 @@ async function prepare(context: Context, slot: Slot, signal: AbortSignal): Promi
   await cgroups.limit(slot.id, { memoryBytes: hostMemoryBytes(slot.limits), cpus: availableParallelism() });
   await forgetCgroupV1(paths.podState);
   signal.throwIfAborted();
-  if (isForRestore) return;
   const held = await holdMain(context, slot, paths, signal);
   if (held !== undefined) context.held.set(slot.id, held);
 }
@@ -242,11 +242,14 @@ function launchMain(
   options: { output: OutputPipes; env?: Record<string, string> },
 ): ChildProcess {
   const joinFiles = context.options.cgroups.joinFiles(slot.id);
-  const { runMain: runWithDisk, runWriting } = context.runsc;
-  const command = hasOwnDisk(slot) ? runWithDisk : runWriting;
-  const child = launchInCgroup(joinFiles, command(slot, paths), options);
+  const child = launchInCgroup(joinFiles, mainCommand(context, slot)(slot, paths), options);
   child.unref();
   return child;
+}
+
+function mainCommand({ runsc }: Context, slot: Slot): RunscCommands['runMain'] {
+  if (slot.purpose === 'restore') return runsc.restoreMain;
+  return hasOwnDisk(slot) ? runsc.runMain : runsc.runWriting;
 }
 
 async function start(
@@ -256,7 +259,9 @@ async function start(
   signal: AbortSignal,
 ): Promise<SlotEndpoint> {
   const paths = slotPaths(context.paths, slot.id);
-  const child = await runMain(context, slot, spec, paths);
+  const files = await withRootfs(spec, paths);
+  const held = await takeHeld(context, slot, files);
+  const child = await runMain(context, slot, { paths, files, held });
   try {
     const port = await awaitAgentReady(child, { timeoutMs: START_TIMEOUT_MS, signal, handsOver: true });
     await context.options.cgroups.limit(slot.id, { cpus: slot.limits.cpus });
@@ -268,24 +273,28 @@ async function start(
   }
 }
 
-async function runMain(
-  context: Context,
-  slot: Slot,
-  spec: SandboxSpec,
-  paths: SlotPaths,
-): Promise<ChildProcess> {
-  const files = await withRootfs(spec, paths);
+/** The command that the slot holds ready, if it can go on with these files. */
+async function takeHeld(context: Context, slot: Slot, files: SandboxSpec): Promise<HeldMain | undefined> {
   const held = context.held.get(slot.id);
   context.held.delete(slot.id);
-  const config = JSON.stringify(mainSpec(slot, files));
-  if (held !== undefined && fitsHeldRun(slot, files) && (await seesSameFiles(held.goferPid, files))) {
-    await writeFile(paths.mainConfig, config);
-    await held.release();
-    return held.child;
-  }
-  if (held !== undefined) await discard(held);
-  await writeFile(paths.mainConfig, config);
-  return launchMain(context, slot, paths, { output: await openOutputPipes(paths.dir) });
+  if (held === undefined) return undefined;
+  if (fitsHeldRun(slot, files) && (await seesSameFiles(held.goferPid, files))) return held;
+  await discard(held);
+  return undefined;
+}
+
+interface MainRun {
+  paths: SlotPaths;
+  files: SandboxSpec;
+  held: HeldMain | undefined;
+}
+
+async function runMain(context: Context, slot: Slot, { paths, files, held }: MainRun): Promise<ChildProcess> {
+  await writeFile(paths.mainConfig, JSON.stringify(mainSpec(slot, files)));
+  if (held === undefined)
+    return launchMain(context, slot, paths, { output: await openOutputPipes(paths.dir) });
+  await held.release();
+  return held.child;
 }
 
 /** What keeps its writes runs over an overlay of the host, whose upper directory is then all that it wrote. */
@@ -305,12 +314,18 @@ async function restore(
   { dir, signal }: { dir: string; signal: AbortSignal },
 ): Promise<SlotEndpoint> {
   const paths = slotPaths(context.paths, slot.id);
-  await writeFile(paths.mainConfig, JSON.stringify(mainSpec(slot, await withMountPoints(spec, paths))));
+  const files = await withRootfs(spec, paths);
+  const held = await takeHeld(context, slot, files);
+  let child: ChildProcess | undefined;
   try {
-    await succeed(context, slot, paths, context.runsc.restorePod(slot, paths, dir), signal);
-    await forgetCgroupV1(paths.podState);
-    await succeed(context, slot, paths, context.runsc.restoreMain(slot, paths, dir), signal);
+    const { ended } = await giveCheckpoint(context, slot, { paths, dir, signal });
+    child = await runMain(context, slot, { paths, files, held });
+    await awaitSuccess(child, { timeoutMs: START_TIMEOUT_MS, signal });
+    await ended;
   } catch (cause) {
+    child?.kill('SIGKILL');
+    // What was not used is released with the slot.
+    if (child === undefined && held !== undefined) context.held.set(slot.id, held);
     throw new Error(`the checkpoint was not restored into slot ${slot.id}`, { cause });
   }
   await context.options.cgroups.limit(slot.id, { cpus: slot.limits.cpus });

@@ -5,7 +5,7 @@ import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../../lib/run.ts';
 
-/** A `runsc run` that has come as far as it can without knowing the image. */
+/** A `runsc run`, or a `runsc restore`, that has come as far as it can without knowing the image. */
 export interface HeldRun {
   child: ChildProcess;
   /** Lets it go on with what its bundle says by now. */

@@ -9,7 +9,8 @@ export interface RunscCommands {
   /** The pod as it is before it begins, which a checkpoint can be restored into. */
   createPod(slot: Slot, paths: SlotPaths): string[];
   restorePod(slot: Slot, paths: SlotPaths, dir: string): string[];
-  restoreMain(slot: Slot, paths: SlotPaths, dir: string): string[];
+  /** With it the checkpoint that the pod has been given goes on. */
+  restoreMain(slot: Slot, paths: SlotPaths): string[];
   /** The sandbox lives on in every case: what ends it is `remove`, once its checkpoint is safe. */
   checkpoint(slotId: string, dir: string): string[];
   /** Prints what the container has changed of its files, as tar. */
@@ -75,11 +76,12 @@ export function runscCommands(runscPath: string, paths: DriverPaths): RunscComma
       `--bundle=${pauseBundle}`,
       podIdOf(slot.id),
     ],
-    restoreMain: (slot, { mainBundle }, dir) => [
+    restoreMain: (slot, { mainBundle }) => [
       ...main(slot),
       'restore',
       '--detach',
-      `--image-path=${dir}`,
+      // Has to be something, and is read for the pod alone.
+      `--image-path=${mainBundle}`,
       `--bundle=${mainBundle}`,
       mainIdOf(slot.id),
     ],

@@ -1,8 +1,9 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, watch, writeFile } from 'node:fs/promises';
 import { isGoferOf } from './gofer.ts';
 
 /** The parts of runsc's state files (container id → process ids) that matter here. */
 interface StateFile {
+  status?: string;
   goferPid?: number;
   sandbox?: { pid?: number; cgroup?: { cgroupv1?: unknown } };
 }
@@ -14,6 +15,14 @@ interface StateFile {
 export async function isContainerAlive(stateFile: string, containerId: string): Promise<boolean> {
   const { goferPid } = await readState(stateFile);
   return goferPid !== undefined && (await isGoferOf(goferPid, containerId));
+}
+
+/**
+ * Resolves once runsc writes that the container of a state file runs, from this call on; rejects when the signal aborts.
+ */
+export async function untilRunning(stateFile: string, signal: AbortSignal): Promise<void> {
+  for await (const _change of watch(stateFile, { signal }))
+    if ((await readState(stateFile)).status === 'running') return;
 }
 
 /**
