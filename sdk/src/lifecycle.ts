@@ -16,6 +16,7 @@ import type { Connection } from './connection.ts';
 import { RemoteAPIError, SandboxError, SandboxNotFoundError } from './errors.ts';
 import { PoolCalls } from './pool-calls.ts';
 import { sleep } from './retry.ts';
+import type { CallOptions } from './transport.ts';
 import { partialCopy, toCopyResponse } from './sandbox-copy.ts';
 import type { CopySandboxOptions, CopySandboxResponse } from './sandbox-copy.ts';
 import {
@@ -125,9 +126,11 @@ export class Lifecycle {
 
   /** Asks for a suspend or a resume and waits until the sandbox is there. */
   async settle(to: 'suspended' | 'running', id: string, options: SettleOptions = {}): Promise<void> {
-    await this.one(to === 'suspended' ? suspendSandbox : resumeSandbox, id, {}, options);
-    if (options.wait === false) return;
-    const deadline = Date.now() + (options.timeout ?? DEFAULT_SETTLE_SECS) * 1000;
+    const { wait = true, timeout = DEFAULT_SETTLE_SECS } = options;
+    const deadline = Date.now() + timeout * 1000;
+    const call = wait ? { ...options, preferredWaitSecs: preferredWaitOf(timeout) } : options;
+    await this.one(to === 'suspended' ? suspendSandbox : resumeSandbox, id, {}, call);
+    if (!wait) return;
     for (;;) {
       const info = await this.get(id, options);
       const { status } = info;
@@ -156,7 +159,7 @@ export class Lifecycle {
     route: R,
     id: string,
     rest: object,
-    options: WaitOptions & { timeoutMs?: number },
+    options: WaitOptions & Pick<CallOptions, 'timeoutMs' | 'preferredWaitSecs'>,
   ): Promise<RouteAnswer<R>> {
     const params = { ...(await this.namespace()), id };
     try {
@@ -190,6 +193,9 @@ export class Lifecycle {
     return requestTimeout === undefined ? this.#connection.requestTimeoutMs : requestTimeout * 1000;
   }
 }
+
+/** As long as the server may hold back its answer: what takes longer is asked for again and again. */
+export const preferredWaitOf = (timeoutSecs: number): number => Math.min(Math.ceil(timeoutSecs), 30);
 
 const isStarting = (status: SandboxStatus) =>
   status === SandboxStatus.PENDING || status === SandboxStatus.TIMEOUT;

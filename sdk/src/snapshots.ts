@@ -3,6 +3,7 @@ import type { SnapshotInfo as WireSnapshotInfo, SnapshotStatus, SnapshotType } f
 import type { WaitOptions } from './call-options.ts';
 import type { Connection } from './connection.ts';
 import { SandboxError } from './errors.ts';
+import { preferredWaitOf } from './lifecycle.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { sleep } from './retry.ts';
 import { toSandboxInfo } from './sandbox-info.ts';
@@ -81,10 +82,13 @@ export class Snapshots {
     this.#lifecycle = lifecycle;
   }
 
-  async begin(sandbox: string, options: SnapshotOptions): Promise<CreateSnapshotResponse> {
-    const { snapshotType } = options;
+  async begin(
+    sandbox: string,
+    options: SnapshotOptions & { preferredWaitSecs?: number },
+  ): Promise<CreateSnapshotResponse> {
+    const { snapshotType, ...call } = options;
     const body = snapshotType === undefined ? {} : { snapshot_type: snapshotType };
-    const answer = await this.#lifecycle.one(createSnapshot, sandbox, { body }, options);
+    const answer = await this.#lifecycle.one(createSnapshot, sandbox, { body }, call);
     return { snapshotId: answer.snapshot_id, status: answer.status };
   }
 
@@ -118,7 +122,10 @@ export class Snapshots {
   }
 
   async take(sandbox: string, options: SnapshotAndWaitOptions): Promise<SnapshotInfo> {
-    const { snapshotId } = await this.begin(sandbox, options);
+    const { snapshotType, signal, timeout = DEFAULT_TIMEOUT_SECS } = options;
+    const preferredWaitSecs = preferredWaitOf(timeout);
+    const asked = withoutUndefined({ snapshotType, signal, preferredWaitSecs });
+    const { snapshotId } = await this.begin(sandbox, asked);
     return this.untilReady(snapshotId, options);
   }
 

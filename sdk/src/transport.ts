@@ -34,6 +34,8 @@ export interface CallOptions {
   rawBody?: NonNullable<RequestInit['body']>;
   /** False where the body can be read only once. */
   repeatable?: boolean;
+  /** Seconds for which the server may wait for the result, where it would answer that the work has begun. */
+  preferredWaitSecs?: number;
 }
 
 /** Calls routes with the retries, deadlines and errors of the SDK. */
@@ -68,7 +70,10 @@ export function createTransport(options: TransportOptions): Transport {
       attempted(route, call, () => client.stream(route, input, pick(call))),
     call: (route, input, call = {}) => {
       const timeoutMs = call.timeoutMs ?? options.requestTimeoutMs;
-      const headers = { 'x-tensorlake-request-timeout-ms': String(Math.min(timeoutMs, longestBoundMs)) };
+      const headers = {
+        'x-tensorlake-request-timeout-ms': String(Math.min(timeoutMs, longestBoundMs)),
+        ...preference(call, timeoutMs),
+      };
       return attempted(route, call, () =>
         within(timeoutMs, call.signal, (signal) =>
           client.call(route, input, { ...pick(call), headers, signal }),
@@ -82,6 +87,12 @@ const pick = ({ signal, rawBody }: CallOptions) => ({
   ...(signal && { signal }),
   ...(rawBody && { rawBody }),
 });
+
+/** Never longer than the client itself waits for an answer. */
+const preference = ({ preferredWaitSecs }: CallOptions, timeoutMs: number): Record<string, string> =>
+  preferredWaitSecs === undefined
+    ? {}
+    : { prefer: `wait=${Math.floor(Math.min(preferredWaitSecs, timeoutMs / 1000))}` };
 
 const bearer = (apiKey: string | undefined): Record<string, string> =>
   apiKey ? { authorization: `Bearer ${apiKey}` } : {};

@@ -16,6 +16,7 @@ import type { ConsoleFiles } from './console/console-files.ts';
 import type { Binding, RawInput } from './bind.ts';
 import { publicError, sendError } from './error-reply.ts';
 import type { Metrics } from './metrics.ts';
+import { preferredWaitMs } from './preferred-wait.ts';
 import type { RequestContext } from './request-context.ts';
 
 export interface ControlOptions {
@@ -205,6 +206,7 @@ function requestContext(
     header: (name) => request.raw.headersDistinct[name]?.[0],
     baseUrl: options.baseUrlOf(request.raw),
     timeoutMs: timeoutOf(request),
+    preferredWaitMs: preferredWaitMs(request.raw.headersDistinct['prefer']?.join()),
     signal,
     status: (code) => void reply.code(code),
     answerHeader: (name, value) => void reply.header(name, value),

@@ -12,6 +12,8 @@ export interface RequestContext {
   readonly baseUrl: string;
   /** How long the client is willing to wait (X-Tensorlake-Request-Timeout-Ms). */
   readonly timeoutMs: number;
+  /** How long it would rather wait for the result than hear that the work has begun; 0 where it does not say. */
+  readonly preferredWaitMs: number;
   /** Aborts when the client goes away before it has its answer. */
   readonly signal: AbortSignal;
   /** The body as it comes, on routes whose body is a stream. */

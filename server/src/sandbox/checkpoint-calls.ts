@@ -37,10 +37,21 @@ export function createCheckpointCalls(options: CheckpointCallOptions) {
   return {
     /** Stops it where it is and writes it to disk; resolves once that is done. */
     suspend: (record: SandboxRecord): Promise<void> => suspendSandbox(context, record, 'disk'),
-    /** Returns once the suspend has begun; what it comes to is written into the record. */
-    beginSuspend: (record: SandboxRecord): void => {
-      const { done } = beginSuspend(context, record, 'disk');
-      done.catch((err: unknown) => log.warn({ sandboxId: record.id, err }, 'a sandbox was not suspended'));
+    /**
+     * Begins a suspend and waits for it at most `patienceMs`; answers whether the sandbox was suspended by then. What it
+     * comes to is written into the record.
+     */
+    beginSuspend: async (record: SandboxRecord, patienceMs: number): Promise<boolean> => {
+      const done = beginSuspend(context, record, 'disk').done.then(
+        () => true,
+        (err: unknown) => {
+          log.warn({ sandboxId: record.id, err }, 'a sandbox was not suspended');
+          return false;
+        },
+      );
+      if (patienceMs === 0) return false;
+      const ended = await waitAtMost(done, patienceMs);
+      return !ended.timedOut && ended.value;
     },
     /** Live copies with memory and processes; see `copySandbox`. */
     copy: (source: SandboxRecord, asked: { times: number; timeoutMs: number }): Promise<Copied[]> =>

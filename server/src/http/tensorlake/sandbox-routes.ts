@@ -92,10 +92,10 @@ export function sandboxRoutes({ sandboxes, show, portsSettled }: SandboxRoutesOp
       context.target(record.id);
       return sandboxes.terminate(record);
     }),
-    bind(routes.suspendSandbox, ({ params }, context) => {
+    bind(routes.suspendSandbox, async ({ params }, context) => {
       const record = named(params.id, context);
-      if (record.state === 'suspended') context.status(200);
-      sandboxes.beginSuspend(record);
+      const isSuspended = await sandboxes.beginSuspend(record, context.preferredWaitMs);
+      if (record.state === 'suspended' || isSuspended) context.status(200);
     }),
     bind(routes.resumeSandbox, async ({ params }, context) => {
       const record = named(params.id, context);

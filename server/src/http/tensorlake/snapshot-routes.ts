@@ -16,7 +16,8 @@ export function snapshotRoutes({ sandboxes, snapshots }: Parts): Binding[] {
     bind(routes.createSnapshot, async ({ params, body }, context) => {
       const record = sandboxes.get(context.caller.workspace.id, params.id);
       context.target(record.id);
-      const { id } = await sandboxes.snapshot(record, kindOf(body));
+      const patienceMs = context.preferredWaitMs || undefined;
+      const { id } = await sandboxes.snapshot(record, kindOf(body), patienceMs);
       // What clients expect to hear first; how far it is they ask for.
       return { snapshot_id: id, status: 'in_progress' as const };
     }),
