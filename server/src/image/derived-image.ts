@@ -28,7 +28,7 @@ export interface LayerOrigin {
 
 /**
  * The image with one more layer on top: its config says so, everything else is the base's. Both new documents go into
- * the blob store, where the layer is already; nothing refers to them yet, so the caller holds a lease on them.
+ * the blob store; nothing refers to them yet, so the caller holds a lease on them.
  */
 export async function deriveImage(
   blobs: BlobStore,
@@ -45,8 +45,7 @@ export async function deriveImage(
   const manifestJson = JSON.stringify(manifest);
   const descriptor = describe(manifestJson, MANIFEST);
   lease([config.digest, descriptor.digest]);
-  await store(blobs, config.digest, configJson);
-  await store(blobs, descriptor.digest, manifestJson);
+  await Promise.all([store(blobs, config.digest, configJson), store(blobs, descriptor.digest, manifestJson)]);
   return {
     descriptor,
     manifest: manifestSchema.parse(manifest),

@@ -43,9 +43,14 @@ export function createLayerAdder({ blobs, records, transaction }: Options) {
     const rewriter = new UpperRewriter(upper.ids);
     try {
       const layer = await writeLayerFile(upper.tar, rewriter, temp, signal);
-      records.lease(leaseId, [layer.digest]);
-      await blobs.adopt(layer.digest, temp);
-      return { layer, content: rewriter.content() };
+      const lease = (digests: readonly string[]): void => records.lease(leaseId, digests);
+      lease([layer.digest]);
+      // Each waits for the disk, and the disk takes all of them in one go.
+      const [image] = await Promise.all([
+        deriveImage(blobs, upper.baseDigest, layer, upper, lease),
+        blobs.adopt(layer.digest, temp),
+      ]);
+      return { image, layer, content: rewriter.content() };
     } finally {
       await rm(temp, { force: true });
     }
@@ -58,9 +63,7 @@ export function createLayerAdder({ blobs, records, transaction }: Options) {
     const leaseId = randomId(16);
     const either = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
     try {
-      const { layer, content } = await store(upper, leaseId, either);
-      const lease = (digests: readonly string[]): void => records.lease(leaseId, digests);
-      const image = await deriveImage(blobs, upper.baseDigest, layer, upper, lease);
+      const { image, layer, content } = await store(upper, leaseId, either);
       const derived = { manifestDigest: image.descriptor.digest, layer, content };
       transaction(() => {
         records.addManifest(image);
