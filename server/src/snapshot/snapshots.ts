@@ -62,6 +62,8 @@ export function createSnapshots({
   const closing = new AbortController();
   const underWay = new Set<Promise<void>>();
 
+  const settled = async (): Promise<void> => void (await Promise.allSettled(underWay));
+
   const find = (workspaceId: string, id: string): SnapshotRecord => {
     const record = records.byId(workspaceId, id);
     if (record) return record;
@@ -217,9 +219,11 @@ export function createSnapshots({
           fail(record, 'in_progress', new ApiError('shutting_down', 'the server ended while it was taken'));
       }
     },
+    /** Resolves once nothing is being unpacked, nor waits to be. */
+    settled,
     close: async (): Promise<void> => {
       closing.abort(new ApiError('shutting_down', 'the server is stopping'));
-      await Promise.allSettled(underWay);
+      await settled();
     },
   };
 }
