@@ -11,6 +11,7 @@ import { claimAgainstDocker, claimGvisor } from './scenario/claim-gvisor.ts';
 import { createGvisor } from './scenario/create-gvisor.ts';
 import { createNative } from './scenario/create-native.ts';
 import { execGvisor } from './scenario/exec-gvisor.ts';
+import { resumeNative, suspendNative } from './scenario/pause-native.ts';
 import { snapshotBig, snapshotSmall } from './scenario/snapshot-files.ts';
 import { downloadGvisor, uploadGvisor } from './scenario/files-gvisor.ts';
 import { portGvisor, tunnelGvisor } from './scenario/traffic-gvisor.ts';
@@ -24,6 +25,8 @@ const scenarios = [
   claimGvisor,
   claimAgainstDocker,
   wakeGvisor,
+  suspendNative,
+  resumeNative,
   checkpointResume,
   fork,
   snapshotSmall,

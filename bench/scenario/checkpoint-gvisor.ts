@@ -1,8 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { SandboxStatus } from '@atoll/sdk';
 import { openBareRunsc } from '../bare-runsc.ts';
 import type { BareContainer, BareRuntime } from '../bare-runtime.ts';
 import { timed } from '../scenario.ts';
@@ -12,8 +10,6 @@ import type { Stand } from '../stand.ts';
 
 const NAME = 'bench-sleeper';
 const COPIES = 10;
-/** The client's own wait looks too rarely to measure by. */
-const LOOK_EVERY_MS = 10;
 
 /** Both sides hold an agent and nothing more; ours includes digests, syncs and the record. */
 export const checkpointResume: Scenario = {
@@ -35,17 +31,11 @@ export const checkpointResume: Scenario = {
   },
 };
 
-async function suspendAndResume({ client }: Stand): Promise<number> {
-  const until = async (wanted: SandboxStatus): Promise<void> => {
-    while ((await client.get(NAME)).status !== wanted) await sleep(LOOK_EVERY_MS);
-  };
-  return timed(async () => {
-    await client.suspend(NAME, { wait: false });
-    await until(SandboxStatus.SUSPENDED);
-    await client.resume(NAME, { wait: false });
-    await until(SandboxStatus.RUNNING);
+const suspendAndResume = ({ client }: Stand): Promise<number> =>
+  timed(async () => {
+    await client.suspend(NAME);
+    await client.resume(NAME);
   });
-}
 
 async function checkpointAndRestore(bare: BareRuntime): Promise<number> {
   const dir = await mkdtemp(join(tmpdir(), 'atoll-bench-checkpoint-'));
