@@ -38,17 +38,23 @@ export function createCalls(server: TestServer, signal?: AbortSignal) {
       const body = JSON.stringify({ command: '/bin/sh', args: ['-c', script], user: 'root' });
       return call('POST', '/api/v1/processes/run', { headers: onSandbox(id), body });
     },
+    health: (id: string) => call('GET', '/api/v1/health', { headers: onSandbox(id) }),
     write: (id: string, content: string) =>
       call('PUT', '/api/v1/files?path=/tmp/chaos', { headers: onSandbox(id), body: content }),
     rename: (id: string, name: string) =>
       call('PATCH', `${SANDBOXES}/${id}`, { body: JSON.stringify({ name }) }),
     terminate: (id: string) => call('DELETE', `${SANDBOXES}/${id}`),
     get: (id: string) => call('GET', `${SANDBOXES}/${id}`),
-    suspend: (id: string) => call('POST', `${SANDBOXES}/${id}/suspend`),
+    /** With `waits` it is answered when it is done. */
+    suspend: (id: string, waits = false) =>
+      call('POST', `${SANDBOXES}/${id}/suspend`, { headers: preferring(waits) }),
     resume: (id: string) => call('POST', `${SANDBOXES}/${id}/resume`),
     copy: (id: string) => call('POST', `${SANDBOXES}/${id}/copy?times=1`),
-    snapshot: (id: string, kind: 'filesystem' | 'memory') =>
-      call('POST', `${SANDBOXES}/${id}/snapshot`, { body: JSON.stringify({ snapshot_type: kind }) }),
+    snapshot: (id: string, kind: 'filesystem' | 'memory', waits = false) =>
+      call('POST', `${SANDBOXES}/${id}/snapshot`, {
+        headers: preferring(waits),
+        body: JSON.stringify({ snapshot_type: kind }),
+      }),
     rollback: (id: string, snapshotId: string) =>
       call('POST', `/sandboxes/${id}/rollback`, { body: JSON.stringify({ snapshot_id: snapshotId }) }),
     restore: (snapshotId: string) =>
@@ -57,6 +63,8 @@ export function createCalls(server: TestServer, signal?: AbortSignal) {
     removeSnapshot: (id: string) => call('DELETE', `/snapshots/${id}`),
   };
 }
+
+const preferring = (waits: boolean): Record<string, string> => (waits ? { prefer: 'wait=50' } : {});
 
 export type Calls = ReturnType<typeof createCalls>;
 

@@ -1,13 +1,24 @@
 import { appendFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { seed } from '../chaos/random.ts';
 import { sandboxCalls } from '../fixtures/counting-sandbox.ts';
 import { findDriversUnderTest } from '../fixtures/driver-under-test.ts';
+import { openHttpStage } from '../fixtures/http-stage.ts';
+import { lives, playLife } from '../fixtures/lifecycle-play.ts';
 import { useServer } from '../fixtures/server.ts';
 
 const gvisor = (await findDriversUnderTest()).find(({ name }) => name === 'gvisor');
 const TIMEOUT_MS = 120_000;
-const BIG_BYTES = process.env['ATOLL_TEST_LONG'] === '1' ? 200_000_000 : 50_000_000;
+const isLong = process.env['ATOLL_TEST_LONG'] === '1';
+const BIG_BYTES = isLong ? 200_000_000 : 50_000_000;
+/** What is played by then is enough; the table itself is tried in thousands of lives on the runtime that is quick. */
+const PLAY_FOR_MS = isLong ? 300_000 : 8_000;
+const MAX_LIVES = 1_000;
+const MAX_STEPS = 8;
+/** About as long as a checkpoint takes, so pairs meet at all stages of each other. */
+const MAX_GAP_MS = 300;
 
 describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoints on disk', () => {
   const server = useServer({ runtime: 'gvisor', args: ['--slots', '1'] });
@@ -124,6 +135,21 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoin
       await calls.terminate(id);
     },
     TIMEOUT_MS,
+  );
+
+  test(
+    `whatever is asked of a sandbox, alone or two things at once, it ends where the table leads (ATOLL_TEST_SEED=${seed})`,
+    async () => {
+      const stage = await openHttpStage(server());
+      const enough = AbortSignal.timeout(PLAY_FOR_MS);
+      const played = fc.asyncProperty(lives(MAX_STEPS, MAX_GAP_MS), (steps) =>
+        playLife(stage, steps, enough),
+      );
+      await fc.assert(played, { seed, numRuns: MAX_LIVES, endOnFailure: true });
+      calls = sandboxCalls(server());
+      await calls.terminate(await stage.subject());
+    },
+    PLAY_FOR_MS + TIMEOUT_MS,
   );
 
   test('more copies than there may be are refused before anything starts', async () => {
