@@ -12,6 +12,7 @@ import { requireRole } from '../tenancy/caller.ts';
 import type { Caller } from '../tenancy/caller.ts';
 import type { Authenticate } from './authentication.ts';
 import type { BaseUrlReader } from './base-url.ts';
+import { loggedPath } from './logged-path.ts';
 import type { ConsoleFiles } from './console/console-files.ts';
 import type { Binding, RawInput } from './bind.ts';
 import { publicError, sendError } from './error-reply.ts';
@@ -226,7 +227,7 @@ function fail(log: Log, error: unknown, request: FastifyRequest, reply: FastifyR
   if (shown.status === 500) {
     const cause = shown.cause ?? error;
     log.error(
-      { requestId: request.id, method: request.method, path: request.url.split('?')[0], err: cause },
+      { requestId: request.id, method: request.method, path: loggedPath(request), err: cause },
       shown.message,
     );
   }
