@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { call, createSandbox, sandboxCalls } from '../../fixtures/api.ts';
 import type { Call, Target } from '../../fixtures/api.ts';
+import { registryClient } from '../../fixtures/registry-client.ts';
 import { runCli } from '../../fixtures/run-cli.ts';
 import type { TestServer } from '../../fixtures/server.ts';
 
@@ -51,6 +52,7 @@ export function testImageShares(server: () => TestServer): void {
     const personal = { body: { name: 'all', kind: 'personal' } };
     const { value: token } = await ask<{ value: string }>(as(home.apiKey), '/v1/keys', personal);
     return {
+      token,
       home: { key: as(home.apiKey), v0: inside(token, mark), workspace: mark },
       prod: { v0: inside(token, `${mark}-prod`), workspace: `${mark}-prod` },
       partner: {
@@ -65,7 +67,7 @@ export function testImageShares(server: () => TestServer): void {
   };
 
   test('an image is shared within an account at once, and taken back', async () => {
-    const { home, prod } = await people('sharers');
+    const { home, prod, token } = await people('sharers');
     await name(home.key, 'app');
     const share = (body: object) => home.v0('POST', '/images/sandbox/app/share', body);
     const shared = await share({ targetWorkspace: prod.workspace });
@@ -77,6 +79,14 @@ export function testImageShares(server: () => TestServer): void {
     expect((await home.v0('GET', '/images/sandbox/app/share')).body).toMatchObject([
       { workspace: prod.workspace, status: 'active' },
     ]);
+    const { call: asDocker, putManifest } = registryClient({ url: server().url, apiKey: token });
+    const pull = (reference: string) => asDocker(`/v2/${prod.workspace}/app/manifests/${reference}`);
+    const pulled = await pull('v1');
+    const manifest = await pulled.text();
+    const { config } = JSON.parse(manifest) as { config: { digest: string } }; // by the registry
+    const blob = await asDocker(`/v2/${prod.workspace}/app/blobs/${config.digest}`);
+    expect([pulled.status, blob.status, (await pull('v2')).status]).toEqual([200, 200, 404]);
+    expect((await putManifest(`${prod.workspace}/app`, 'v2', manifest)).ok).toBe(false);
     const onwards = { targetWorkspace: home.workspace };
     expect((await prod.v0('POST', '/images/sandbox/app/share', onwards)).status).toBe(400);
     expect((await prod.v0('DELETE', '/images/sandbox/app')).status).toBe(403);
@@ -86,6 +96,7 @@ export function testImageShares(server: () => TestServer): void {
     expect((await home.v0('DELETE', `/images/sandbox/app/share/${prod.workspace}`)).status).toBe(200);
     expect((await home.v0('DELETE', `/images/sandbox/app/share/${prod.workspace}`)).status).toBe(404);
     expect((await prod.v0('GET', '/images')).body).toEqual([]);
+    expect((await pull('v1')).status).toBe(404);
     expect((await home.v0('DELETE', '/images')).body).toMatchObject({ deleted: 1 });
     await name(home.key, 'used');
     await startOn(home.key, 'used');

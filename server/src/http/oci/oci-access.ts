@@ -26,7 +26,8 @@ export type OciGate = ReturnType<typeof createOciGate>;
 
 /**
  * Who may do what: the first part of a name is the workspace. Members of it push, viewers pull; of other workspaces
- * everybody pulls what is public, and learns nothing about the rest.
+ * everybody pulls what is public, and learns nothing about the rest. What they share is pulled by the name that it has in
+ * the workspace that it is shared with.
  */
 export function createOciGate({ authenticator, findWorkspaceId, registry }: OciAccessOptions) {
   const callerIn = (key: string | undefined, workspace: string): Caller | undefined => {
@@ -54,12 +55,20 @@ export function createOciGate({ authenticator, findWorkspaceId, registry }: OciA
   const mayRead = ({ caller, at }: OciAccess): boolean =>
     caller.workspace.id === at.workspaceId || registry.isPublic(at) === true;
 
+  /** What is shared with a workspace is read under its own name there. */
+  const throughShare = (access: OciAccess): OciAccess => {
+    if (access.caller.workspace.id !== access.at.workspaceId) return access;
+    const at = registry.meant(access.at);
+    return at.workspaceId === access.at.workspaceId ? access : { ...access, at, canWrite: false };
+  };
+
   return {
     /** Whoever has a key, in the workspace of the key. */
     caller: (request: IncomingMessage): Caller => authenticator.authenticate(keyOf(request)),
     read: (request: IncomingMessage, name: string): OciAccess => {
-      const access = open(request, name);
-      if (mayRead(access) && registry.isPublic(access.at) !== undefined) return access;
+      const own = open(request, name);
+      const access = mayRead(own) ? throughShare(own) : undefined;
+      if (access && registry.isPublic(access.at) !== undefined) return access;
       throw new RegistryError('name_unknown', `no repository ${name}`);
     },
     write: (request: IncomingMessage, name: string): OciAccess => {

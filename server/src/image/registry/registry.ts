@@ -69,6 +69,7 @@ export function createRegistry({ blobs, records, repositories, uploads, onImage 
 
   return {
     isPublic: repositories.isPublic,
+    meant: repositories.meant,
     verifyName,
 
     /** A blob that the repository may read; absent otherwise, also when it is here for others. */

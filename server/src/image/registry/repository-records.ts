@@ -1,7 +1,7 @@
 import { reservedWorkspaces } from '@atoll/protocol';
 import type { Db } from '../../store/db.ts';
 import { moveTag, noteUntagged } from '../image-records.ts';
-import { verifyNotShared } from '../shared-names.ts';
+import { sharedFrom, verifyNotShared } from '../shared-names.ts';
 import type { ManifestDocument } from './manifest-document.ts';
 
 /** A repository by its owner and name. */
@@ -42,6 +42,11 @@ export function createRepositoryRecords(db: Db, now: () => number) {
       const row = db.get<{ is_public: number }>(select, workspaceId, repository);
       return row && row.is_public === 1;
     },
+    /** What a name means in its workspace: while an image is shared with it, that of its owner. */
+    meant: (at: Repository): Repository => ({
+      ...at,
+      workspaceId: sharedFrom(db, at)?.id ?? at.workspaceId,
+    }),
     ensureRepository: ({ workspaceId, repository }: Repository): void =>
       void db.run(
         'INSERT OR IGNORE INTO image_repositories VALUES (?, ?, 0, ?)',
