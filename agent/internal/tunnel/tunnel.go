@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"strconv"
 	"time"
@@ -14,7 +15,9 @@ import (
 
 const (
 	dialTimeout = 5 * time.Second
-	bufferBytes = 32 << 10
+	// A quiet tunnel holds little: sandboxes have hundreds. One whose server says much gets a larger buffer.
+	firstBufferBytes = 16 << 10
+	lastBufferBytes  = 256 << 10
 	// listenTimeout is how long what the server says first waits for a client that does not answer a ping.
 	listenTimeout = 2 * time.Second
 	// halfClosedSilence is how long a server that was sent the end of its input may be silent.
@@ -77,7 +80,6 @@ func finish(server *net.TCPConn, ended <-chan struct{}) {
 
 // copyIn moves the client's bytes; it ends with the reason why there are no more.
 func copyIn(server *net.TCPConn, conn *websocket.Conn) error {
-	buffer := make([]byte, bufferBytes)
 	for {
 		opcode, err := conn.Next()
 		if err != nil {
@@ -86,17 +88,17 @@ func copyIn(server *net.TCPConn, conn *websocket.Conn) error {
 		if opcode == websocket.Text {
 			return &websocket.CloseError{Code: websocket.UnsupportedData, Reason: "frames must be binary"}
 		}
-		if err := copyMessage(server, conn, buffer); err != nil {
+		if err := copyMessage(server, conn); err != nil {
 			return err
 		}
 	}
 }
 
 // copyMessage drops what a server that has stopped reading is sent: it may still have something to say.
-func copyMessage(server *net.TCPConn, conn *websocket.Conn, buffer []byte) error {
+func copyMessage(server *net.TCPConn, conn *websocket.Conn) error {
 	for {
-		count, err := conn.Read(buffer)
-		_, _ = server.Write(buffer[:count])
+		piece, err := conn.NextPiece(math.MaxInt)
+		_, _ = server.Write(piece)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -108,11 +110,14 @@ func copyMessage(server *net.TCPConn, conn *websocket.Conn, buffer []byte) error
 
 // copyOut moves the server's bytes and returns the Close frame that fits their end.
 func copyOut(conn *websocket.Conn, server *net.TCPConn) *websocket.CloseError {
-	buffer := make([]byte, bufferBytes)
+	buffer := make([]byte, firstBufferBytes)
 	for {
 		count, err := server.Read(buffer)
 		if count > 0 && conn.Write(websocket.Binary, buffer[:count]) != nil {
 			return &websocket.CloseError{Code: websocket.GoingAway}
+		}
+		if count == len(buffer) && count < lastBufferBytes {
+			buffer = make([]byte, 4*count)
 		}
 		switch {
 		case errors.Is(err, io.EOF):

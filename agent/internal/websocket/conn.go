@@ -16,6 +16,8 @@ const (
 	closeGrace = 2 * time.Second
 	// pingPause is how long one ping waits for its answer before the next.
 	pingPause = 100 * time.Millisecond
+	// joinedBytes is up to where a frame is copied together; what is longer leaves in one writev.
+	joinedBytes = 4 << 10
 	// maxReason keeps the payload of a Close frame within that of a control frame.
 	maxReason = maxControlBytes - 2
 )
@@ -81,39 +83,61 @@ func (c *Conn) Next() (Opcode, error) {
 
 // Read gives the payload of the current message, over its fragments; io.EOF is the end of the message.
 func (c *Conn) Read(into []byte) (int, error) {
+	if len(into) == 0 {
+		return 0, nil
+	}
+	piece, err := c.NextPiece(len(into))
+	return copy(into, piece), err
+}
+
+// NextPiece gives what is there of the payload as it lies in the reader's buffer, at most the given number of bytes,
+// valid until the next call on the connection. io.EOF is the end of the message.
+func (c *Conn) NextPiece(atMost int) ([]byte, error) {
+	if err := c.reachPayload(); err != nil {
+		return nil, err
+	}
+	if _, err := c.reader.Peek(1); err == io.EOF {
+		return nil, io.ErrUnexpectedEOF
+	} else if err != nil {
+		return nil, err
+	}
+	length := min(uint64(c.reader.Buffered()), uint64(atMost), c.frame.length)
+	// Both work on what is buffered, and so do not fail.
+	piece, _ := c.reader.Peek(int(length))
+	_, _ = c.reader.Discard(len(piece))
+	c.frame.unmask(piece)
+	return piece, nil
+}
+
+// reachPayload goes on to a frame of the current message that has bytes left.
+func (c *Conn) reachPayload() error {
 	for c.inMessage && c.frame.length == 0 {
 		if c.frame.fin {
 			c.inMessage = false
 			break
 		}
 		if err := c.nextDataFrame(); err != nil {
-			return 0, err
+			return err
 		}
 		if c.frame.opcode != continuation {
-			return 0, violation("a message begins within another")
+			return violation("a message begins within another")
 		}
 	}
 	if !c.inMessage {
-		return 0, io.EOF
+		return io.EOF
 	}
-	count, err := c.readPayload(into)
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return count, err
+	return nil
 }
 
-func (c *Conn) readPayload(into []byte) (int, error) {
-	if uint64(len(into)) > c.frame.length {
-		into = into[:c.frame.length]
-	}
-	count, err := c.reader.Read(into)
-	c.frame.unmask(into[:count])
-	return count, err
-}
-
+// unmask goes by words as far as it can: bytes alone would take half of the time of an upload.
 func (h *frameHeader) unmask(payload []byte) {
-	for index := range payload {
+	half := uint64(binary.NativeEndian.Uint32(h.mask[:]))
+	words := len(payload) &^ 7
+	for at := 0; at < words; at += 8 {
+		word := payload[at : at+8]
+		binary.NativeEndian.PutUint64(word, binary.NativeEndian.Uint64(word)^(half<<32|half))
+	}
+	for index := words; index < len(payload); index++ {
 		payload[index] ^= h.mask[index&3]
 	}
 	turn := len(payload) & 3
@@ -185,6 +209,11 @@ func (c *Conn) writeLocked(opcode Opcode, parts ...[]byte) error {
 		length += len(part)
 	}
 	c.buffer = appendHeader(c.buffer[:0], opcode, length)
+	if length > joinedBytes {
+		pieces := append(net.Buffers{c.buffer}, parts...)
+		_, err := pieces.WriteTo(c.connection)
+		return err
+	}
 	for _, part := range parts {
 		c.buffer = append(c.buffer, part...)
 	}

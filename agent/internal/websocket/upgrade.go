@@ -4,9 +4,11 @@ package websocket
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha1"
 	"encoding/base64"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -16,6 +18,7 @@ import (
 const (
 	acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 	keyBytes   = 16
+	readBytes  = 64 << 10
 	// handshakeTimeout bounds how long the 101 may take to leave.
 	handshakeTimeout = 10 * time.Second
 )
@@ -60,7 +63,13 @@ func Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 		return nil, err
 	}
 	_ = connection.SetDeadline(time.Time{})
-	return newConn(connection, buffered.Reader), nil
+	return newConn(connection, widen(buffered.Reader, connection)), nil
+}
+
+// widen gives a connection a buffer for whole frames; net/http's holds a sixteenth of one as clients send them.
+func widen(narrow *bufio.Reader, connection net.Conn) *bufio.Reader {
+	ahead, _ := narrow.Peek(narrow.Buffered())
+	return bufio.NewReaderSize(io.MultiReader(bytes.NewReader(ahead), connection), readBytes)
 }
 
 func switching(key string) []byte {
