@@ -72,6 +72,19 @@ export const listSnapshots = defineRoute({
   errors: [],
 });
 
+export const listSandboxSnapshots = defineRoute({
+  id: 'listSandboxSnapshots',
+  method: 'GET',
+  paths: lifecyclePaths('/sandboxes/{id}/snapshots'),
+  summary: 'List the snapshots that were taken of a sandbox, newest first',
+  tag,
+  access: 'viewer',
+  params: sandboxParams,
+  response: z.object({ snapshots: z.array(snapshotInfo) }),
+  status: 200,
+  errors: ['sandbox_not_found'],
+});
+
 export const getSnapshot = defineRoute({
   id: 'getSnapshot',
   method: 'GET',

@@ -92,6 +92,13 @@ export function createSnapshotRecords(db: Db) {
     /** Newest first. */
     list: (workspaceId: string): SnapshotRecord[] =>
       many('WHERE workspace_id = ? ORDER BY created_at DESC, id DESC', workspaceId),
+    /** Those of one sandbox, newest first. */
+    listOf: (workspaceId: string, sandboxId: string): SnapshotRecord[] =>
+      many(
+        'WHERE workspace_id = ? AND sandbox_id = ? ORDER BY created_at DESC, id DESC',
+        workspaceId,
+        sandboxId,
+      ),
     /** Those that an earlier process may have left half done. */
     unsettled: (): SnapshotRecord[] => many(`WHERE status IN ('in_progress', 'local_ready')`),
     /** Writes what was found, unless the status has changed meanwhile or the snapshot is gone. */

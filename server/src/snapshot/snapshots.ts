@@ -173,6 +173,7 @@ export function createSnapshots({
     fail: (record: SnapshotRecord, cause: unknown): void => fail(record, 'in_progress', cause),
     find,
     list: records.list,
+    listOf: records.listOf,
     /** One that sandboxes can start from now, with all that it holds or with one part of that. */
     findReady: (workspaceId: string, id: string, part?: SnapshotKind): ReadySnapshot => {
       const record = find(workspaceId, id);

@@ -24,6 +24,12 @@ export function snapshotRoutes({ sandboxes, snapshots }: Parts): Binding[] {
     bind(routes.listSnapshots, (_input, { caller: { workspace } }) => ({
       snapshots: snapshots.list(workspace.id).map((record) => toSnapshotInfo(record, workspace.name)),
     })),
+    bind(routes.listSandboxSnapshots, ({ params }, { caller: { workspace } }) => {
+      const { id } = sandboxes.get(workspace.id, params.id);
+      return {
+        snapshots: snapshots.listOf(workspace.id, id).map((record) => toSnapshotInfo(record, workspace.name)),
+      };
+    }),
     bind(routes.getSnapshot, ({ params }, { caller: { workspace } }) =>
       toSnapshotInfo(snapshots.find(workspace.id, params.id), workspace.name),
     ),
