@@ -20,6 +20,7 @@ describeOnEachDriver('file systems with npm tensorlake', (server) => {
     await write.run('sh', { args: ['-c', 'echo hello > /mnt/skills/greeting'] });
     expect([...(await write.listFileSystems())]).toEqual(fileSystems);
     await expect(client.attachFileSystem(write.sandboxId, made.id ?? '', '/later')).rejects.toThrow(/fixed/);
+    await expect(write.detachFileSystem('/mnt/skills')).rejects.toThrow(/fixed/);
     await expect(cloud.deleteFileSystem(made.id ?? '')).rejects.toThrow(/409|has it/);
     await write.terminate();
     const read = await client.createAndConnect({ memoryMb: 256, fileSystems });

@@ -3,6 +3,7 @@ import type { Sandbox } from 'tensorlake';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 import { clientOf } from './tensorlake-npm/client.ts';
+import { testDesktop } from './tensorlake-npm/desktop.ts';
 import { testFiles } from './tensorlake-npm/file.ts';
 import { testLifecycle } from './tensorlake-npm/lifecycle.ts';
 import { testOutput } from './tensorlake-npm/output.ts';
@@ -18,7 +19,11 @@ describeOnEachDriver('npm tensorlake 0.5.89', (server) => {
   describe('output', () => inOneSandbox(server, testOutput));
   describe('files', () => inOneSandbox(server, testFiles));
   describe('terminals', () => inOneSandbox(server, testPty));
-  describe('tunnels', () => inOneSandbox(server, testTunnels));
+  describe('tunnels', () =>
+    inOneSandbox(server, (sandbox) => {
+      testTunnels(sandbox);
+      testDesktop(sandbox);
+    }));
 });
 
 /** The tests of a group share a sandbox: what they do in it does not meet. */

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { beforeAll, expect, test } from 'vitest';
+import { call } from '../fixtures/api.ts';
 import { freePort } from '../fixtures/free-port.ts';
 import { runInTerminal } from '../fixtures/in-terminal.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
@@ -58,6 +59,24 @@ describeOnEachDriver('terminals and tunnels with tl of npm tensorlake 0.5.33', (
     const { exit, stdout } = await run('pty', 'ls', 'fresh');
     expect(exit).toBe(0);
     expect(stdout).toContain('/bin/bash');
+  });
+
+  test('pty attach joins a session, and rm ends one', async () => {
+    const open = async () => {
+      const headers = { 'x-tensorlake-sandbox-id': 'my-env' };
+      const made = await call(server(), '/api/v1/pty', { headers, body: { command: 'bash' } });
+      return made.body as { session_id: string; token: string }; // wire 2.5
+    };
+    const joined = await open();
+    const attach = ['pty', 'attach', '--token', joined.token, 'my-env', joined.session_id];
+    const { exitCode, output } = await runInTerminal([...tl, 'sbx', ...attach], env(), [
+      { expect: '$' },
+      { send: 'echo $((6*7)); exit 5\r' },
+      { expect: '42' },
+    ]);
+    expect(exitCode, output).toBe(5);
+    const { session_id: id } = await open();
+    expect((await run('pty', 'rm', 'my-env', id)).exit).toBe(0);
   });
 
   test('a tunnel carries bytes both ways', async () => {

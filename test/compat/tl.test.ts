@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectTable } from '../fixtures/client-table.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import { tempDir } from '../fixtures/temp-dir.ts';
 import { installTl } from './tl-install.ts';
@@ -207,11 +208,13 @@ describeOnEachDriver('tl of npm tensorlake 0.5.33', (server, driver) => {
       expect((await sbx('checkpoint', 'ls')).stdout).toContain('memory');
       const restored = await sbx('create', '--snapshot', snapshot);
       const copied = await sbx('copy', 'tl-live');
+      const cloned = await sbx('clone', 'tl-live');
+      const [clone = ''] = /[a-z0-9]{21}/.exec(cloned.stdout) ?? [];
       const [copy = ''] = /[a-z0-9]{21}/.exec(copied.stdout) ?? [];
-      for (const sandbox of [restored.stdout.trim(), copy])
+      for (const sandbox of [restored.stdout.trim(), copy, clone])
         expect((await sbx('exec', sandbox, '--', 'pgrep', '-c', 'sleep')).stdout.trim()).toBe('1');
       expect(await sbx('checkpoint', 'rm', snapshot)).toEqual(ok(`${snapshot}\n`));
-      await sbx('terminate', 'tl-live', copy, restored.stdout.trim());
+      await sbx('terminate', 'tl-live', copy, clone, restored.stdout.trim());
     },
   );
 
@@ -231,6 +234,35 @@ describeOnEachDriver('tl of npm tensorlake 0.5.33', (server, driver) => {
     expect(await runTl(['secrets', 'unset', 'A'])).toMatchObject({ exit: 2 });
     expect(await runTl(['secrets', 'rm', 'A', 'B'])).toEqual(ok('2 secrets unset\n'));
     expect(await runTl(['secrets', 'ls'])).toEqual(ok('no secrets found\n'));
+  });
+
+  test('ssh keys are added, listed and removed; images are listed', async () => {
+    const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICWBBYOBwHmuDIa6kjzZrn9+u0rpfUMNs/Zhtkc9Wqrg';
+    expect((await sbx('ssh', 'keys', 'add', '--name', 'laptop', key)).exit).toBe(0);
+    expect((await sbx('ssh', 'keys', 'ls')).stdout).toContain('laptop');
+    expect((await sbx('ssh', 'keys', 'rm', 'laptop')).exit).toBe(0);
+    expect((await sbx('ssh', 'keys', 'ls')).stdout).not.toContain('laptop');
+    expect((await sbx('image', 'ls')).exit).toBe(0);
+  });
+
+  test('the page of published clients names each command, and where it is tried', async () => {
+    const below = async (path: string[]): Promise<string[]> => {
+      const { stdout } = await runTl([...path, '--help']);
+      const [, list = ''] = stdout.split(/^Commands:$/m);
+      const lines = (list.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z]\S*)/gm);
+      return [...lines].map(([, name = '']) => name).filter((name) => name !== 'help');
+    };
+    const offered: Record<string, string[]> = {};
+    const walk = async (path: string[]): Promise<void> => {
+      const commands = await below(path);
+      if (commands.length > 0) offered[path.join(' ') || 'tl'] = commands;
+      for (const command of commands) await walk([...path, command]);
+    };
+    await walk([]);
+    expectTable('tl of npm tensorlake 0.5.33', offered, (text, command, path) => {
+      const words = [...path.split(' '), command].filter((word) => word !== 'tl' && word !== 'sbx');
+      return text.includes(words.map((word) => `'${word}'`).join(', '));
+    });
   });
 
   describe('in a sandbox', () => {
@@ -307,6 +339,13 @@ describeOnEachDriver('tl of npm tensorlake 0.5.33', (server, driver) => {
       );
       expect((await sbx('port', 'rm', 'worker', '9090')).exit).toBe(0);
       expect((await sbx('describe', 'worker')).stdout).toMatch(/Proxy auth: +required/);
+    });
+
+    test('suspend lets it sleep, and resume wakes it', async () => {
+      expect((await sbx('suspend', 'worker')).exit).toBe(0);
+      expect((await sbx('describe', 'worker')).stdout).toMatch(/suspended/i);
+      expect((await sbx('resume', 'worker')).exit).toBe(0);
+      expect((await sbx('describe', 'worker')).stdout).toMatch(/running/i);
     });
 
     test('name renames', async () => {

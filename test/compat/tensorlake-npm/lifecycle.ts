@@ -67,9 +67,11 @@ export function testLifecycle(server: () => TestServer): void {
   test('exposePorts and unexposePorts change what a sandbox exposes', async () => {
     const { sandboxId } = await client().create({ memoryMb: 128 });
     const exposed = await client().exposePorts(sandboxId, [9090, 8080], { allowUnauthenticatedAccess: true });
+    const access = await client().getPortAccess(sandboxId);
     const rest = await client().unexposePorts(sandboxId, [8080]);
     const none = await client().unexposePorts(sandboxId, [9090]);
     await client().delete(sandboxId);
+    expect(access).toMatchObject({ allowUnauthenticatedAccess: true, exposedPorts: [8080, 9090] });
     const seen = [exposed, rest, none].map((info) => [info.exposedPorts, info.allowUnauthenticatedAccess]);
     expect(seen).toEqual([
       [[8080, 9090], true],

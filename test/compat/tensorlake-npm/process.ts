@@ -40,6 +40,21 @@ export function testProcesses(sandbox: () => Sandbox): void {
     expect(await hasEnded(pid)).toMatchObject({ status: 'signaled', signal: 9 });
   });
 
+  test('restart ends a managed process and starts it again under its name', async () => {
+    const first = await sandbox().startProcess('sleep', { args: ['60'], name: 'service' });
+    await sandbox().restartProcess('service');
+    const again = await vi.waitFor(
+      async () => {
+        const info = await sandbox().getProcess('service');
+        expect(info.pid).not.toBe(first.pid);
+        return info;
+      },
+      { timeout: 15_000 },
+    );
+    expect(again.status).toBe(ProcessStatus.RUNNING);
+    await sandbox().killProcess('service');
+  });
+
   test('a signal reaches the process', async () => {
     const { pid } = await sandbox().startProcess('bash', {
       args: ['-c', 'trap "echo caught; exit 5" USR1; echo ready; while :; do sleep 0.05; done'],

@@ -60,6 +60,21 @@ export function testPty(sandbox: () => Sandbox): void {
     expect(screen.text).toBe('tl-user\r\n/workspace\r\nxterm-256color 1\r\nby name\r\n');
   });
 
+  test('a session that was made alone is attached to by its token', async () => {
+    const made = await sandbox().createPtySession({ command: 'bash', args: ['-c', 'read line; exit 3'] });
+    const url = new URL(sandbox().ptyWsUrl(made.sessionId, made.token));
+    expect([url.protocol, url.pathname]).toEqual(['ws:', `/api/v1/pty/${made.sessionId}/ws`]);
+    const pty = await sandbox().connectPty(made.sessionId, made.token);
+    const screen = new Screen();
+    pty.onData(screen.onData);
+    const exits: number[] = [];
+    pty.onExit((code) => exits.push(code));
+    await pty.sendInput('typed\n');
+    expect(await pty.wait()).toBe(3);
+    expect(screen.text).toContain('typed');
+    expect(exits).toEqual([3]);
+  });
+
   test('a resize reaches the program', async () => {
     const { pty, screen } = await open("trap 'stty size; exit' WINCH; echo up; while :; do sleep 0.05; done");
     await screen.shows('up');

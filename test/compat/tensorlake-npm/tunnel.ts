@@ -49,6 +49,8 @@ export function testTunnels(sandbox: () => Sandbox): void {
   test('what the server says first arrives, and bytes go both ways', async () => {
     await listen(7001);
     const tunnel = await sandbox().createTunnel(7001, { localPort: 0 });
+    expect(tunnel.address()).toEqual({ host: tunnel.localHost, port: tunnel.localPort });
+    expect(tunnel.remotePort).toBe(7001);
     const socket = await open(tunnel);
     const [greeting] = await once(socket, 'data');
     expect(String(greeting)).toBe('hello\n');

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pathlib
+import socket
 import tempfile
 import time
 import unittest
@@ -98,10 +99,22 @@ class Lifecycle(unittest.TestCase):
         self.addCleanup(self.client.delete, created.sandbox_id)
         exposed = self.client.expose_ports(created.sandbox_id, [8080], allow_unauthenticated_access=True)
         self.assertEqual(exposed.exposed_ports, [8080])
+        self.assertEqual(self.client.get_port_access(created.sandbox_id).exposed_ports, [8080])
         self.assertTrue(exposed.allow_unauthenticated_access)
         taken = self.client.unexpose_ports(created.sandbox_id, [8080])
         self.assertFalse(taken.exposed_ports)
         self.assertFalse(taken.allow_unauthenticated_access)
+
+    def test_a_named_sandbox_is_suspended_resumed_and_renamed(self):
+        with self.client.create_and_connect(name="py-sleeper", memory_mb=128) as sandbox:
+            sandbox.suspend(poll_interval=0.1)
+            self.assertEqual(sandbox.info().status, SandboxStatus.SUSPENDED)
+            sandbox.resume(poll_interval=0.1)
+            self.assertEqual(sandbox.run("echo", ["awake"]).stdout, "awake")
+            self.assertEqual(sandbox.update(name="py-awake").name, "py-awake")
+            with self.assertRaises(RemoteAPIError) as raised:
+                sandbox.update(cpus=2)
+            self.assertEqual(raised.exception.status_code, 400)
 
     def test_deleted_sandboxes_are_archived(self):
         created = self.client.create(memory_mb=128)
@@ -155,14 +168,20 @@ class InOneSandbox(unittest.TestCase):
     def shell(self, script, **options):
         return self.sandbox.run("bash", ["-c", script], **options)
 
-    def ended(self, pid):
-        deadline = time.monotonic() + 10
+    def until(self, found):
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            info = self.sandbox.get_process(pid)
-            if info.status != ProcessStatus.RUNNING:
-                return info
+            if result := found():
+                return result
             time.sleep(0.05)
-        self.fail(f"process {pid} still runs")
+        self.fail("what was waited for did not come")
+
+    def ended(self, pid):
+        def info():
+            found = self.sandbox.get_process(pid)
+            return None if found.status == ProcessStatus.RUNNING else found
+
+        return self.until(info)
 
     def test_run_tells_output_and_exit_apart(self):
         result = self.shell("echo out; echo; echo err >&2; exit 3")
@@ -207,6 +226,59 @@ class InOneSandbox(unittest.TestCase):
         self.assertEqual((live, replayed), (["1", "2", "3"], ["1", "2", "3"]))
         self.assertEqual(self.sandbox.get_stderr(process.pid).lines, ["2"])
 
+    def test_each_stream_is_followed_alone(self):
+        process = self.sandbox.start_process("bash", ["-c", "echo out; echo err >&2"])
+        self.assertEqual(lines(self.sandbox.follow_stdout(process.pid)), ["out"])
+        self.assertEqual(lines(self.sandbox.follow_stderr(process.pid)), ["err"])
+
+    def test_a_managed_process_is_restarted_under_its_name(self):
+        first = self.sandbox.start_process("sleep", ["60"], name="py-service")
+        self.sandbox.restart_process("py-service")
+        self.until(lambda: self.sandbox.get_process("py-service").pid != first.pid)
+        self.sandbox.kill_process("py-service")
+
+    def test_what_processes_print_is_in_the_log(self):
+        self.sandbox.start_process("echo", ["printed by py"])
+        found = self.until(lambda: self.sandbox.get_logs(body="printed by py").logs)
+        self.assertEqual([line.body for line in found], ["printed by py"])
+        self.assertTrue(self.sandbox.list_log_processes().processes)
+
+    def test_terminals_take_input_and_tell_the_exit_code(self):
+        shown = []
+        script = "read line; echo got-$line; exit 3"
+        pty = self.sandbox.create_pty("bash", ["-c", script], on_data=lambda data: shown.append(bytes(data)))
+        pty.send_input("typed\n")
+        self.assertEqual(pty.wait(timeout=60), 3)
+        self.assertIn(b"got-typed", b"".join(shown))
+        session = self.sandbox.create_pty_session("sleep", ["60"]).value
+        url = self.sandbox.pty_ws_url(session["session_id"], session["token"])
+        self.assertIn(f"/api/v1/pty/{session['session_id']}/ws", url)
+        attached = self.sandbox.connect_pty(session["session_id"], session["token"])
+        attached.resize(100, 30)
+        attached.kill()
+
+    def test_a_tunnel_carries_bytes(self):
+        serve = "s = socket.create_server(('127.0.0.1', 7200)); print('up', flush=True); c = s.accept()[0]"
+        answer = f"import socket; {serve}; c.sendall(c.recv(9).upper()); c.close()"
+        process = self.sandbox.start_process("python3", ["-c", answer])
+        self.until(lambda: self.sandbox.get_stdout(process.pid).lines)
+        tunnel = self.sandbox.create_tunnel(7200, local_port=0)
+        at = tunnel.address()
+        with socket.create_connection((at.host, at.port), timeout=60) as connection:
+            connection.sendall(b"ping")
+            self.assertEqual(connection.recv(9), b"PING")
+        tunnel.close()
+
+    def test_file_systems_are_fixed_while_it_runs(self):
+        self.assertEqual(list(self.sandbox.list_file_systems()), [])
+        for change in (
+            lambda: self.sandbox.attach_file_system("none", "/mnt/later"),
+            lambda: self.sandbox.detach_file_system("/mnt/later"),
+        ):
+            # The client takes the 404 of a file system for one of the sandbox.
+            with self.assertRaises((RemoteAPIError, SandboxNotFoundError)):
+                change()
+
     def test_discarded_output_is_not_kept(self):
         process = self.sandbox.start_process("echo", ["x"], stdout_mode=OutputMode.DISCARD)
         self.ended(process.pid)
@@ -243,6 +315,11 @@ class Snapshots(unittest.TestCase):
             source.write_file("/workspace/file", b"kept")
             snapshot = client.snapshot_and_wait(source.sandbox_id)
             self.assertEqual(snapshot.sandbox_id, source.sandbox_id)
+            of_source = [found.snapshot_id for found in client.list_sandbox_snapshots(source.sandbox_id)]
+            self.assertEqual(of_source, [snapshot.snapshot_id])
+            self.assertEqual(len(list(source.list_snapshots())), 1)
+            checkpoint = source.checkpoint(poll_interval=0.1)
+            client.delete_snapshot(checkpoint.snapshot_id)
             source.write_file("/workspace/file", b"later")
             with client.create_and_connect(snapshot_id=snapshot.snapshot_id, memory_mb=256) as copy:
                 self.assertEqual(copy.run("cat", ["/workspace/file"]).stdout, "kept")
