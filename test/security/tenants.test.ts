@@ -41,6 +41,7 @@ const owners: Readonly<Record<string, keyof Possession>> = {
   'keys/{id}': 'key',
   'ssh-keys/{id}': 'sshKey',
   'members/{memberId}': 'guest',
+  'users/{subOrEmail}': 'guest',
   'pending-image-shares/{id}': 'offer',
   'image-shares/{id}': 'offer',
 };
@@ -79,6 +80,8 @@ const parameters = ({ path }: { path: string }): string[] =>
 /** Fields that any of the routes wants: what is refused is refused for its owner, not for its form. */
 const anyBody = {
   name: 'stolen',
+  request: 'stolen',
+  role: 'member',
   metadata: { name: 'stolen' },
   spec: { port: 3000 },
   type: 'cron',
