@@ -67,7 +67,8 @@ export default defineConfig({
       suites.map((suite) => ({
         test: {
           ...suite,
-          hookTimeout: suite.testTimeout,
+          // The first server of a checkout is compiled while others start.
+          hookTimeout: Math.max(suite.testTimeout, 120_000),
           expect: { poll: { timeout: Math.min(POLL_MS, suite.testTimeout / 2) } },
           env: { NODE_COMPILE_CACHE: compileCache, ...suite.env },
           sequence: { groupOrder },
