@@ -4,6 +4,7 @@ import type { ImageRecords, LayerRow } from './image-records.ts';
 import type { LayerStore, UnpackedLayerRecord } from './layer-store.ts';
 import type { RootfsMounts } from './rootfs-mounts.ts';
 import { verifyLayer } from './verify-layer.ts';
+import { withoutRepeats } from './without-repeats.ts';
 
 /** An image's file system, ready to run. It stays until `release`. */
 export interface Rootfs {
@@ -92,7 +93,7 @@ export function createRootfsSource({ records, blobs, layers, mounts }: Options) 
 
   /** Where the layers bring no place for the runtime's own mounts, the base has it: a rootfs is read-only. */
   function treesOf(unpackedLayers: Pick<Layer, 'tree' | 'isOpaqueRoot'>[]): string[] {
-    return [layers.baseTree, ...aboveOpaqueRoot(unpackedLayers).map(({ tree }) => tree)];
+    return [layers.baseTree, ...withoutRepeats(aboveOpaqueRoot(unpackedLayers).map(({ tree }) => tree))];
   }
 }
 

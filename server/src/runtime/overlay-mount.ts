@@ -26,10 +26,9 @@ export const OVERLAY_LINKS = 'links-';
 export async function mountOverlay({ lowers, disk, path, tempDir }: Overlay): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   const links = await mkdtemp(join(tempDir, OVERLAY_LINKS));
-  const stack = withoutRepeats(lowers);
   try {
-    const names = stack.map((_, index) => index.toString(36));
-    for (const [index, lower] of stack.entries()) await symlink(lower, join(links, index.toString(36)));
+    const names = lowers.map((_, index) => index.toString(36));
+    for (const [index, lower] of lowers.entries()) await symlink(lower, join(links, index.toString(36)));
     if (disk !== undefined) await symlink(disk, join(links, 'disk'));
     const writing = disk === undefined ? 'ro' : 'upperdir=disk/upper,workdir=disk/work';
     const options = `${writing},nodev,lowerdir=${names.toReversed().join(':')},redirect_dir=nofollow,metacopy=off`;
@@ -39,10 +38,3 @@ export async function mountOverlay({ lowers, disk, path, tempDir }: Overlay): Pr
     await rm(links, { recursive: true, force: true });
   }
 }
-
-/**
- * An image may have one layer several times, which overlay refuses (ELOOP). All that the lower ones say of a path the
- * topmost one says too, so that one alone makes the same tree.
- */
-export const withoutRepeats = (lowers: readonly string[]): string[] =>
-  lowers.filter((lower, index) => !lowers.includes(lower, index + 1));
