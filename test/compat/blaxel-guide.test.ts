@@ -80,7 +80,7 @@ describeOnEachDriver('the guide to images of the hosted service', (server) => {
     ]);
   });
 
-  test('the first image is built in TypeScript', { timeout: TIMEOUT_MS }, async () => {
+  test.runIf(isLong)('the first image is built in TypeScript', { timeout: TIMEOUT_MS }, async () => {
     await bench.runBlocks('typescript', [take(10), customImage(74, 'memory: ')]);
     await expectCustomSandbox();
     await remove('my-sandbox');
