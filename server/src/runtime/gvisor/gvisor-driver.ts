@@ -280,6 +280,9 @@ async function takeHeld(context: Context, slot: Slot, files: SandboxSpec): Promi
   if (held === undefined) return undefined;
   if (fitsHeldRun(slot, files) && (await seesSameFiles(held.goferPid, files))) return held;
   await discard(held);
+  // Unlike a run, a restore that fails leaves its container, made for files that are not these.
+  if (slot.purpose === 'restore')
+    await run(context.runsc.deleteMain(slot.id), { timeoutMs: COMMAND_TIMEOUT_MS });
   return undefined;
 }
 

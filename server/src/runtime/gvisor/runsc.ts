@@ -11,6 +11,8 @@ export interface RunscCommands {
   restorePod(slot: Slot, paths: SlotPaths, dir: string): string[];
   /** With it the checkpoint that the pod has been given goes on. */
   restoreMain(slot: Slot, paths: SlotPaths): string[];
+  /** Of a sandbox that has not begun. */
+  deleteMain(slotId: string): string[];
   /** The sandbox lives on in every case: what ends it is `remove`, once its checkpoint is safe. */
   checkpoint(slotId: string, dir: string): string[];
   /** Prints what the container has changed of its files, as tar. */
@@ -85,6 +87,7 @@ export function runscCommands(runscPath: string, paths: DriverPaths): RunscComma
       `--bundle=${mainBundle}`,
       mainIdOf(slot.id),
     ],
+    deleteMain: (slotId) => [...base, 'delete', '--force', mainIdOf(slotId)],
     checkpoint: (slotId, dir) => [
       ...base,
       'checkpoint',
