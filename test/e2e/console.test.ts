@@ -163,7 +163,12 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
   });
 
   test('several are terminated at once, after it was said what is lost', async () => {
-    await page.getByLabel('Select all that are listed').check();
+    const all = page.getByLabel('Select all that are listed');
+    await all.check();
+    await page.getByRole('button', { name: 'Terminate 5' }).waitFor();
+    await all.uncheck();
+    // One after the other, before any of them is drawn.
+    await page.evaluate("document.querySelectorAll('tbody .pick input').forEach((box) => box.click())");
     await page.getByRole('button', { name: 'Terminate 5' }).click();
     const dialog = page.getByRole('dialog');
     expect(await dialog.innerText()).toContain('my-env');

@@ -12,8 +12,8 @@ import { useWindowOfRows } from '../../ui/use-window-of-rows.ts';
 interface Props {
   sandboxes: readonly SandboxInfo[];
   selected: ReadonlySet<string>;
-  /** Absent: nothing can be selected. */
-  onSelect: ((selected: ReadonlySet<string>) => void) | undefined;
+  /** Takes what the selection becomes from what it is: rows are drawn seldom, and know an old one. Absent: nothing can be selected. */
+  onSelect: ((change: (was: ReadonlySet<string>) => ReadonlySet<string>) => void) | undefined;
 }
 
 const ROW_PX = 40;
@@ -25,7 +25,7 @@ export function SandboxTable({ sandboxes, selected, onSelect }: Props) {
   const rows = useWindowOfRows(sandboxes.length, rowPx);
   const now = useNow();
   const uses = useUsage();
-  const toggle = (id: string): void => onSelect?.(selected.symmetricDifference(new Set([id])));
+  const toggle = (id: string): void => onSelect?.((was) => was.symmetricDifference(new Set([id])));
   return (
     <div
       className="table-scroll"
@@ -68,7 +68,7 @@ function Head({ sandboxes, selected, onSelect }: Props) {
               type="checkbox"
               aria-label="Select all that are listed"
               checked={hasAll}
-              onChange={() => onSelect(hasAll ? new Set() : all)}
+              onChange={() => onSelect(() => (hasAll ? new Set() : all))}
             />
           </th>
         )}
