@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/local/go/bin:/usr/sbin:/
 TS := node --disable-warning=ExperimentalWarning
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart setup check test test-long bench
+.PHONY: help quickstart setup check test test-long bench soak
 
 help: ## shows this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,3 +34,6 @@ test-long: setup ## long chaos, soak and density runs
 bench: setup ## compares with bare runtimes and Docker on this machine
 	@scripts/setup.sh bench-tools
 	$(TS) bench/run.ts
+
+soak: setup ## ten minutes of lives of sandboxes; nothing is left behind, and the server grows no more
+	$(TS) bench/soak.ts
