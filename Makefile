@@ -26,7 +26,7 @@ test: setup ## everything that CI runs (≤ 20 minutes)
 
 test-long: setup ## long chaos, soak and density runs
 	ATOLL_TEST_LONG=1 vitest run --project chaos --project security --project contract
-	ATOLL_TEST_LONG=1 vitest run --project e2e test/e2e/services.test.ts test/e2e/registry-docker.test.ts test/e2e/port.test.ts
+	ATOLL_TEST_LONG=1 vitest run --project e2e
 	ATOLL_TEST_LONG=1 vitest run --project compat
 	cd agent && for fuzz in FuzzGlobs FuzzInotifyEvents FuzzExtract FuzzResolve; do \
 	  go test ./internal/file -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime 60s -fuzzminimizetime 1x || exit 1; done
