@@ -18,7 +18,9 @@ const SAMPLE_EVERY_MS = 10_000;
 /** The first part fills caches; what the memory does after it counts. */
 const WARM_UP = 0.2;
 const MAX_GROWTH_MB = 40;
-const SETTLE_MS = 60_000;
+const SETTLE_MS = 120_000;
+const LOOK_EVERY_MS = 5_000;
+const EQUAL_LOOKS = 4;
 
 const minutes = Number(process.argv[2] ?? DEFAULT_MINUTES);
 const dataDir = mkdtempSync(join(tmpdir(), 'atoll-soak-'));
@@ -31,6 +33,7 @@ const memoryMb: number[] = [];
 let leaks: string[] = [];
 try {
   await life('warm-up'); // images are imported, layers unpacked
+  await Promise.all(Array.from({ length: LANES }, (_, lane) => life(`warm-up-${lane}`)));
   const before = await settled();
   const until = Date.now() + minutes * 60_000;
   const ended = new AbortController();
@@ -92,17 +95,21 @@ async function census(): Promise<Map<string, number>> {
   );
 }
 
-const text = (found: Map<string, number>): string => JSON.stringify([...found].toSorted());
+function text(found: Map<string, number>): string {
+  return JSON.stringify([...found].toSorted());
+}
 
 /** Waits until nothing changes any more: slots are made anew, and what has ended is swept. */
 async function settled(): Promise<Map<string, number>> {
   const deadline = Date.now() + SETTLE_MS;
-  for (let last = await census(); ;) {
-    await sleep(5_000);
-    const now = await census();
-    if (text(now) === text(last) || Date.now() > deadline) return now;
-    last = now;
+  let now = await census();
+  for (let equal = 0; equal < EQUAL_LOOKS && Date.now() < deadline;) {
+    await sleep(LOOK_EVERY_MS);
+    const next = await census();
+    equal = text(next) === text(now) ? equal + 1 : 0;
+    now = next;
   }
+  return now;
 }
 
 async function findLeaks(before: Map<string, number>): Promise<string[]> {
