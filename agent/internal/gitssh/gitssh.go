@@ -29,10 +29,9 @@ const KnownHosts = "ATOLL_KNOWN_HOSTS"
 
 const (
 	dialWithin = 30 * time.Second
-	// loginWithin leaves time for somebody to touch or unlock a key.
-	loginWithin = 150 * time.Second
-	// silentFor is how long a host may say nothing: git's sends a sign of life every five seconds.
-	silentFor  = 2 * time.Minute
+	// silentFor is how long a host may say nothing. At the login that leaves time for somebody to touch or unlock a key;
+	// after it git's host sends a sign of life every five seconds.
+	silentFor  = 150 * time.Second
 	exitFailed = 255
 )
 
@@ -131,7 +130,7 @@ func connect(t target) (*ssh.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	connection, channels, requests, err := login(&bounded{Conn: raw, silentFor: loginWithin}, t, &ssh.ClientConfig{
+	connection, channels, requests, err := login(bounded{raw}, t, &ssh.ClientConfig{
 		User:              t.user,
 		Auth:              []ssh.AuthMethod{ssh.PublicKeysCallback(agent.NewClient(keys).Signers)},
 		HostKeyCallback:   hosts.require,
@@ -144,7 +143,7 @@ func connect(t target) (*ssh.Client, error) {
 	return ssh.NewClient(connection, channels, requests), nil
 }
 
-func login(conn *bounded, t target, config *ssh.ClientConfig) (ssh.Conn, <-chan ssh.NewChannel, <-chan *ssh.Request, error) {
+func login(conn bounded, t target, config *ssh.ClientConfig) (ssh.Conn, <-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 	connection, channels, requests, err := ssh.NewClientConn(conn, t.address(), config)
 	return connection, channels, requests, plainly(err, t)
 }
@@ -158,12 +157,9 @@ func plainly(err error, t target) error {
 }
 
 // bounded gives up a host that has gone silent.
-type bounded struct {
-	net.Conn
-	silentFor time.Duration
-}
+type bounded struct{ net.Conn }
 
-func (b *bounded) Read(p []byte) (int, error) {
-	_ = b.SetReadDeadline(time.Now().Add(b.silentFor))
+func (b bounded) Read(p []byte) (int, error) {
+	_ = b.SetReadDeadline(time.Now().Add(silentFor))
 	return b.Conn.Read(p)
 }

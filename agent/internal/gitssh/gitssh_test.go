@@ -29,16 +29,10 @@ func newSigner(t *testing.T) (ed25519.PrivateKey, ssh.Signer) {
 	return private, signer
 }
 
-// lend serves an agent with a key, as a build does, and returns the key that it has.
-func lend(t *testing.T) ssh.PublicKey {
+// listen serves each connection on its own until the test ends, and returns where.
+func listen(t *testing.T, network, place string, serve func(net.Conn)) (address string) {
 	t.Helper()
-	private, signer := newSigner(t)
-	keyring := agent.NewKeyring()
-	if err := keyring.Add(agent.AddedKey{PrivateKey: private}); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "agent")
-	listener, err := net.Listen("unix", path)
+	listener, err := net.Listen(network, place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,9 +43,22 @@ func lend(t *testing.T) ssh.PublicKey {
 			if err != nil {
 				return
 			}
-			go func() { _ = agent.ServeAgent(keyring, connection) }()
+			go serve(connection)
 		}
 	}()
+	return listener.Addr().String()
+}
+
+// lend serves an agent with a key, as a build does, and returns the key that it has.
+func lend(t *testing.T) ssh.PublicKey {
+	t.Helper()
+	private, signer := newSigner(t)
+	keyring := agent.NewKeyring()
+	if err := keyring.Add(agent.AddedKey{PrivateKey: private}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "agent")
+	listen(t, "unix", path, func(connection net.Conn) { _ = agent.ServeAgent(keyring, connection) })
 	t.Setenv("SSH_AUTH_SOCK", path)
 	return signer.PublicKey()
 }
@@ -66,21 +73,7 @@ func host(t *testing.T, key ssh.Signer, allowed ssh.PublicKey) (address string) 
 		return nil, nil
 	}}
 	config.AddHostKey(key)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go serve(connection, config)
-		}
-	}()
-	return listener.Addr().String()
+	return listen(t, "tcp", "127.0.0.1:0", func(connection net.Conn) { serve(connection, config) })
 }
 
 func serve(raw net.Conn, config *ssh.ServerConfig) {
