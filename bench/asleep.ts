@@ -1,11 +1,10 @@
 /** `node bench/asleep.ts [COUNT]`: what sandboxes that sleep on disk cost: processes, the server's memory, its next start. */
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeMachine } from './report.ts';
+import { writePage } from './report.ts';
 import { timed } from './scenario.ts';
 import { startServerProcess } from './server-process.ts';
-import { projectRoot } from './stand.ts';
 
 const DEFAULT_COUNT = 1_000;
 const AT_ONCE = 3;
@@ -74,18 +73,10 @@ function readOfProcess(pid: string, file: string): string {
 }
 
 function report(): string {
-  const { cores, cpu, memoryGib, kernel } = describeMachine();
-  const text = [
-    '# Sandboxes on disk',
-    '',
-    `Taken ${new Date().toISOString()} on ${cores} cores of ${cpu}, ${memoryGib} GiB, Linux ${kernel}.`,
+  return writePage('asleep.md', 'Sandboxes on disk', [
     '',
     '| stage | sandboxes on disk | processes of sandboxes | memory of the server, MB |',
     '|---|---|---|---|',
     ...rows,
-    '',
-  ].join('\n');
-  mkdirSync(join(projectRoot, 'bench', 'results'), { recursive: true });
-  writeFileSync(join(projectRoot, 'bench', 'results', 'asleep.md'), text);
-  return text;
+  ]);
 }

@@ -1,10 +1,10 @@
 /** `node bench/density.ts [COUNT]`: what idle sandboxes cost the host while they run, frozen, and on disk. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SandboxStatus } from '@atoll/sdk';
 import { availableMemoryMb } from '@atoll/server/sandbox/admission';
-import { describeMachine } from './report.ts';
+import { writePage } from './report.ts';
 import { openStand } from './stand.ts';
 import type { Stand } from './stand.ts';
 
@@ -105,24 +105,15 @@ function readOfProcess(pid: string, file: string): string {
 }
 
 function report(rows: readonly Cost[]): string {
-  const { cores, cpu, memoryGib, kernel } = describeMachine();
   const line = ({ stage, sandboxes, usedMb, processes, serverRssMb }: Cost): string => {
     const each = sandboxes === 0 ? '' : (usedMb / sandboxes).toFixed(1);
     return `| ${stage} | ${sandboxes} | ${usedMb} | ${each} | ${processes} | ${serverRssMb} |`;
   };
-  const text = [
-    '# Density',
-    '',
-    `Taken ${new Date().toISOString()} on ${cores} cores of ${cpu}, ${memoryGib} GiB, Linux ${kernel}.`,
+  return writePage('density.md', 'Density', [
     'Memory is the proportional set size of all processes in the control groups of the sandboxes, slots kept ready included; the server shares its process with the client that measures.',
     '',
     '| stage | sandboxes | memory, MB | each, MB | processes of sandboxes | server, MB |',
     '|---|---|---|---|---|---|',
     ...rows.map(line),
-    '',
-  ].join('\n');
-  const dir = join(import.meta.dirname, 'results');
-  mkdirSync(dir, { recursive: true });
-  writeFileSync(join(dir, 'density.md'), text);
-  return text;
+  ]);
 }

@@ -26,12 +26,25 @@ export function describeMachine(): Report['machine'] {
 
 /** Writes the results as JSON and as a table for people; returns the table. */
 export function writeReport(report: Report): string {
+  const table = renderReport(report);
+  writeResult('latest.json', `${JSON.stringify(report, null, 2)}\n`);
+  writeResult('latest.md', table);
+  return table;
+}
+
+/** Writes a page of results that are no comparison, and what they were taken on; returns it. */
+export function writePage(file: string, title: string, lines: readonly string[]): string {
+  const { cores, cpu, memoryGib, kernel } = describeMachine();
+  const taken = `Taken ${new Date().toISOString()} on ${cores} cores of ${cpu}, ${memoryGib} GiB, Linux ${kernel}.`;
+  const page = [`# ${title}`, '', taken, ...lines, ''].join('\n');
+  writeResult(file, page);
+  return page;
+}
+
+function writeResult(file: string, text: string): void {
   const dir = join(import.meta.dirname, 'results');
   mkdirSync(dir, { recursive: true });
-  const table = renderReport(report);
-  writeFileSync(join(dir, 'latest.json'), `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(join(dir, 'latest.md'), table);
-  return table;
+  writeFileSync(join(dir, file), text);
 }
 
 const ms = (value: number): string => value.toFixed(1);

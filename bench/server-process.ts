@@ -5,7 +5,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SandboxClient } from '@atoll/sdk';
-import { projectRoot } from './stand.ts';
+import { projectRoot, serverFlags } from './stand.ts';
 
 const START_TIMEOUT_MS = 180_000;
 
@@ -22,19 +22,13 @@ export interface ServerProcess {
 
 /** Starts `atoll server` on gVisor, with so many slots kept ready. */
 export async function startServerProcess(dataDir: string, slots: number): Promise<ServerProcess> {
-  const flags = [
-    '--listen',
-    '127.0.0.1:0',
-    '--data-dir',
-    dataDir,
-    '--runtime',
-    'gvisor',
-    '--slots',
-    `${slots}`,
-  ];
-  const child = spawn(join(projectRoot, 'bin', 'atoll'), ['server', ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    join(projectRoot, 'bin', 'atoll'),
+    ['server', ...serverFlags(dataDir, 'gvisor', slots)],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const url = await listening(child);
   const read = (name: string): string => readFileSync(join(dataDir, name), 'utf8').trim();
   return {

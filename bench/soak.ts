@@ -2,14 +2,13 @@
  * `node bench/soak.ts [MINUTES]`: create, command, write, snapshot, copy and terminate at the highest rate that the machine
  * holds. Afterwards the host has what it had before, and the server no more memory than after its first minute.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { takeCensus } from '../test/fixtures/census.ts';
-import { describeMachine } from './report.ts';
+import { writePage } from './report.ts';
 import { startServerProcess } from './server-process.ts';
-import { projectRoot } from './stand.ts';
 
 const DEFAULT_MINUTES = 10;
 const LANES = 4;
@@ -131,23 +130,16 @@ function growth(): number {
 }
 
 function report(): string {
-  const { cores, cpu, memoryGib, kernel } = describeMachine();
-  const lines = [
-    '# Soak',
-    '',
-    `Taken ${new Date().toISOString()} on ${cores} cores of ${cpu}, ${memoryGib} GiB, Linux ${kernel}: ${minutes} minutes, ${LANES} lives at a time.`,
+  const reasons = [...new Set(failures)].slice(0, 5).join('; ');
+  return writePage('soak.md', 'Soak', [
+    `${minutes} minutes, ${LANES} lives at a time.`,
     '',
     '| what | times |',
     '|---|---|',
     ...[...counts].map(([what, count]) => `| ${what} | ${count} |`),
     '',
-    `Failures: ${failures.length}${failures.length > 0 ? ` (${[...new Set(failures)].slice(0, 5).join('; ')})` : ''}.`,
+    `Failures: ${failures.length}${reasons && ` (${reasons})`}.`,
     `Left behind: ${leaks.length === 0 ? 'nothing' : leaks.join('; ')}.`,
     `Memory of the server: ${memoryMb.at(0) ?? 0} MB at first, ${memoryMb.at(-1) ?? 0} MB at last, second half against the first after warming up: ${growthMb} MB.`,
-    '',
-  ];
-  const page = lines.join('\n');
-  mkdirSync(join(projectRoot, 'bench', 'results'), { recursive: true });
-  writeFileSync(join(projectRoot, 'bench', 'results', 'soak.md'), page);
-  return page;
+  ]);
 }

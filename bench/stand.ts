@@ -22,19 +22,16 @@ export interface Stand {
   close: () => Promise<void>;
 }
 
+/** Of a server on a free port of the loopback. */
+export function serverFlags(dataDir: string, runtime: RuntimeName, readySlots: number): string[] {
+  const values = { listen: '127.0.0.1:0', 'data-dir': dataDir, runtime, slots: String(readySlots) };
+  return Object.entries(values).flatMap(([name, value]) => [`--${name}`, value]);
+}
+
 /** Starts a server in this process, on a data directory that goes with it. */
 export async function openStand(runtime: RuntimeName, readySlots: number): Promise<Stand> {
   const dataDir = mkdtempSync(join(tmpdir(), 'atoll-bench-'));
-  const flags = [
-    '--listen',
-    '127.0.0.1:0',
-    '--data-dir',
-    dataDir,
-    '--runtime',
-    runtime,
-    '--slots',
-    String(readySlots),
-  ];
+  const flags = serverFlags(dataDir, runtime, readySlots);
   const server = await startServer(readConfig(flags, process.env, projectRoot), createLog('error'));
   const apiKey = readFileSync(join(dataDir, 'admin-key'), 'utf8').trim();
   const connection = { apiUrl: server.url, apiKey };
