@@ -12,7 +12,6 @@ import { awaitAgentReady, awaitSuccess } from '@atoll/server/runtime/agent-ready
 import { createCgroups } from '@atoll/server/runtime/cgroup';
 import { readCgroupLayout } from '@atoll/server/runtime/cgroup-layout';
 import { launchInCgroup } from '@atoll/server/runtime/launch';
-import { openOutputPipes } from '@atoll/server/runtime/pipe';
 import {
   agentMounts,
   agentProcess,
@@ -102,21 +101,17 @@ export async function openBareRuntime(
 
   const launch = async (): Promise<BareContainer> => {
     const { slotId, bundle } = await prepare();
-    const output = await openOutputPipes(bundle);
     const startedAt = performance.now();
-    const child = launchInCgroup([], [...command, 'run', '--detach', `--bundle=${bundle}`, slotId], {
-      output,
-    });
+    const child = launchInCgroup([], [...command, 'run', '--detach', `--bundle=${bundle}`, slotId]);
     await awaitAgentReady(child, { ...withinTimeout(), handsOver: true });
     return containerOf(slotId, performance.now() - startedAt);
   };
 
   const restore = async (from: string): Promise<BareContainer> => {
     const { slotId, bundle, endpoint } = await prepare();
-    const output = await openOutputPipes(bundle);
     const startedAt = performance.now();
     const args = ['restore', '--detach', `--image-path=${from}`, `--bundle=${bundle}`, slotId];
-    await awaitSuccess(launchInCgroup([], [...command, ...args], { output }), withinTimeout());
+    await awaitSuccess(launchInCgroup([], [...command, ...args]), withinTimeout());
     const news = { suspendedMs: 0, isCopy: false };
     await announceRestored(endpoint, identity.token, news, AbortSignal.timeout(TIMEOUT_MS));
     return containerOf(slotId, performance.now() - startedAt);

@@ -10,6 +10,7 @@ import { createBuilds } from './build/builds.ts';
 import { createImageDefinitions } from './image/image-definitions.ts';
 import { openImageStore } from './image/image-store.ts';
 import type { ImageStore } from './image/image-store.ts';
+import { holdLauncher } from './lib/launcher.ts';
 import { openJournals } from './journal/journals.ts';
 import { removeEmptyFolders } from './lib/empty-folder.ts';
 import { systemClock } from './lib/clock.ts';
@@ -114,6 +115,7 @@ async function openRuntime({ config, log, signal, opened }: Start, { dataDir, db
   const runDir = runDirOf(config, dataDir);
   opened.defer(() => removeEmptyFolders(runDir));
   const agents = await openAgentBinaries({ source: config.agentBinary, dataDir: dataDir.path });
+  opened.defer(await holdLauncher(agents.current.path));
   signal.throwIfAborted();
   const store = createSandboxStore(db);
   const openings = createNetworkOpenings(db);

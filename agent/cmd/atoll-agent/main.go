@@ -16,6 +16,7 @@ import (
 	"atoll.dev/agent/internal/checkout"
 	"atoll.dev/agent/internal/fetch"
 	"atoll.dev/agent/internal/gitssh"
+	"atoll.dev/agent/internal/launch"
 	"atoll.dev/agent/internal/sandboxapi"
 	"atoll.dev/agent/internal/sftpserver"
 )
@@ -45,6 +46,9 @@ func main() {
 	}
 	if len(os.Args) > 1 && os.Args[1] == gitssh.Command {
 		os.Exit(gitssh.Main(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	if len(os.Args) == 3 && os.Args[1] == launch.Command {
+		os.Exit(launch.Main(os.Args[2], os.Stdin, os.Stdout, os.Stderr))
 	}
 	if len(os.Args) > 1 && os.Args[1] == layerCommand {
 		os.Exit(runLayer(os.Args[2:]))

@@ -1,8 +1,10 @@
-import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ApiError } from '@atoll/protocol';
 import { z } from 'zod';
+import { startProgram } from '../lib/program.ts';
+import type { Program } from '../lib/program.ts';
 
 /** A file tree on the host and what is asked of it. The tool sees nothing of the host but that tree. */
 export interface LayerTask {
@@ -45,35 +47,27 @@ export function createLayerTool(agentBinary: string): LayerTool {
   return async ({ verb, root, request = {}, signal, input, output }) => {
     signal.throwIfAborted();
     const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const child = spawn(agentBinary, ['layer', verb, root], {
-      stdio: ['pipe', 'pipe', 'pipe'],
+    const tool = startProgram([agentBinary, 'layer', verb, root], {
+      hasInput: true,
       signal: limit,
-      killSignal: 'SIGKILL',
       env: { GOMAXPROCS: '2' },
     });
+    const { stdin, stdout } = tool;
     let stderr = '';
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    tool.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       stderr = (stderr + chunk).slice(-MAX_STDERR_CHARS);
     });
-    const ended = new Promise<void>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', () => resolve());
-    });
+    const ended = Promise.all([tool.ended, once(tool.stderr, 'close')]);
     const feed = async (): Promise<void> => {
-      child.stdin.write(`${JSON.stringify(request)}\n`);
-      if (input) await input(child.stdin);
-      else child.stdin.end();
+      stdin.write(`${JSON.stringify(request)}\n`);
+      if (input) await input(stdin);
+      else stdin.end();
     };
     const drain = async (): Promise<void> => {
-      if (output) await output(child.stdout);
-      else child.stdout.resume();
+      if (output) await output(stdout);
+      else stdout.resume();
     };
-    child.stdin.on('error', () => {});
-    const outcomes = await Promise.allSettled([
-      ended,
-      feed(),
-      drain().catch(killing(() => child.kill('SIGKILL'))),
-    ]);
+    const outcomes = await Promise.allSettled([ended, feed(), drain().catch(killing(tool))]);
     // What the tool says explains why a pipe to it broke.
     const outcome = readOutcome(stderr);
     if (outcome !== undefined && 'error' in outcome) throw toError(outcome.error);
@@ -85,10 +79,12 @@ export function createLayerTool(agentBinary: string): LayerTool {
   };
 }
 
+/** The end of one that writes is told after what it has written, which nobody reads any more. */
 const killing =
-  (kill: () => void) =>
+  ({ kill, stdout }: Program) =>
   (error: unknown): never => {
     kill();
+    stdout.destroy();
     throw error;
   };
 

@@ -1,12 +1,12 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ApiError } from '@atoll/protocol';
 import { jailCommand } from '../lib/jail.ts';
+import { startProgram } from '../lib/program.ts';
+import type { Program } from '../lib/program.ts';
 import { decompressor } from './decompress.ts';
 import type { Decompressor } from './decompress.ts';
 import { createVerifier } from './digest.ts';
@@ -69,9 +69,9 @@ async function pump(options: UnpackOptions, unzip: Decompressor, empty: string):
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(UNPACK_TIMEOUT_MS)]);
   const tar = startTar(empty, options.target);
   const source = createReadStream(options.blob, { highWaterMark: 1024 * 1024 });
-  const stream = pipeline(source, unzip, tee(verifier.update), rewriter, tar.stdin, { signal });
+  const stream = pipeline(source, unzip, tee(verifier.update), rewriter, tar.program.stdin, { signal });
   // A stream that fails has closed the pipe, and an archive cut short might look whole to tar.
-  stream.catch(() => tar.process.kill('SIGKILL'));
+  stream.catch(tar.program.kill);
   const [streamed, tarred] = await Promise.allSettled([stream, tar.ended]);
   throwFirst(streamed, tarred, options);
   verifier.verify();
@@ -88,8 +88,7 @@ function tee(observe: (chunk: Buffer) => void) {
 }
 
 interface Tar {
-  process: ChildProcess;
-  stdin: Writable;
+  program: Program;
   /** Rejects with what tar said when it fails. */
   ended: Promise<void>;
 }
@@ -99,17 +98,16 @@ export const unpackCommand = (empty: string, target: string): [string, ...string
   jailCommand({ empty, target, access: 'rw', capabilities, argv: extract });
 
 function startTar(empty: string, target: string): Tar {
-  const [program, ...args] = unpackCommand(empty, target);
-  const process = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+  const program = startProgram(unpackCommand(empty, target), { hasInput: true });
   let stderr = '';
-  process.stderr.on('data', (chunk: Buffer) => {
+  program.stdout.resume();
+  program.stderr.on('data', (chunk: Buffer) => {
     if (stderr.length < MAX_STDERR_BYTES) stderr += chunk.toString('latin1');
   });
-  const ended = new Promise<void>((resolve, reject) => {
-    process.once('error', reject);
-    process.once('close', (code) => (code === 0 ? resolve() : reject(new TarError(stderr.trim()))));
+  const ended = Promise.all([program.ended, once(program.stderr, 'close')]).then(([{ code }]) => {
+    if (code !== 0) throw new TarError(stderr.trim());
   });
-  return { process, stdin: process.stdin, ended };
+  return { program, ended };
 }
 
 /** GNU tar refused or could not write; the message is its own. */

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { startProgram } from './program.ts';
+import type { ProgramEnd } from './program.ts';
 import { CommandError } from './run.ts';
 
 export interface OutputOptions {
@@ -18,35 +18,31 @@ export async function* outputOf(
   argv: readonly [string, ...string[]],
   { timeoutMs, signal }: OutputOptions,
 ): AsyncGenerator<Buffer, void> {
-  const [command, ...args] = argv;
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-    killSignal: 'SIGKILL',
-  });
+  const program = startProgram(argv, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
   let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => {
+  program.stderr.on('data', (chunk: Buffer) => {
     if (stderr.length < MAX_STDERR_BYTES) stderr += chunk.toString('utf8');
   });
-  // Also rejects when the program cannot be started or is killed by the signal; looked at once the output has ended.
-  const ended = once(child, 'close');
-  ended.catch(() => {});
   try {
-    for await (const chunk of child.stdout) yield Buffer.from(chunk);
-    await requireSuccess(argv, ended, () => stderr);
+    for await (const chunk of program.stdout) yield Buffer.from(chunk);
+    await requireSuccess(argv, program.ended, () => stderr);
   } finally {
-    child.kill('SIGKILL');
-    await ended.catch(() => {});
+    program.kill();
+    // The end is told after what nobody reads any more.
+    program.stdout.destroy();
+    await program.ended.catch(() => {});
+    program.hangUp();
   }
 }
 
 async function requireSuccess(
   argv: readonly string[],
-  ended: Promise<unknown[]>,
+  ended: Promise<ProgramEnd>,
   stderr: () => string,
 ): Promise<void> {
-  const [code, signal] = await ended.catch((error: Error) => [null, error.message]);
-  if (code === 0) return;
-  const outcome = typeof code === 'number' ? `exit code ${code}` : `ended by ${String(signal)}`;
-  throw new CommandError(argv, typeof code === 'number' ? code : null, outcome, stderr());
+  const end = await ended.catch((error: Error) => error);
+  if (end instanceof Error) throw new CommandError(argv, null, end.message, stderr());
+  if (end.code === 0) return;
+  const outcome = end.code === undefined ? `ended by ${end.signal}` : `exit code ${end.code}`;
+  throw new CommandError(argv, end.code ?? null, outcome, stderr());
 }

@@ -1,5 +1,7 @@
-import { spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { startProgram } from './program.ts';
+import type { ProgramEnd } from './program.ts';
 
 export interface RunOptions {
   /** The command is killed when it takes longer. */
@@ -38,63 +40,47 @@ const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
  * Runs a program of the host to its end, with a deadline and never through a shell. One that says more than 16 MiB is
  * killed: who reads half an answer takes it for a whole one.
  */
-export function run(argv: readonly string[], options: RunOptions): Promise<CommandResult> {
-  return new Promise((resolve, reject) => {
-    const [command, ...args] = argv;
-    if (command === undefined) throw new TypeError('run needs a command');
-    const deadline = AbortSignal.timeout(options.timeoutMs);
-    const flooded = new AbortController();
-    const signals = [deadline, flooded.signal];
-    const child = spawn(command, args, {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      signal: AbortSignal.any(options.signal === undefined ? signals : [...signals, options.signal]),
-      killSignal: 'SIGKILL',
-      ...(options.env && { env: { ...process.env, ...options.env } }),
-      ...(options.cwd !== undefined && { cwd: options.cwd }),
-    });
-    const flood = (): void => flooded.abort();
-    const stdout = collect(child.stdout, flood);
-    const stderr = collect(child.stderr, flood);
-    let spawnError: Error | undefined;
-    child.once('error', (error) => {
-      spawnError = error;
-      if (child.pid === undefined) reject(new CommandError(argv, null, error.message, ''));
-    });
-    child.once('close', (code, signal) => {
-      if (flooded.signal.aborted) {
-        return reject(
-          new CommandError(argv, code, `more than ${MAX_OUTPUT_BYTES} bytes of output`, stderr()),
-        );
-      }
-      if (code === 0) return resolve({ stdout: stdout(), stderr: stderr() });
-      reject(
-        new CommandError(argv, code, describeEnd(code, signal, spawnError, deadline, options), stderr()),
-      );
-    });
-    sendInput(child.stdin, options.input);
+export async function run(argv: readonly string[], options: RunOptions): Promise<CommandResult> {
+  const { timeoutMs, input, env, cwd } = options;
+  const given = options.signal ?? new AbortController().signal;
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const flooded = new AbortController();
+  if (given.aborted) throw new CommandError(argv, null, 'aborted', '');
+  const program = startProgram(argv, {
+    hasInput: input !== undefined,
+    signal: AbortSignal.any([given, deadline, flooded.signal]),
+    ...(env && { env: { ...process.env, ...env } }),
+    ...(cwd !== undefined && { cwd }),
   });
+  if (input !== undefined) program.stdin.end(input);
+  const flood = (): void => flooded.abort();
+  const [stdout, stderr, end] = await Promise.all([
+    collect(program.stdout, flood),
+    collect(program.stderr, flood),
+    program.ended.catch((error: Error) => error),
+  ]);
+  const code = end instanceof Error ? undefined : end.code;
+  if (code === 0 && !flooded.signal.aborted) return { stdout, stderr };
+  const outcome = flooded.signal.aborted
+    ? `more than ${MAX_OUTPUT_BYTES} bytes of output`
+    : describeEnd(end, { deadline, given, timeoutMs });
+  throw new CommandError(argv, code ?? null, outcome, stderr);
 }
 
-/** A program that ends before it has read its input breaks the pipe; its exit status tells the story. */
-function sendInput(stdin: Writable, input: string | undefined): void {
-  stdin.on('error', () => {});
-  stdin.end(input);
+interface Limits {
+  deadline: AbortSignal;
+  given: AbortSignal;
+  timeoutMs: number;
 }
 
-function describeEnd(
-  code: number | null,
-  signal: NodeJS.Signals | null,
-  error: Error | undefined,
-  deadline: AbortSignal,
-  options: RunOptions,
-): string {
-  if (deadline.aborted) return `no end after ${options.timeoutMs} ms`;
-  if (options.signal?.aborted) return 'aborted';
-  if (error) return error.message;
-  return code === null ? `killed by ${signal}` : `exit code ${code}`;
+function describeEnd(end: ProgramEnd | Error, { deadline, given, timeoutMs }: Limits): string {
+  if (deadline.aborted) return `no end after ${timeoutMs} ms`;
+  if (given.aborted) return 'aborted';
+  if (end instanceof Error) return end.message;
+  return end.code === undefined ? `killed by ${end.signal}` : `exit code ${end.code}`;
 }
 
-function collect(stream: Readable, onFlood: () => void): () => string {
+async function collect(stream: Readable, onFlood: () => void): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   stream.on('data', (chunk: Buffer) => {
@@ -102,5 +88,6 @@ function collect(stream: Readable, onFlood: () => void): () => string {
     if (size <= MAX_OUTPUT_BYTES) chunks.push(chunk);
     else onFlood();
   });
-  return () => Buffer.concat(chunks).toString('utf8');
+  if (!stream.closed) await once(stream, 'close');
+  return Buffer.concat(chunks).toString('utf8');
 }

@@ -1,5 +1,5 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import type { Program, ProgramEnd } from '../lib/program.ts';
 
 const MAX_LINE_LENGTH = 64 * 1024;
 const MAX_STDERR_LENGTH = 4 * 1024;
@@ -12,43 +12,49 @@ export interface OutcomeOptions {
 }
 
 /**
- * Waits for a command that must end with exit code 0 but whose output may stay open in what it started.
- * Its standard error, if a pipe, is closed then.
+ * Waits for a command that must end with exit code 0 but whose output may stay open in what it started. It is hung up on
+ * then, and killed where it fails or takes too long.
  */
-export async function awaitSuccess(child: ChildProcess, options: OutcomeOptions): Promise<void> {
-  const said = keepEnd(child.stderr);
-  try {
-    await outcome(options, (resolve, reject) => onExit(child, said, resolve, reject));
-  } finally {
-    closePipes(child);
-  }
+export function awaitSuccess(command: Program, options: OutcomeOptions): Promise<void> {
+  const said = keepEnd(command.stderr);
+  command.stdout.resume();
+  return settle(command, () => outcome(options, (resolve, reject) => onEnd(command, said, resolve, reject)));
 }
 
 /**
  * Waits for the line `{"event":"ready","port":N}` that an agent prints once it listens; answers the port.
- * With `handsOver`, `child` is a runtime command that leaves its output to the agent and must end with 0 as well.
- * Then the pipes are closed: what runs in a sandbox can fill neither memory nor disk of the host through them.
+ * With `handsOver`, `command` is one of a runtime that leaves its output to the agent and must end with 0 as well.
+ * Then it is hung up on: what runs in a sandbox can fill neither memory nor disk of the host through its output.
  */
-export async function awaitAgentReady(
-  child: ChildProcess,
+export function awaitAgentReady(
+  command: Program,
   options: OutcomeOptions & { handsOver: boolean },
 ): Promise<number> {
-  const said = keepEnd(child.stderr);
-  try {
-    return await outcome(options, (resolve, reject) => {
-      let port: number | undefined;
-      let isHandedOver = !options.handsOver;
-      const check = (): void => {
-        if (port !== undefined && isHandedOver) resolve(port);
-      };
-      onReady(child.stdout, (reported) => ((port = reported), check()));
-      onExit(child, said, () => ((isHandedOver = options.handsOver), check()), reject);
-      onEnd(child.stdout, () => {
-        if (port === undefined) rejectLater(reject, 'the agent ended before it was ready', said);
-      });
+  const said = keepEnd(command.stderr);
+  const follow = (resolve: Resolve<number>, reject: Reject): void => {
+    let port: number | undefined;
+    let isHandedOver = !options.handsOver;
+    const check = (): void => {
+      if (port !== undefined && isHandedOver) resolve(port);
+    };
+    onReady(command.stdout, (reported) => ((port = reported), check()));
+    onEnd(command, said, () => ((isHandedOver = options.handsOver), check()), reject);
+    command.stdout.once('end', () => {
+      if (port === undefined) rejectLater(reject, 'the agent ended before it was ready', said);
     });
+    command.stdout.on('error', () => {});
+  };
+  return settle(command, () => outcome(options, follow));
+}
+
+async function settle<T>(command: Program, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    command.kill();
+    throw error;
   } finally {
-    closePipes(child);
+    command.hangUp();
   }
 }
 
@@ -72,14 +78,12 @@ function outcome<T>(
   });
 }
 
-function onExit(child: ChildProcess, said: () => string, onSuccess: Resolve<void>, reject: Reject): void {
-  const report = (code: number | null, signal: NodeJS.Signals | null): void => {
+function onEnd(command: Program, said: () => string, onSuccess: Resolve<void>, reject: Reject): void {
+  const report = ({ code, signal }: ProgramEnd): void => {
     if (code === 0) return onSuccess();
-    rejectLater(reject, `${child.spawnfile} ended with ${code ?? signal}`, said);
+    rejectLater(reject, `the command ended with ${signal ?? `exit code ${code}`}`, said);
   };
-  child.once('error', reject);
-  if (child.exitCode !== null || child.signalCode !== null) return report(child.exitCode, child.signalCode);
-  child.once('exit', report);
+  command.ended.then(report, reject);
 }
 
 /** The text that explains a failure comes through another pipe than the news of it. */
@@ -87,9 +91,9 @@ function rejectLater(reject: Reject, what: string, said: () => string): void {
   setTimeout(() => reject(new Error(said() === '' ? what : `${what}: ${said()}`)), LAST_WORDS_MS);
 }
 
-function onReady(stdout: Readable | null, report: (port: number) => void): void {
+function onReady(stdout: Readable, report: (port: number) => void): void {
   let rest = '';
-  stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+  stdout.setEncoding('utf8').on('data', (chunk: string) => {
     const lines = `${rest}${chunk}`.split('\n');
     rest = (lines.pop() ?? '').slice(-MAX_LINE_LENGTH);
     for (const line of lines) {
@@ -111,21 +115,11 @@ function parseReady(line: string): number | undefined {
   return typeof message.port === 'number' ? message.port : undefined;
 }
 
-function onEnd(stdout: Readable | null, report: () => void): void {
-  stdout?.once('end', report);
-  stdout?.on('error', () => {});
-}
-
-function keepEnd(stream: Readable | null): () => string {
+function keepEnd(stream: Readable): () => string {
   let end = '';
-  stream?.setEncoding('utf8').on('data', (chunk: string) => {
+  stream.setEncoding('utf8').on('data', (chunk: string) => {
     end = `${end}${chunk}`.slice(-MAX_STDERR_LENGTH);
   });
-  stream?.on('error', () => {});
+  stream.on('error', () => {});
   return () => end.trim();
-}
-
-function closePipes(child: ChildProcess): void {
-  for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy();
-  child.unref();
 }

@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import type { OutputPipes } from './pipe.ts';
+import { startProgram } from '../lib/program.ts';
+import type { Program } from '../lib/program.ts';
 
 /**
  * Joins the cgroups whose files come before `--`, then becomes the command after it. So the command and all it
@@ -10,28 +9,17 @@ const JOIN_AND_EXEC = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-export interface LaunchOptions {
-  env?: Record<string, string>;
-  /** Absent: what Node makes, which are sockets. */
-  output?: OutputPipes;
-}
-
-/** Starts a command inside cgroups; its standard output and error can be read from what is returned. */
+/**
+ * Starts a command inside cgroups. It outlives this process, and a signal to the server's process group is not meant for
+ * it; its standard output and error can be read until it is hung up on.
+ */
 export function launchInCgroup(
   joinFiles: readonly string[],
   argv: readonly string[],
-  { env = {}, output }: LaunchOptions = {},
-): ChildProcess {
-  const [stdout, stderr] = output?.writers ?? (['pipe', 'pipe'] as const);
-  const child = spawn('/bin/sh', ['-c', JOIN_AND_EXEC, 'sh', ...joinFiles, '--', ...argv], {
-    stdio: ['ignore', stdout, stderr],
-    // A signal to the server's process group is not meant for sandboxes.
-    detached: true,
+  env: Record<string, string> = {},
+): Program {
+  return startProgram(['/bin/sh', '-c', JOIN_AND_EXEC, 'sh', ...joinFiles, '--', ...argv], {
+    isDetached: true,
     env: { PATH, ...env },
   });
-  output?.closeWriters();
-  if (output !== undefined) Object.assign(child, { stdout: output.stdout, stderr: output.stderr });
-  // Who waits for the end of the command sees the error; before that nobody may be listening.
-  child.on('error', () => {});
-  return child;
 }

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { cp, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
+import { startProgram } from '../../lib/program.ts';
 import { awaitAgentReady } from '../agent-ready.ts';
 import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint, SlotState } from '../driver.ts';
 import { refuseCheckpoints } from '../no-checkpoint.ts';
@@ -80,17 +80,15 @@ const identityOf = (dir: string): string => join(dir, 'identity');
 async function start(dir: string, slot: Slot, spec: SandboxSpec, signal: AbortSignal): Promise<SlotEndpoint> {
   await writeIdentity(dir, spec);
   signal.throwIfAborted();
-  const child = spawn(spec.agentBinary, ['--identity', identityOf(dir)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const agent = startProgram([spec.agentBinary, '--identity', identityOf(dir)], {
     cwd: rootOf(dir),
     // A signal to the server's process group is not meant for sandboxes.
-    detached: true,
+    isDetached: true,
   });
   try {
-    const port = await awaitAgentReady(child, { timeoutMs: START_TIMEOUT_MS, signal, handsOver: false });
+    const port = await awaitAgentReady(agent, { timeoutMs: START_TIMEOUT_MS, signal, handsOver: false });
     return { ...slot.endpoint, host: '127.0.0.1', port };
   } catch (cause) {
-    child.kill('SIGKILL');
     throw new Error(`the agent in slot ${slot.id} did not start`, { cause });
   }
 }

@@ -1,9 +1,10 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { waitAtMost } from '../../lib/deadline.ts';
 import type { Log } from '../../lib/log.ts';
+import { holdLauncher } from '../../lib/launcher.ts';
+import type { Program } from '../../lib/program.ts';
 import { run } from '../../lib/run.ts';
 import { digestOf } from '../../lib/file-digest.ts';
 import { awaitAgentReady, awaitSuccess } from '../agent-ready.ts';
@@ -21,8 +22,6 @@ import type { HeldRun } from './held-run.ts';
 import { fitsHeldRun, preliminaryFiles } from './preliminary-spec.ts';
 import { launchInCgroup } from '../launch.ts';
 import { throwIfUnmountable, withMountPoints } from './mount-points.ts';
-import { openOutputPipes } from '../pipe.ts';
-import type { OutputPipes } from '../pipe.ts';
 import { runscCommands } from './runsc.ts';
 import type { RunscCommands } from './runsc.ts';
 import { driverPaths, mainIdOf, slotPaths } from './slot-path.ts';
@@ -84,6 +83,9 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
   const operations = createSlotOperations();
   let version: Promise<string> | undefined;
   const { runsc } = context;
+  // What a container inherits as its output are the launcher's pipes: a checkpoint that holds a socket of the host, which Node
+  // would make, cannot be restored.
+  const releaseLauncher = await holdLauncher(options.pauseBinary);
   const standstill = createStandstill({ paths });
   const still = { runsc, standstill };
   await makeFolders(paths);
@@ -131,7 +133,10 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       const ids = await Promise.all([readdir(paths.slotsDir).catch(() => []), options.cgroups.list()]);
       return [...new Set(ids.flat())];
     },
-    close: () => close(context),
+    close: async () => {
+      await close(context);
+      await releaseLauncher();
+    },
   };
 }
 
@@ -187,7 +192,7 @@ async function bringUpPod(
     cgroupsPath: cgroups.specPath(slot.id),
   });
   await writeFile(join(paths.pauseBundle, 'config.json'), JSON.stringify(spec));
-  await succeed(context, slot, paths, argv, signal).catch((cause: unknown) => {
+  await succeed(context, slot, argv, signal).catch((cause: unknown) => {
     throw new Error(`the pod of slot ${slot.id} did not boot`, { cause });
   });
 }
@@ -196,18 +201,11 @@ async function bringUpPod(
 async function succeed(
   context: Context,
   { id }: Slot,
-  { dir }: SlotPaths,
   argv: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const output = await openOutputPipes(dir);
-  const child = launchInCgroup(context.options.cgroups.joinFiles(id), argv, { output });
-  try {
-    await awaitSuccess(child, { timeoutMs: BOOT_TIMEOUT_MS, signal });
-  } catch (error) {
-    child.kill('SIGKILL');
-    throw error;
-  }
+  const command = launchInCgroup(context.options.cgroups.joinFiles(id), argv);
+  await awaitSuccess(command, { timeoutMs: BOOT_TIMEOUT_MS, signal });
 }
 
 /** Without it the slot still starts, only slower, so a failure is none of the slot. */
@@ -221,14 +219,12 @@ async function holdMain(
   const { pauseBinary, log } = context.options;
   const preliminary = preliminaryFiles(slot, { ...context.paths, ...paths, pauseBinary });
   await writeFile(mainConfig, JSON.stringify(mainSpec(slot, preliminary)));
-  const output = await openOutputPipes(paths.dir);
-  const launch = (): ChildProcess => launchMain(context, slot, paths, { output, env: gateZone(gate) });
+  const launch = (): Program => launchMain(context, slot, paths, gateZone(gate));
   try {
     const held = await holdRun({ gate, configFile: mainConfig, signal, launch });
     const goferPid = await findGofer(await context.options.cgroups.pids(slot.id), mainIdOf(slot.id));
     return { ...held, goferPid };
   } catch (error) {
-    for (const pipe of [output.stdout, output.stderr]) pipe.destroy();
     signal.throwIfAborted();
     log.warn({ err: error, slotId: slot.id }, 'runsc cannot be held ready: starts will be slow');
     return undefined;
@@ -239,12 +235,10 @@ function launchMain(
   context: Context,
   slot: Slot,
   paths: SlotPaths,
-  options: { output: OutputPipes; env?: Record<string, string> },
-): ChildProcess {
+  env: Record<string, string> = {},
+): Program {
   const joinFiles = context.options.cgroups.joinFiles(slot.id);
-  const child = launchInCgroup(joinFiles, mainCommand(context, slot)(slot, paths), options);
-  child.unref();
-  return child;
+  return launchInCgroup(joinFiles, mainCommand(context, slot)(slot, paths), env);
 }
 
 function mainCommand({ runsc }: Context, slot: Slot): RunscCommands['runMain'] {
@@ -261,13 +255,12 @@ async function start(
   const paths = slotPaths(context.paths, slot.id);
   const files = await withRootfs(spec, paths);
   const held = await takeHeld(context, slot, files);
-  const child = await runMain(context, slot, { paths, files, held });
+  const command = await runMain(context, slot, { paths, files, held });
   try {
-    const port = await awaitAgentReady(child, { timeoutMs: START_TIMEOUT_MS, signal, handsOver: true });
+    const port = await awaitAgentReady(command, { timeoutMs: START_TIMEOUT_MS, signal, handsOver: true });
     await context.options.cgroups.limit(slot.id, { cpus: slot.limits.cpus });
     return { ...slot.endpoint, port };
   } catch (cause) {
-    child.kill('SIGKILL');
     throwIfUnmountable(spec, cause);
     throw new Error(`the sandbox in slot ${slot.id} did not start`, { cause });
   }
@@ -292,12 +285,11 @@ interface MainRun {
   held: HeldMain | undefined;
 }
 
-async function runMain(context: Context, slot: Slot, { paths, files, held }: MainRun): Promise<ChildProcess> {
+async function runMain(context: Context, slot: Slot, { paths, files, held }: MainRun): Promise<Program> {
   await writeFile(paths.mainConfig, JSON.stringify(mainSpec(slot, files)));
-  if (held === undefined)
-    return launchMain(context, slot, paths, { output: await openOutputPipes(paths.dir) });
+  if (held === undefined) return launchMain(context, slot, paths);
   await held.release();
-  return held.child;
+  return held.command;
 }
 
 /** What keeps its writes runs over an overlay of the host, whose upper directory is then all that it wrote. */
@@ -319,16 +311,15 @@ async function restore(
   const paths = slotPaths(context.paths, slot.id);
   const files = await withRootfs(spec, paths);
   const held = await takeHeld(context, slot, files);
-  let child: ChildProcess | undefined;
+  let command: Program | undefined;
   try {
     const { ended } = await giveCheckpoint(context, slot, { paths, dir, signal });
-    child = await runMain(context, slot, { paths, files, held });
-    await awaitSuccess(child, { timeoutMs: START_TIMEOUT_MS, signal });
+    command = await runMain(context, slot, { paths, files, held });
+    await awaitSuccess(command, { timeoutMs: START_TIMEOUT_MS, signal });
     await ended;
   } catch (cause) {
-    child?.kill('SIGKILL');
     // What was not used is released with the slot.
-    if (child === undefined && held !== undefined) context.held.set(slot.id, held);
+    if (command === undefined && held !== undefined) context.held.set(slot.id, held);
     throw new Error(`the checkpoint was not restored into slot ${slot.id}`, { cause });
   }
   await context.options.cgroups.limit(slot.id, { cpus: slot.limits.cpus });
@@ -336,16 +327,13 @@ async function restore(
 }
 
 /** Released with an empty spec it fails and undoes what it has done, so that its container id is free again. */
-async function discard({ child, release }: HeldMain): Promise<void> {
-  const ended = once(child, 'exit', { signal: AbortSignal.timeout(COMMAND_TIMEOUT_MS) });
-  closeOutput(child);
+async function discard({ command, release }: HeldMain): Promise<void> {
+  command.stdout.resume();
+  command.stderr.resume();
   await release();
-  await ended;
-}
-
-/** Nobody reads what it says any more. */
-function closeOutput({ stdout, stderr }: ChildProcess): void {
-  for (const pipe of [stdout, stderr]) pipe?.destroy();
+  const { timedOut } = await waitAtMost(command.ended, COMMAND_TIMEOUT_MS);
+  command.hangUp();
+  if (timedOut) throw new Error('what runsc held ready did not end');
 }
 
 async function remove(context: Context, slotId: string): Promise<void> {
@@ -354,7 +342,7 @@ async function remove(context: Context, slotId: string): Promise<void> {
   context.held.delete(slotId);
   await context.options.cgroups.remove(slotId);
   await held?.release();
-  if (held !== undefined) closeOutput(held.child);
+  held?.command.hangUp();
   await unmountAll(paths.rootfs);
   await Promise.all(paths.runscFiles.map((file) => rm(file, { force: true })));
   await rm(paths.dir, { recursive: true, force: true });

@@ -1,13 +1,13 @@
-import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Program } from '../../lib/program.ts';
 import { run } from '../../lib/run.ts';
 
 /** A `runsc run`, or a `runsc restore`, that has come as far as it can without knowing the image. */
 export interface HeldRun {
-  child: ChildProcess;
+  command: Program;
   /** Lets it go on with what its bundle says by now. */
   release(): Promise<void>;
 }
@@ -18,7 +18,7 @@ export interface HoldOptions {
   /** The bundle's spec. It has to be replaced in place before the release. */
   configFile: string;
   signal: AbortSignal;
-  launch: () => ChildProcess;
+  launch: () => Program;
 }
 
 const HOLD_TIMEOUT_MS = 10_000;
@@ -40,17 +40,22 @@ export async function holdRun({ gate, configFile, signal, launch }: HoldOptions)
   const second = `${gate}.next`;
   for (const pipe of [gate, second]) await rm(pipe, { force: true });
   await run(['mkfifo', '-m', '600', gate, second], { timeoutMs: COMMAND_TIMEOUT_MS, signal });
-  const child = launch();
-  const command = await openForReader(gate, child, signal);
-  await rename(second, gate);
-  await writeFile(configFile, '');
-  await command.close();
-  const proxy = await openForReader(gate, child, signal);
-  return { child, release: () => proxy.close() };
+  const command = launch();
+  try {
+    const first = await openForReader(gate, command, signal);
+    await rename(second, gate);
+    await writeFile(configFile, '');
+    await first.close();
+    const proxy = await openForReader(gate, command, signal);
+    return { command, release: () => proxy.close() };
+  } catch (error) {
+    command.hangUp();
+    throw error;
+  }
 }
 
 /** Opening for writing succeeds once the other side waits in its opening for reading. */
-async function openForReader(pipe: string, child: ChildProcess, signal: AbortSignal): Promise<FileHandle> {
+async function openForReader(pipe: string, command: Program, signal: AbortSignal): Promise<FileHandle> {
   const deadline = Date.now() + HOLD_TIMEOUT_MS;
   for (;;) {
     try {
@@ -59,7 +64,7 @@ async function openForReader(pipe: string, child: ChildProcess, signal: AbortSig
       if (!(error instanceof Error && 'code' in error && error.code === 'ENXIO')) throw error;
     }
     signal.throwIfAborted();
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error('runsc ended at its gate');
+    if (command.hasEnded()) throw new Error('runsc ended at its gate');
     if (Date.now() > deadline) throw new Error(`runsc did not come to its gate in ${HOLD_TIMEOUT_MS} ms`);
     await sleep(PAUSE_MS);
   }

@@ -1,8 +1,8 @@
-import type { ChildProcess } from 'node:child_process';
 import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
+import type { Program } from '../../lib/program.ts';
 import { awaitAgentReady } from '../agent-ready.ts';
 import type { Cgroups } from '../cgroup.ts';
 import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
@@ -162,14 +162,13 @@ async function start(
     seccomp,
   });
   signal.throwIfAborted();
-  const child = launch(context, slot.id, paths);
-  const port = await awaitAgentReady(child, { timeoutMs: START_TIMEOUT_MS, signal, handsOver: true }).catch(
-    (cause: unknown) => {
-      child.kill('SIGKILL');
-      throw new Error(`the agent of slot ${slot.id} did not start`, { cause });
-    },
-  );
-  return { ...slot.endpoint, port };
+  const command = launch(context, slot.id, paths);
+  try {
+    const port = await awaitAgentReady(command, { timeoutMs: START_TIMEOUT_MS, signal, handsOver: true });
+    return { ...slot.endpoint, port };
+  } catch (cause) {
+    throw new Error(`the agent of slot ${slot.id} did not start`, { cause });
+  }
 }
 
 /** Inside the slot's cgroups from its first instant, so that removing the slot ends it wherever it is. */
@@ -177,7 +176,7 @@ function launch(
   { options, paths, runtime }: Context,
   slotId: string,
   { plan, bundle }: NativeSlotPaths,
-): ChildProcess {
+): Program {
   const command = ['--root', paths.stateRoot, 'run', '--detach', '--bundle', bundle, slotId];
   const joinFiles = options.cgroups.joinFiles(launchGroup(slotId));
   return launchInCgroup(joinFiles, [options.idmapBinary, plan, runtime.command, ...command]);

@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { randomId } from './id.ts';
+import { launchedProgram } from './launched-program.ts';
+import type { Program, ProgramOptions } from './program.ts';
+
+interface Launcher {
+  /** Its socket in the abstract namespace, where no disk keeps anything of it; absent while it does not answer. */
+  socket: () => string | undefined;
+  close: () => Promise<void>;
+}
+
+const READY_TIMEOUT_MS = 10_000;
+
+/** How this process starts programs; as with its environment, all its parts share one. */
+let shared: { opening: Promise<Launcher>; launcher?: Launcher; holders: number } | undefined;
+
+/**
+ * From now on a small process (agent/internal/launch) starts the programs of this one, until all who asked for it have
+ * called what they got. Node starts them by fork(2) and stands still meanwhile, and every request with it: 1 ms with 50 MB
+ * of memory, 20 ms with 250 MB.
+ */
+export async function holdLauncher(agentBinary: string): Promise<() => Promise<void>> {
+  const mine = (shared ??= { opening: openLauncher(agentBinary), holders: 0 });
+  mine.holders += 1;
+  const release = async (): Promise<void> => {
+    mine.holders -= 1;
+    if (mine.holders > 0) return;
+    if (shared === mine) shared = undefined;
+    await mine.launcher?.close();
+  };
+  try {
+    mine.launcher = await mine.opening;
+    return release;
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** A program that the launcher starts; absent where there is none. */
+export function launch(argv: readonly string[], options: ProgramOptions): Program | undefined {
+  const socket = shared?.launcher?.socket();
+  return socket === undefined ? undefined : launchedProgram(connect(socket), argv, options);
+}
+
+/** One that dies is started again. What it had started by then ends with an error for who waits for it. */
+async function openLauncher(agentBinary: string): Promise<Launcher> {
+  const socket = `\0atoll-launch-${randomId(20)}`;
+  let isClosing = false;
+  let isReady = false;
+  let process: ChildProcess;
+  const start = async (): Promise<void> => {
+    process = spawn(agentBinary, ['launch', socket.slice(1)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    process.stdin?.on('error', () => {}); // it ends before we do
+    await becomesReady(process);
+    isReady = true;
+    process.once('exit', () => {
+      isReady = false;
+      if (!isClosing) void start().catch(() => {});
+    });
+  };
+  await start();
+  return {
+    socket: () => (isReady ? socket : undefined),
+    close: async () => {
+      isClosing = true;
+      if (!isReady) return;
+      process.stdin?.end();
+      await once(process, 'exit');
+    },
+  };
+}
+
+/** It says a line once it answers. */
+async function becomesReady(process: ChildProcess): Promise<void> {
+  const signal = AbortSignal.timeout(READY_TIMEOUT_MS);
+  const ended = once(process, 'exit', { signal }).then(() => {
+    throw new Error('the launcher of programs (atoll-agent launch) ended at its start');
+  });
+  try {
+    await Promise.race([once(process.stdout ?? process, 'data', { signal }), ended]);
+  } catch (error) {
+    process.kill('SIGKILL');
+    throw error;
+  } finally {
+    ended.catch(() => {});
+  }
+}
