@@ -179,7 +179,7 @@ async function openFileSystems(
     dataDir: dataDir.path,
     runDir: runDirOf(config, dataDir),
     limits: volumeLimitsOf(admission),
-    ...(driver.capabilities.volumes === 'none' && { unsupportedBy: driver.name }),
+    ...(!driver.capabilities.volumes && { unsupportedBy: driver.name }),
     checkHost: () => checkHost(dataDir.path, admission),
     clock: systemClock,
     log,

@@ -213,9 +213,10 @@ async function census({ instanceId, runDir }: Host): Promise<string[]> {
   ];
 }
 
-/** While a driver is open, runsc pins one network namespace, and the folder of the slots shares what is mounted in it. */
+/** While a driver is open, runsc pins one network namespace, and two folders share what is mounted in them. */
 const isOfDriver = (mount: string, runDir: string): boolean =>
-  mount.includes('null-netns') || mount.split(' ')[4] === join(runDir, 'slot');
+  mount.includes('null-netns') ||
+  [join(runDir, 'slot'), join(runDir, 'late/view')].includes(mount.split(' ')[4] ?? '');
 
 async function processesNaming(text: string): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
@@ -240,7 +241,7 @@ async function cgroupsOf(instanceId: string): Promise<string[]> {
 }
 
 async function slotFiles(runDir: string): Promise<string[]> {
-  const folders = ['runsc', 'slot', 'fake', 'native/slot', 'native/state', '../native'];
+  const folders = ['runsc', 'slot', 'late/folders', 'fake', 'native/slot', 'native/state', '../native'];
   const found = await Promise.all(folders.map((folder) => readdir(join(runDir, folder)).catch(() => [])));
   return found.flat().filter((name) => name !== 'null-netns');
 }

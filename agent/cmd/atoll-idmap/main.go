@@ -50,6 +50,9 @@ func main() {
 	runtime.LockOSThread()
 	if err := launch(os.Args[1:]); err != nil {
 		fmt.Fprintf(os.Stderr, "atoll-idmap: %v\n", err)
+		if errors.Is(err, unix.EBUSY) {
+			os.Exit(busyExitCode)
+		}
 		os.Exit(1)
 	}
 }
@@ -57,6 +60,9 @@ func main() {
 func launch(args []string) error {
 	if len(args) == 1 && args[0] == waitVerb {
 		return waitForEnd()
+	}
+	if len(args) == 4 && (args[0] == attachVerb || args[0] == detachVerb) {
+		return changeMounts(args[0], args[1], args[2], args[3])
 	}
 	if len(args) < 2 {
 		return fmt.Errorf("usage: atoll-idmap PLAN.json RUNTIME [ARGUMENT...]")

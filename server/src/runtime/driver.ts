@@ -68,6 +68,14 @@ export type SandboxMount =
   | { kind: 'bind'; destination: string; source: string; isReadonly: boolean }
   | { kind: 'tmpfs'; destination: string; sizeBytes?: number };
 
+/** A folder of the host that a sandbox is shown after its start. */
+export interface LateMount {
+  /** Letters and digits, unique in the sandbox. */
+  id: string;
+  destination: string;
+  source: string;
+}
+
 /** The ids of the host that stand for a sandbox's ids 0 to `count` - 1. */
 export interface IdRange {
   hostId: number;
@@ -98,6 +106,8 @@ export interface SandboxSpec {
    */
   disk?: string;
   mounts?: readonly SandboxMount[];
+  /** What a checkpoint was taken with. Only for `restore`; a sandbox that is started gets them by `attach`. */
+  lateMounts?: readonly LateMount[];
 }
 
 /** `running`: an agent runs in the slot. `stopped`: none does, but something of the slot is on the host. */
@@ -132,8 +142,8 @@ export interface RuntimeCapabilities {
   /** Whether images may ask for more than files (`SandboxSpec.needs`). */
   runtimeNeeds: boolean;
   filesystemSnapshot: boolean;
-  /** When it can mount volumes into a sandbox: never, or at its start. */
-  volumes: 'none' | 'start';
+  /** Whether it mounts volumes into sandboxes, at their start and later. */
+  volumes: boolean;
   /** `exact` answers ENOSPC at the limit. */
   diskLimit: 'exact' | 'none';
 }
@@ -192,6 +202,15 @@ export interface RuntimeDriver {
    * answers soon after, on the slot's endpoint, and says nothing by itself.
    */
   restore(slot: Slot, spec: SandboxSpec, dir: string, signal: AbortSignal): Promise<SlotEndpoint>;
+  /** Shows a running sandbox a folder of the host, at its destination or at its `latePath`. Idempotent. */
+  attach(slotId: string, mount: LateMount, signal: AbortSignal): Promise<void>;
+  /** From where inside the agent has to bind it to its destination; absent: the driver puts it there. */
+  latePath(mount: LateMount): string | undefined;
+  /**
+   * Takes it away again, once the agent has undone its bind. Throws a `BusyError` where the sandbox uses it, which then
+   * goes on to see it. Idempotent.
+   */
+  detach(slotId: string, mount: LateMount): Promise<void>;
   state(slotId: string): Promise<SlotState>;
   /**
    * Whether the host's kernel ended the slot's sandbox for want of memory. To be asked before `remove`. False also where

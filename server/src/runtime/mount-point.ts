@@ -1,16 +1,16 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { run } from '../lib/run.ts';
-import { AGENT_PATH, IDENTITY_PATH } from './oci-spec.ts';
+import { AGENT_PATH, IDENTITY_PATH, LATE_MOUNTS_PATH } from './oci-spec.ts';
 
 const MOUNT_TIMEOUT_MS = 5_000;
 
 /**
- * Fills a folder to be a layer of every rootfs: with the file and the folder over which agent and identity are mounted.
+ * Fills a folder to be a layer of every rootfs: with the file and the folders over which agent, identity and late mounts are mounted.
  * A rootfs is read-only, so nobody can make them later.
  */
 export async function makeMountPoints(dir: string): Promise<void> {
-  await mkdir(join(dir, IDENTITY_PATH), { recursive: true });
+  for (const path of [IDENTITY_PATH, LATE_MOUNTS_PATH]) await mkdir(join(dir, path), { recursive: true });
   await mkdir(join(dir, dirname(AGENT_PATH)), { recursive: true });
   await writeFile(join(dir, AGENT_PATH), '', { flag: 'a', mode: 0o755 });
 }

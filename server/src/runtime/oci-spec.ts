@@ -50,6 +50,8 @@ export const AGENT_PATH = '/.atoll/agent';
 /** The agent's binary as the builder of published clients. */
 export const BUILDER_COMMAND = `${AGENT_PATH} rootfs-build`;
 export const IDENTITY_PATH = '/.atoll/identity';
+/** Where gVisor's sandboxes find what is mounted after their start, before it is bound to its own place. */
+export const LATE_MOUNTS_PATH = '/.atoll/mounts';
 
 /** What Docker grants: enough for apt, sudo, ping and servers on low ports. */
 export const defaultCapabilities = [

@@ -1,9 +1,17 @@
 import { ApiError } from '@atoll/protocol';
+import type { RuntimeDriver } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { VolumeMount } from '../store/volume-mount.ts';
 import type { VolumeMountRequest } from '../volume/sandbox-volumes.ts';
 import type { SandboxContext } from './context.ts';
 import type { SandboxRequest } from './request.ts';
+
+export function requireVolumes({ name, capabilities }: RuntimeDriver): void {
+  if (capabilities.volumes) return;
+  throw new ApiError('unsupported', `the runtime ${name} mounts no volumes`, {
+    hint: 'Start the server with --runtime gvisor or native.',
+  });
+}
 
 /** The volumes that a create asks for. A memory knows the mounts that it was taken with, and these were none. */
 export function admitVolumes(
@@ -13,10 +21,7 @@ export function admitVolumes(
   hasMemory: boolean,
 ): VolumeMount[] {
   if (asked.length === 0) return [];
-  if (driver.capabilities.volumes === 'none')
-    throw new ApiError('unsupported', `the runtime ${driver.name} mounts no volumes`, {
-      hint: 'Start the server with --runtime gvisor or native.',
-    });
+  requireVolumes(driver);
   if (hasMemory)
     throw new ApiError('unsupported', 'a sandbox that goes on from a memory snapshot cannot have volumes', {
       hint: 'Start from its files alone: snapshot_type "filesystem".',

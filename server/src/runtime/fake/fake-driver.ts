@@ -36,7 +36,7 @@ export async function createFakeDriver({ runDir, log }: FakeDriverOptions): Prom
       memorySnapshot: false,
       filesystemSnapshot: false,
       runtimeNeeds: false,
-      volumes: 'none',
+      volumes: false,
       diskLimit: 'none',
     },
     prepare: async (slot) => {
@@ -56,6 +56,9 @@ export async function createFakeDriver({ runDir, log }: FakeDriverOptions): Prom
       for (const { pid } of await processesOf(dirOf(slotId))) send(pid, 'SIGCONT');
     },
     exportUpper: () => Promise.reject(new Error('the runtime fake has no layers')),
+    attach: () => Promise.reject(new Error('the runtime fake mounts nothing')),
+    latePath: () => undefined,
+    detach: () => Promise.reject(new Error('the runtime fake mounts nothing')),
     state: (slotId) => stateOf(dirOf(slotId)),
     wasKilledForMemory: () => Promise.resolve(false),
     memoryKills: () => Promise.resolve(0),

@@ -8,6 +8,7 @@ import {
   OCI_VERSION,
 } from '../oci-spec.ts';
 import type { OciMount, OciNamespace, OciSpec } from '../oci-spec.ts';
+import { lateMountsFolder } from './late-mounts.ts';
 import { podIdOf } from './slot-path.ts';
 
 /**
@@ -52,7 +53,13 @@ export function pauseSpec(slot: Slot, pod: Pod): OciSpec {
 export const hasOwnDisk = ({ limits }: Slot): boolean => limits.diskMb > 0;
 
 /** What of a sandbox goes into its bundle. */
-export type MainFiles = Pick<SandboxSpec, 'rootfs' | 'agentBinary' | 'identityDir' | 'needs' | 'mounts'>;
+export interface MainFiles extends Pick<
+  SandboxSpec,
+  'rootfs' | 'agentBinary' | 'identityDir' | 'needs' | 'mounts'
+> {
+  /** The slot's folder for late mounts; absent for who gets none. */
+  lateMountsDir?: string;
+}
 
 /** The container with the image's files and the agent as PID 1. */
 export function mainSpec(slot: Slot, spec: MainFiles): OciSpec {
@@ -67,6 +74,7 @@ export function mainSpec(slot: Slot, spec: MainFiles): OciSpec {
       ...(spec.needs?.tmpfs ?? []).map(tmpfsMount),
       ...agentMounts(spec),
       ...(spec.mounts ?? []).map((mount) => extraMount(mount, mount.kind === 'bind' ? mount.source : '')),
+      ...(spec.lateMountsDir === undefined ? [] : [lateMountsFolder(spec.lateMountsDir)]),
     ],
     annotations: {
       [cri('container-type')]: 'container',

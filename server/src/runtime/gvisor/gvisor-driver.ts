@@ -8,19 +8,24 @@ import type { Program } from '../../lib/program.ts';
 import { run } from '../../lib/run.ts';
 import { digestOf } from '../../lib/file-digest.ts';
 import { awaitAgentReady, awaitSuccess } from '../agent-ready.ts';
-import type { CgroupLimits, Cgroups } from '../cgroup.ts';
-import type { ResourceLimits, RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
+import type { Cgroups } from '../cgroup.ts';
+import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
+import { LATE_MOUNTS_PATH } from '../oci-spec.ts';
 import { isMountPoint, shareMounts, unshareMounts } from '../mount-point.ts';
 import { mountOverlay } from '../overlay-mount.ts';
 import { createSlotOperations } from '../slot-operation.ts';
 import { hasOwnDisk, mainSpec, pauseRootEntries, pauseSpec } from './bundle.ts';
+import type { MainFiles } from './bundle.ts';
 import { checkpointSlot } from './checkpoint.ts';
 import { giveCheckpoint } from './give-checkpoint.ts';
 import { findGofer, seesSameFiles } from './gofer.ts';
+import { guestLimits, hostMemoryBytes } from './guest-limits.ts';
 import { gateZone, holdRun } from './held-run.ts';
 import type { HeldRun } from './held-run.ts';
 import { fitsHeldRun, preliminaryFiles } from './preliminary-spec.ts';
 import { launchInCgroup } from '../launch.ts';
+import { createLateMounts, keepMounts, knowsLateMounts, requireLateMounts } from './late-mounts.ts';
+import type { LateMounts } from './late-mounts.ts';
 import { throwIfUnmountable, withMountPoints } from './mount-points.ts';
 import { runscCommands } from './runsc.ts';
 import type { RunscCommands } from './runsc.ts';
@@ -51,14 +56,12 @@ const BOOT_TIMEOUT_MS = 30_000;
 const START_TIMEOUT_MS = 30_000;
 const COMMAND_TIMEOUT_MS = 5_000;
 const DEFAULT_HOSTNAME = 'tl-sbx';
-const MB = 1024 * 1024;
-/** What gVisor itself needs beside the sandbox's memory. */
-const MIN_OVERHEAD_MB = 128;
 
 interface Context {
   options: GvisorDriverOptions;
   paths: DriverPaths;
   runsc: RunscCommands;
+  lateMounts: LateMounts;
   /** Prepared `runsc run`s, or `runsc restore`s, of slots that have not been started. */
   held: Map<string, HeldMain>;
 }
@@ -78,6 +81,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
     options,
     paths,
     runsc: runscCommands(options.runscPath, paths),
+    lateMounts: createLateMounts(paths.lateMountsDir),
     held: new Map(),
   };
   const operations = createSlotOperations();
@@ -89,6 +93,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
   const standstill = createStandstill({ paths });
   const still = { runsc, standstill };
   await makeFolders(paths);
+  await context.lateMounts.open();
   return {
     name: 'gvisor',
     capabilities: {
@@ -96,7 +101,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       memorySnapshot: true,
       filesystemSnapshot: true,
       runtimeNeeds: true,
-      volumes: 'start',
+      volumes: true,
       diskLimit: 'exact',
     },
     version: () => (version ??= digestOf(options.runscPath)),
@@ -115,10 +120,18 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
     checkpoint: (slotId, dir, { leaveRunning }, signal) =>
       operations.run(slotId, signal, async (either) => {
         const isFrozen = standstill.isStill(slotId);
+        await keepMounts(slotPaths(paths, slotId).mainConfig, dir);
         await checkpointSlot(still, slotId, { dir, leaveRunning, isFrozen, signal: either });
       }),
     restore: (slot, spec, dir, signal) =>
       operations.run(slot.id, signal, (either) => restore(context, slot, spec, { dir, signal: either })),
+    attach: (slotId, mount, signal) =>
+      operations.run(slotId, signal, async () => {
+        await requireLateMounts(slotPaths(paths, slotId).mainConfig);
+        await context.lateMounts.add(slotId, mount);
+      }),
+    latePath: ({ id }) => join(LATE_MOUNTS_PATH, id),
+    detach: (slotId, { id }) => context.lateMounts.take(slotId, id),
     state: async (slotId) => {
       const { dir, mainState } = slotPaths(paths, slotId);
       if (await isContainerAlive(mainState, mainIdOf(slotId))) return 'running';
@@ -155,6 +168,7 @@ async function prepare(context: Context, slot: Slot, signal: AbortSignal): Promi
   // The folder first: whatever is made after it is found by its name.
   await mkdir(paths.pauseBundle, { recursive: true });
   await mkdir(paths.mainBundle, { recursive: true });
+  await context.lateMounts.prepare(slot.id);
   await cgroups.create(slot.id, guestLimits(slot.limits));
   signal.throwIfAborted();
   const isForRestore = slot.purpose === 'restore';
@@ -165,16 +179,6 @@ async function prepare(context: Context, slot: Slot, signal: AbortSignal): Promi
   signal.throwIfAborted();
   const held = await holdMain(context, slot, paths, signal);
   if (held !== undefined) context.held.set(slot.id, held);
-}
-
-/** The sandbox tells its guest the limits that it finds at boot; until the agent runs, the host then waives the CPU's. */
-function guestLimits({ cpus, memoryMb }: ResourceLimits): CgroupLimits {
-  return { cpus, memoryBytes: memoryMb * MB, maxPids: 2 * memoryMb + 512 };
-}
-
-/** The host charges the sandbox for the guest's memory and for what gVisor needs to hold it. */
-function hostMemoryBytes({ memoryMb }: ResourceLimits): number {
-  return (memoryMb + Math.max(MIN_OVERHEAD_MB, Math.ceil(memoryMb / 2))) * MB;
 }
 
 async function bringUpPod(
@@ -217,7 +221,8 @@ async function holdMain(
 ): Promise<HeldMain | undefined> {
   const { gate, mainConfig } = paths;
   const { pauseBinary, log } = context.options;
-  const preliminary = preliminaryFiles(slot, { ...context.paths, ...paths, pauseBinary });
+  const lateMountsDir = context.lateMounts.folderOf(slot.id);
+  const preliminary = preliminaryFiles(slot, { ...context.paths, ...paths, pauseBinary, lateMountsDir });
   await writeFile(mainConfig, JSON.stringify(mainSpec(slot, preliminary)));
   const launch = (): Program => launchMain(context, slot, paths, gateZone(gate));
   try {
@@ -253,7 +258,8 @@ async function start(
   signal: AbortSignal,
 ): Promise<SlotEndpoint> {
   const paths = slotPaths(context.paths, slot.id);
-  const files = await withRootfs(spec, paths);
+  const lateMountsDir = context.lateMounts.folderOf(slot.id);
+  const files = { ...(await withRootfs(spec, paths)), ...(hasOwnDisk(slot) && { lateMountsDir }) };
   const held = await takeHeld(context, slot, files);
   const command = await runMain(context, slot, { paths, files, held });
   try {
@@ -267,7 +273,7 @@ async function start(
 }
 
 /** The command that the slot holds ready, if it can go on with these files. */
-async function takeHeld(context: Context, slot: Slot, files: SandboxSpec): Promise<HeldMain | undefined> {
+async function takeHeld(context: Context, slot: Slot, files: StartFiles): Promise<HeldMain | undefined> {
   const held = context.held.get(slot.id);
   context.held.delete(slot.id);
   if (held === undefined) return undefined;
@@ -279,9 +285,11 @@ async function takeHeld(context: Context, slot: Slot, files: SandboxSpec): Promi
   return undefined;
 }
 
+type StartFiles = SandboxSpec & Pick<MainFiles, 'lateMountsDir'>;
+
 interface MainRun {
   paths: SlotPaths;
-  files: SandboxSpec;
+  files: StartFiles;
   held: HeldMain | undefined;
 }
 
@@ -309,7 +317,12 @@ async function restore(
   { dir, signal }: { dir: string; signal: AbortSignal },
 ): Promise<SlotEndpoint> {
   const paths = slotPaths(context.paths, slot.id);
-  const files = await withRootfs(spec, paths);
+  const lateMountsDir = context.lateMounts.folderOf(slot.id);
+  const files = {
+    ...(await withRootfs(spec, paths)),
+    ...((await knowsLateMounts(dir)) && { lateMountsDir }),
+  };
+  for (const mount of spec.lateMounts ?? []) await context.lateMounts.add(slot.id, mount);
   const held = await takeHeld(context, slot, files);
   let command: Program | undefined;
   try {
@@ -344,13 +357,15 @@ async function remove(context: Context, slotId: string): Promise<void> {
   await held?.release();
   held?.command.hangUp();
   await unmountAll(paths.rootfs);
+  await context.lateMounts.remove(slotId);
   await Promise.all(paths.runscFiles.map((file) => rm(file, { force: true })));
   await rm(paths.dir, { recursive: true, force: true });
 }
 
 async function close(context: Context): Promise<void> {
-  const { paths, options } = context;
+  const { paths, options, lateMounts } = context;
   await options.cgroups.close();
+  await lateMounts.close();
   // runsc pins the namespace by a mount; two first pods at once pin it twice.
   await unmountAll(paths.nullNetns);
   await unshareMounts(paths.slotsDir);

@@ -27,10 +27,12 @@ const bind = (destination: string): SandboxMount => ({
 });
 const etc = ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'].map(bind);
 const step = { ...spec, disk: '/disk', mounts: etc };
-const places = { pauseRoot: '/pause', pauseBundle: '/bundle', pauseBinary: '/agent' };
+const places = { pauseRoot: '/pause', pauseBundle: '/bundle', pauseBinary: '/agent', lateMountsDir: '/late' };
+const sandbox = { ...spec, lateMountsDir: '/late' };
 
 test('a held command of a slot with a disk goes on as a sandbox, and as no step of a build', () => {
-  expect(fitsHeldRun(slot(100), spec)).toBe(true);
+  expect(fitsHeldRun(slot(100), sandbox)).toBe(true);
+  expect(fitsHeldRun(slot(100), spec)).toBe(false);
   expect(fitsHeldRun(slot(100), step)).toBe(false);
 });
 
@@ -45,6 +47,7 @@ test('a held command of a slot without a disk goes on as a step that binds what 
 
 test('what a command is held with has as many binds as what it goes on with', () => {
   const bindsOf = (files: Parameters<typeof mainSpec>[1]) =>
-    (mainSpec(slot(0), files).mounts ?? []).filter(({ type }) => type === 'bind').length;
+    mainSpec(slot(0), files).mounts.filter(({ type }) => type === 'bind').length;
   expect(bindsOf(preliminaryFiles(slot(0), places))).toBe(bindsOf(step));
+  expect(bindsOf(preliminaryFiles(slot(100), places))).toBe(bindsOf(sandbox));
 });

@@ -36,6 +36,8 @@ export interface DriverPaths {
   pauseRoot: string;
   /** Where runsc keeps the files, already unlinked, with the upper layers. */
   upperDir: string;
+  /** Holds what sandboxes are shown after their start. */
+  lateMountsDir: string;
   /** The empty network namespace that runsc pins for its file proxies. */
   nullNetns: string;
 }
@@ -50,6 +52,7 @@ export function driverPaths(runDir: string, dataDir: string): DriverPaths {
     slotsDir: join(runDir, 'slot'),
     pauseRoot: join(runDir, 'pause-root'),
     upperDir: join(dataDir, 'upper'),
+    lateMountsDir: join(runDir, 'late'),
     nullNetns: join(runscRoot, 'null-netns'),
   };
 }

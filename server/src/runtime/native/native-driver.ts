@@ -8,6 +8,7 @@ import type { Cgroups } from '../cgroup.ts';
 import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../driver.ts';
 import { defaultCapabilities } from '../oci-spec.ts';
 import { launchInCgroup } from '../launch.ts';
+import { attachMount, detachMount, findFirst } from './late-mount.ts';
 import { refuseCheckpoints } from '../no-checkpoint.ts';
 import { createDisk, removeDisk } from '../disk.ts';
 import { createSlotOperations } from '../slot-operation.ts';
@@ -87,7 +88,7 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
       memorySnapshot: false,
       filesystemSnapshot: true,
       runtimeNeeds: false,
-      volumes: 'start',
+      volumes: true,
       diskLimit: 'exact',
     },
     prepare: (slot, signal) => operations.run(slot.id, signal, (either) => prepare(context, slot, either)),
@@ -105,6 +106,13 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
       operations.run(slotId, signal, (either) =>
         exportUpper({ cgroups, paths: nativeSlotPaths(paths, slotId), slotId }, consume, either),
       ),
+    attach: (slotId, mount, signal) =>
+      operations.run(slotId, signal, async (either) => {
+        await attachMount({ idmapBinary, firstPid: await firstPidOf(cgroups, slotId) }, mount, either);
+      }),
+    latePath: () => undefined,
+    detach: async (slotId, mount) =>
+      detachMount({ idmapBinary, firstPid: await firstPidOf(cgroups, slotId) }, mount),
     state: async (slotId) => {
       if ((await cgroups.pids(slotId)).length > 0) return 'running';
       return (await exists(nativeSlotPaths(paths, slotId).bundle)) ? 'stopped' : 'absent';
@@ -170,6 +178,10 @@ async function start(
     throw new Error(`the agent of slot ${slot.id} did not start`, { cause });
   }
 }
+
+/** The process that is PID 1 in the slot's sandbox. */
+const firstPidOf = async (cgroups: Cgroups, slotId: string): Promise<number> =>
+  findFirst(await cgroups.pids(boxGroup(slotId)));
 
 /** Inside the slot's cgroups from its first instant, so that removing the slot ends it wherever it is. */
 function launch(
