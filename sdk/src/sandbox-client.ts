@@ -300,7 +300,7 @@ export class SandboxClient {
     return this.#snapshots.rollback(identifier, snapshotId, options);
   }
 
-  /** Mounts a file system into a sandbox that runs; throws RemoteAPIError `unsupported` where the runtime cannot. */
+  /** Mounts a file system into a sandbox while it runs. Throws RemoteAPIError, 409 `volume_in_use` where another has it. */
   async attachFileSystem(
     identifier: string,
     mount: FileSystemMount,
@@ -310,7 +310,7 @@ export class SandboxClient {
     return toSandboxInfo(await this.#lifecycle.one(attachFileSystem, identifier, { body }, options));
   }
 
-  /** Takes a file system out of a sandbox that runs; throws RemoteAPIError `unsupported` where the runtime cannot. */
+  /** Takes a file system that was attached out again. Throws RemoteAPIError, 409 `volume_in_use` while a process uses it. */
   async detachFileSystem(
     identifier: string,
     mountPath: string,

@@ -123,7 +123,7 @@ export async function openHttp(start: Start, parts: HttpParts) {
       ...logRoutes({ sandboxes, closing: closing.signal }),
       ...poolRoutes({ pools: sandboxes.pools }),
       ...secretRoutes({ secrets }),
-      ...fileSystemRoutes(parts),
+      ...fileSystemRoutes({ ...parts, show }),
       ...snapshotRoutes({ sandboxes, snapshots }),
       ...sshKeyRoutes({ sshKeys: tenancy.sshKeys }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),

@@ -19,8 +19,16 @@ describeOnEachDriver('file systems with npm tensorlake', (server) => {
     const write = await client.createAndConnect({ memoryMb: 256, fileSystems });
     await write.run('sh', { args: ['-c', 'echo hello > /mnt/skills/greeting'] });
     expect([...(await write.listFileSystems())]).toEqual(fileSystems);
-    await expect(client.attachFileSystem(write.sandboxId, made.id ?? '', '/later')).rejects.toThrow(/fixed/);
-    await expect(write.detachFileSystem('/mnt/skills')).rejects.toThrow(/fixed/);
+    const later = await cloud.createFileSystem({ name: 'later' });
+    await client.attachFileSystem(write.sandboxId, later.id ?? '', '/mnt/later');
+    expect((await write.run('touch', { args: ['/mnt/later/x'] })).exitCode).toBe(0);
+    expect([...(await write.listFileSystems())].map(({ mountPath }) => mountPath)).toEqual([
+      '/mnt/skills',
+      '/mnt/later',
+    ]);
+    await write.detachFileSystem('/mnt/later');
+    await cloud.deleteFileSystem(later.id ?? '');
+    await expect(write.detachFileSystem('/mnt/skills')).rejects.toThrow(/from its create to its end/);
     await expect(cloud.deleteFileSystem(made.id ?? '')).rejects.toThrow(/409|has it/);
     await write.terminate();
     const read = await client.createAndConnect({ memoryMb: 256, fileSystems });

@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { SandboxClient } from '@atoll/sdk';
 import type { FileSystemMount } from '@atoll/sdk';
 import { expect, onTestFinished, test } from 'vitest';
 import { call, createSandbox, sandboxCalls } from '../fixtures/api.ts';
 import { collect } from '../fixtures/collect.ts';
+import { snapshotCalls } from '../fixtures/snapshot-calls.ts';
 import { runCli } from '../fixtures/run-cli.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
@@ -29,14 +31,39 @@ function volumeCalls(server: () => TestServer) {
     },
     refused: async (mounts: object[]) =>
       (await call(server(), '/sandboxes', { body: { resources: limits, file_systems: mounts } })).body,
+    attach: (id: string, body: object) => call(server(), `/sandboxes/${id}/file_systems`, { body }),
+    detach: (id: string, mount_path: string) =>
+      call(server(), `/sandboxes/${id}/file_systems`, { method: 'DELETE', body: { mount_path } }),
     end: (id: string) => call(server(), `/sandboxes/${id}`, { method: 'DELETE' }),
   };
+}
+
+/** What a server leaves that is killed once it has written what it is about to mount. */
+function leaveCutAttach(
+  { dataDir }: TestServer,
+  sandboxId: string,
+  volume: { volumeId: string; name: string; mountPath: string },
+): void {
+  const database = new DatabaseSync(join(dataDir, 'atoll.db'));
+  const added = JSON.stringify({ ...volume, isReadonly: false, lateId: 'abcdefgh', isUnsettled: true });
+  database
+    .prepare(
+      `UPDATE sandboxes SET operation = 'attach', volumes = json_insert(volumes, '$[#]', json(?)) WHERE id = ?`,
+    )
+    .run(added, sandboxId);
+  database
+    .prepare(
+      'INSERT INTO volume_attachments (sandbox_id, mount_path, volume_id, read_only) VALUES (?, ?, ?, 0)',
+    )
+    .run(sandboxId, volume.mountPath, volume.volumeId);
+  database.close();
 }
 
 const at = (id: string, more: object = {}) => ({ file_system_id: id, mount_path: '/mnt/data', ...more });
 
 describeOnEachDriver('volumes', (server, driver) => {
-  const { make, remove, show, start, refused, end } = volumeCalls(server);
+  const { make, remove, show, start, refused, attach, detach, end } = volumeCalls(server);
+  const snapshots = snapshotCalls(server);
 
   test('what is written outlives the sandbox, up to the size of the volume, and the host gets no device', async () => {
     const id = await make('kept', { labels: { team: 'blue' }, description: 'of the test' });
@@ -141,14 +168,71 @@ describeOnEachDriver('volumes', (server, driver) => {
     else await end((made.body as { sandbox_id: string }).sandbox_id); // wire 1.4
     expect(await show(id)).toMatchObject({ attached_to: [] });
     const running = await start([at(id)]);
-    const mounts = `/sandboxes/${running.id}/file_systems`;
-    const later = { file_system_id: id, mount_path: '/later' };
-    expect((await call(server(), mounts, { body: later })).body).toMatchObject({ code: 'unsupported' });
-    const body = { mount_path: '/mnt/data' };
-    expect((await call(server(), mounts, { method: 'DELETE', body })).body).toMatchObject({
-      code: 'unsupported',
-    });
+    expect((await detach(running.id, '/mnt/data')).body).toMatchObject({ code: 'unsupported' });
     await end(running.id);
+  });
+
+  test('come and go while a sandbox runs, and stay over its sleep, a rollback and a killed server', async () => {
+    const id = await make('late');
+    const books = await make('books');
+    const box = await start([], { name: 'roamer' });
+    const { id: snapshotId } = await snapshots.take(box.id);
+    const shown = { file_system_id: id, mount_path: '/srv/of/late' };
+    expect(await attach(box.id, shown)).toMatchObject({ status: 200, body: { file_systems: [shown] } });
+    expect((await attach('roamer', { file_system_id: books, mount_path: '/srv/of' })).body).toMatchObject({
+      code: 'invalid_request',
+    });
+    const library = { file_system_id: books, mount_path: '/mnt/books', read_only: true };
+    expect((await attach(box.id, library)).body).toMatchObject({ file_systems: [shown, library] });
+    const script = `echo one > /srv/of/late/file; df -m --output=size /srv/of/late | tail -1
+      touch /mnt/books/x 2>&1; sudo mknod /srv/of/late/disk b 7 0; sudo cat /srv/of/late/disk 2>&1 | head -c 100
+      sudo touch /.atoll/mounts/mine 2>&1 | grep -c 'cannot touch'`;
+    expect((await box.run(script)).output).toMatch(
+      /^\s*[23]\d\n.*Read-only.*\n.*(?:not permitted|denied|No such).*/s,
+    );
+    expect(await refused([at(id)])).toMatchObject({ code: 'volume_in_use' });
+
+    const cut = await make('cut');
+    await server().kill9();
+    leaveCutAttach(server(), box.id, { volumeId: cut, name: 'cut', mountPath: '/srv/cut' });
+    await server().restart();
+    expect(await show('cut')).toMatchObject({
+      attached_to: [{ sandbox_id: box.id, mount_path: '/srv/cut' }],
+    });
+    expect((await box.run('echo three > /srv/cut/file')).exit.exit_code).toBe(0);
+    expect((await detach(box.id, '/srv/cut')).body).toMatchObject({ file_systems: [shown, library] });
+    expect((await remove(cut)).status).toBe(204);
+    expect((await box.run('cat /srv/of/late/file')).output).toBe('one');
+    const worker = await box.call('/api/v1/processes', {
+      body: { command: 'sleep', args: ['600'], working_dir: '/srv/of/late' },
+    });
+    const { pid } = worker.body as { pid: number }; // wire 2.2
+    const kept = await detach(box.id, '/srv/of/late');
+    expect(kept).toMatchObject({ status: 409, body: { code: 'volume_in_use' } });
+    // On the host's kernel the agent may not look into processes of others.
+    if (driver === 'gvisor') expect(JSON.stringify(kept.body)).toContain(`process ${pid}`);
+    expect((await detach(box.id, '/elsewhere')).body).toMatchObject({ code: 'volume_not_found' });
+
+    await call(server(), '/sandboxes/roamer/suspend', { method: 'POST', headers: { prefer: 'wait=60' } });
+    expect((await call(server(), '/sandboxes/roamer')).body).toMatchObject({ status: 'suspended' });
+    expect((await box.run(`ls -l /proc/${pid}/cwd; cat /srv/of/late/file`)).output).toMatch(/late\none$/);
+    await call(server(), '/sandboxes/roamer/rollback', { body: { snapshot_id: snapshotId } });
+    expect((await box.run('cat /srv/of/late/file; ls /mnt/books')).output).toBe('one');
+    expect((await call(server(), '/sandboxes/roamer')).body).toMatchObject({
+      file_systems: [shown, library],
+    });
+
+    expect((await detach(box.id, '/srv/of/late')).body).toMatchObject({ file_systems: [library] });
+    expect((await box.run('ls /srv/of/late; ls /.atoll/mounts 2>/dev/null | wc -l')).output).toMatch(/^\d$/);
+    const other = await start([at(id)]);
+    expect((await other.run('cat /mnt/data/file; echo two > /mnt/data/file')).output).toBe('one');
+    expect((await attach(box.id, shown)).body).toMatchObject({ code: 'volume_in_use' });
+    await end(other.id);
+    expect((await attach(box.id, { ...shown, mount_path: '/again' })).status).toBe(200);
+    expect((await box.run('cat /again/file')).output).toBe('two');
+    await end(box.id);
+    for (const volume of [id, books]) expect((await remove(volume)).status).toBe(204);
+    await call(server(), `/snapshots/${snapshotId}`, { method: 'DELETE' });
   });
 
   // The same on every driver.
@@ -187,7 +271,11 @@ describeOnEachDriver('volumes', (server, driver) => {
       new RegExp(`Labels: +a=b[^]*Attached to: +${id} at /mnt/hand`),
     );
     expect(await cli('sbx', 'describe', id)).toMatch(/File systems: +file_system_\w+:\/mnt\/hand/);
-    expect(await cli('fs', 'attach', id, 'by-hand:/later')).toMatch(/^1 .*fixed since its start/);
+    expect(await cli('fs', 'create', 'later', '--size', '32')).toMatch(/^0 /);
+    expect(await cli('fs', 'attach', id, 'later:/mnt/later:ro')).toBe(`0 ${id}\n`);
+    expect(await cli('fs', 'detach', id, '/mnt/later')).toBe(`0 ${id}\n`);
+    expect(await cli('fs', 'detach', id, '/mnt/hand')).toMatch(/^1 .*from its create to its end/);
+    expect(await cli('fs', 'rm', 'later')).toBe('0 later\n');
     expect(await cli('fs', 'rm', 'by-hand')).toMatch(/^1 .*has it/);
     await cli('sbx', 'terminate', id);
     const snapshot = /fs_snapshot_\w+/.exec(await cli('fs', 'snapshot', 'by-hand'))?.[0] ?? '';

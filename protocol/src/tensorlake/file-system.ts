@@ -24,7 +24,7 @@ export const fileSystemInfo = z.object({
   used_bytes: z.number(),
   labels,
   origin_snapshot_id: z.string().optional(),
-  /** Sandboxes that have it, from their create to their end. */
+  /** Sandboxes that have it, asleep or not. */
   attached_to: z.array(
     z.object({
       sandbox_id: z.string(),
@@ -227,26 +227,47 @@ export const attachFileSystem = defineRoute({
   id: 'attachFileSystem',
   method: 'POST',
   paths: lifecyclePaths('/sandboxes/{id}/file_systems'),
-  summary: 'Mount a file system into a sandbox that runs, where its runtime can; else name it at create',
+  summary: 'Mount a file system into a sandbox that runs; one that sleeps is woken',
   tag,
   access: 'member',
   params: sandboxParams,
   body: fileSystemMount,
   response: sandboxInfo,
   status: 200,
-  errors: ['sandbox_not_found', 'volume_not_found', 'unsupported'],
+  errors: [
+    'invalid_request',
+    'limit_exceeded',
+    'sandbox_not_found',
+    'sandbox_not_running',
+    'sandbox_ended',
+    'volume_not_found',
+    'volume_snapshot_not_found',
+    'volume_in_use',
+    'invalid_state',
+    'conflict',
+    'unsupported',
+  ],
 });
 
 export const detachFileSystem = defineRoute({
   id: 'detachFileSystem',
   method: 'DELETE',
   paths: lifecyclePaths('/sandboxes/{id}/file_systems'),
-  summary: 'Take a file system out of a sandbox that runs, where its runtime can; else end the sandbox',
+  summary: 'Take a file system out again that was attached; refused while a process uses it',
   tag,
   access: 'member',
   params: sandboxParams,
   body: z.object({ mount_path: z.string() }),
   response: sandboxInfo,
   status: 200,
-  errors: ['sandbox_not_found', 'volume_not_found', 'unsupported'],
+  errors: [
+    'sandbox_not_found',
+    'sandbox_not_running',
+    'sandbox_ended',
+    'volume_not_found',
+    'volume_in_use',
+    'invalid_state',
+    'conflict',
+    'unsupported',
+  ],
 });

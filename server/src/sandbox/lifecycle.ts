@@ -21,6 +21,9 @@ export const operations = {
   resume: { from: ['suspended'], to: 'running', onError: 'suspended', preempts: false },
   snapshot: { from: ['running', 'suspended'], preempts: false },
   rollback: { from: ['running', 'suspended'], to: 'running', preempts: false },
+  /** A volume that comes, or goes, while it runs. */
+  attach: { from: ['running'], to: 'running', onError: 'running', preempts: false },
+  detach: { from: ['running'], to: 'running', onError: 'running', preempts: false },
   terminate: { from: ['pending', 'running', 'suspended', 'failed'], to: 'terminated', preempts: true },
 } as const satisfies Record<SandboxOperation, Transition>;
 

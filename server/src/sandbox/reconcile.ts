@@ -1,6 +1,7 @@
 import { ApiError } from '@atoll/protocol';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import { isOnDisk } from './checkpoint.ts';
+import { settleVolumes } from './attach-volume.ts';
 import type { SandboxContext } from './context.ts';
 import { writeEnd } from './ending.ts';
 import type { Ending } from './ending.ts';
@@ -147,8 +148,12 @@ async function adopt(context: SandboxContext, record: SandboxRecord): Promise<bo
     held?.unwatch();
     if (held === undefined) await context.network.adopt(slotId, endpoint, policyOf(context.openings, record));
     const rootfs = held?.rootfs ?? (await acquireRootfs(context, record));
-    if (state === 'running') guard(context, record, rootfs);
-    else
+    if (state === 'running') {
+      guard(context, record, rootfs);
+      await settleVolumes(context, record).catch((err: unknown) =>
+        context.log.error({ sandboxId: record.id, err }, 'a volume is neither attached nor detached'),
+      );
+    } else
       context.live.set(record.id, {
         since: context.clock.now(),
         incarnation: record.incarnation,

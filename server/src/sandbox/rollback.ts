@@ -13,6 +13,7 @@ import { imageHolder } from './ending.ts';
 import { guard } from './guard.ts';
 import { operations } from './lifecycle.ts';
 import { applyRules } from './network-rules.ts';
+import { showLateVolumes } from './late-volumes.ts';
 import { requireActive } from './require-active.ts';
 import { acquireRootfs, releaseRootfs } from './rootfs.ts';
 import { restoreHost } from './restore.ts';
@@ -40,19 +41,22 @@ export type InTurn = <T>(workspaceId: string, signal: AbortSignal, start: () => 
  */
 export async function rollbackSandbox(
   context: SandboxContext,
-  record: SandboxRecord,
+  stale: SandboxRecord,
   { snapshotId, part }: RollbackTarget,
   inTurn: InTurn,
 ): Promise<SandboxRecord> {
-  const snapshot = context.snapshots.findReady(record.workspaceId, snapshotId, part);
-  requireActive(record);
-  requireSameSize(record, snapshot);
-  if (snapshot.memory) requireNoVolumes(record, 'a rollback to the memory');
+  const snapshot = context.snapshots.findReady(stale.workspaceId, snapshotId, part);
+  requireActive(stale);
+  requireSameSize(stale, snapshot);
   const { from, preempts } = operations.rollback;
-  context.transaction(() => {
-    if (!context.store.beginOperation(record, 'rollback', from, preempts)) throw refusal(context, record);
-    context.images.addReference(snapshot.manifestDigest, rollbackHolder(record));
-    if (snapshot.memory) context.checkpoints.hold(snapshot.memory.checkpointId, rollbackHolder(record));
+  const record = context.transaction(() => {
+    if (!context.store.beginOperation(stale, 'rollback', from, preempts)) throw refusal(context, stale);
+    // Volumes come and go until here.
+    const { operation: _, ...now } = context.store.byId(stale.workspaceId, stale.id) ?? stale;
+    if (snapshot.memory) requireNoVolumes(now, 'a rollback to the memory');
+    context.images.addReference(snapshot.manifestDigest, rollbackHolder(now));
+    if (snapshot.memory) context.checkpoints.hold(snapshot.memory.checkpointId, rollbackHolder(now));
+    return now;
   });
   return context.flights.begin(record.id, 'rollback', async (signal) => {
     try {
@@ -208,7 +212,11 @@ async function startIn(
   await applyRules(context, record, slot.id);
   const identityDir = await fillIdentity(context, record, image, slot);
   const spec = specOf(context, record, { rootfs, identityDir, needs });
-  if (checkpoint === undefined) return context.driver.start(slot, spec, signal);
+  if (checkpoint === undefined) {
+    const endpoint = await context.driver.start(slot, spec, signal);
+    await showLateVolumes(context, { ...record, slotId: slot.id, endpoint }, rootfs, signal);
+    return endpoint;
+  }
   const endpoint = await context.driver.restore(slot, spec, checkpoint.dir, signal);
   const suspendedMs = Math.max(0, context.clock.now() - checkpoint.manifest.createdAt);
   const token = agentToken(context.serverKey, record.id, record.incarnation);

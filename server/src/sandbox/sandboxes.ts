@@ -8,6 +8,7 @@ import type { PoolStore } from '../store/pool-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import { createActivity } from './activity.ts';
 import type { AdmissionSettings } from './admission.ts';
+import { createVolumeCalls } from './attach-volume.ts';
 import { createCheckpointCalls } from './checkpoint-calls.ts';
 import type { SandboxContext } from './context.ts';
 import { createCrashes } from './crash.ts';
@@ -172,6 +173,7 @@ export function createSandboxes(options: SandboxesOptions) {
     usage: createUsage(context, directory),
     ...updates.calls,
     ...createNetworkCalls(context),
+    ...createVolumeCalls(context, directory),
     ...createLogCalls(context),
     terminate: (record: SandboxRecord): Promise<void> =>
       terminateSandbox(context, record, { reason: 'terminated_by_user' }),

@@ -97,6 +97,7 @@ export const specOf = (
   identityDir: own.identityDir,
   ...(own.needs && { needs: own.needs }),
   ...(own.rootfs.volumes.length > 0 && { mounts: own.rootfs.volumes }),
+  ...(own.rootfs.late.size > 0 && { lateMounts: [...own.rootfs.late.values()].map(({ mount }) => mount) }),
 });
 
 export const fillIdentity = (

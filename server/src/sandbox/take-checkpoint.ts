@@ -7,7 +7,7 @@ import { beginOperation } from './operation.ts';
 import { hibernateSandbox } from './suspend.ts';
 
 /** What a checkpoint waits for: each of them ends soon, and leaves a sandbox that can be written. */
-const waitedFor = ['checkpoint', 'suspend', 'resume', 'hibernate'] as const;
+const waitedFor = ['checkpoint', 'suspend', 'resume', 'hibernate', 'attach', 'detach'] as const;
 
 /**
  * A checkpoint of a sandbox as it is now, held by `holder`; answers its id. One that runs goes on, and stands still no

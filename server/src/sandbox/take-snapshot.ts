@@ -27,7 +27,6 @@ export async function takeSnapshot(
   patienceMs = PATIENCE_MS,
 ): Promise<SnapshotRecord> {
   requireAble(context, kind);
-  if (kind === 'memory') requireNoVolumes(record, 'a memory snapshot');
   const { snapshot, taken } = begin(context, record, kind);
   if (kind === 'memory') void taken.then(() => memoryFiles.later(snapshot));
   await waitAtMost(taken, patienceMs);
@@ -43,6 +42,9 @@ function begin(
   const snapshot = context.transaction(() => {
     const { from, preempts } = operations.snapshot;
     if (!context.store.beginOperation(record, 'snapshot', from, preempts)) throw refusal(context, record);
+    // Volumes come and go until here.
+    if (kind === 'memory')
+      requireNoVolumes(context.store.byId(record.workspaceId, record.id) ?? record, 'a memory snapshot');
     return context.snapshots.begin(record, kind);
   });
   const taken = context.flights.begin(record.id, 'snapshot', (signal) =>

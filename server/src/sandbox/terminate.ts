@@ -41,7 +41,7 @@ export async function carryOutTerminate(
   const live = cutOff(context, record);
   // One that stands still answers nothing.
   if (record.state === 'running') await live?.takeLastLines?.();
-  context.volumes.interruptCopies(record);
+  context.volumes.interruptCopies(context.store.byId(record.workspaceId, record.id) ?? record);
   await freeSlotOf(context, record);
   context.live.delete(record.id);
   await releaseRootfs(context, live?.rootfs);

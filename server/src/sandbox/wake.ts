@@ -37,7 +37,7 @@ function requireRunning(context: SandboxContext, record: SandboxRecord): Awake {
   if (isEnded(record.state)) throw new ApiError('sandbox_ended', `sandbox ${record.id} has ended`);
   const { endpoint } = record;
   // What is being read or written to disk while it goes on answers as before, but for the moment in which it stands still.
-  const isBusy = !['snapshot', 'checkpoint', undefined].includes(record.operation);
+  const isBusy = !['snapshot', 'checkpoint', 'attach', 'detach', undefined].includes(record.operation);
   if (record.state !== 'running' || isBusy || endpoint === undefined) {
     throw new ApiError('sandbox_not_running', `sandbox ${record.id} is ${record.operation ?? record.state}`);
   }

@@ -18,6 +18,8 @@ export type SandboxOperation =
   | 'resume'
   | 'snapshot'
   | 'rollback'
+  | 'attach'
+  | 'detach'
   | 'terminate';
 
 /** Which destinations a sandbox may reach, as they were given (tensorlake wire 1.4.3). */
@@ -117,6 +119,7 @@ export type SandboxChange = Partial<
   deactivatedAt?: number | null;
   expiresAt?: number | null;
   idleLimitSecs?: number | null;
+  volumes?: readonly VolumeMount[] | null;
 };
 
 export type SandboxStore = ReturnType<typeof createSandboxStore>;

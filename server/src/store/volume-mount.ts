@@ -7,4 +7,13 @@ export interface VolumeMount {
   isReadonly: boolean;
   /** The volume as it was then, instead of as it is. */
   snapshotId?: string;
+  /** Of one that came while the sandbox ran: under which id the runtime has it. */
+  lateId?: string;
+  /** It is just coming or going. Where nobody carries that out any more, it comes. */
+  isUnsettled?: true;
 }
+
+/** One that came while the sandbox ran, and may go. */
+export type LateVolume = VolumeMount & { lateId: string };
+
+export const isLate = (volume: VolumeMount): volume is LateVolume => volume.lateId !== undefined;

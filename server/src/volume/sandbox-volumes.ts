@@ -19,9 +19,11 @@ export interface VolumeMountRequest {
 
 /** The volumes of a sandbox on the host, until they are released. */
 export interface HeldVolumes {
-  mounts: readonly SandboxMount[];
+  mounts: readonly BindMount[];
   release: () => Promise<void>;
 }
+
+type BindMount = Extract<SandboxMount, { kind: 'bind' }>;
 
 interface Options {
   volumes: Pick<Volumes, 'findReady' | 'findReadySnapshot'>;
@@ -58,6 +60,14 @@ export function createSandboxVolumes({ volumes, records, disks }: Options) {
       checkMountPaths(asked.map(({ mountPath }) => mountPath));
       return asked.map((mount) => resolve(workspaceId, mount));
     },
+    /** Finds one that is to come to those that the sandbox has. */
+    resolveAnother: (
+      { workspaceId, volumes: present = [] }: Owner,
+      asked: VolumeMountRequest,
+    ): VolumeMount => {
+      checkMountPaths([...present.map(({ mountPath }) => mountPath), asked.mountPath]);
+      return resolve(workspaceId, asked);
+    },
     /** In the transaction that writes the sandbox: a volume is there and free, or nothing is written. */
     attach: ({ id, workspaceId, volumes: mounts = [] }: Owner): void => {
       for (const mount of mounts) {
@@ -68,6 +78,9 @@ export function createSandboxVolumes({ volumes, records, disks }: Options) {
     },
     /** In the transaction that writes its end. */
     detach: ({ id }: Pick<SandboxRecord, 'id'>): void => records.detachAll(id),
+    /** In the transaction that writes that it has gone. */
+    detachOne: ({ id }: Pick<SandboxRecord, 'id'>, { mountPath }: VolumeMount): void =>
+      records.detach(id, mountPath),
     /** `isQuiet` keeps what runs for a moment beside the sandbox from writing. */
     hold: async (mounts: readonly VolumeMount[], { isQuiet = false } = {}): Promise<HeldVolumes> => {
       const held: string[] = [];
@@ -75,7 +88,7 @@ export function createSandboxVolumes({ volumes, records, disks }: Options) {
         for (const id of held.splice(0).toReversed()) await disks.release(id);
       };
       try {
-        const found: SandboxMount[] = [];
+        const found: BindMount[] = [];
         for (const mount of mounts) {
           const id = diskOf(mount);
           const source = await disks.hold(id, { isReadonly: mount.isReadonly || isQuiet });

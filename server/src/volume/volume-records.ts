@@ -135,6 +135,12 @@ export function createVolumeRecords(db: Db) {
     attachmentsOf: (volumeId: string): VolumeAttachment[] => attachments('volume_id', volumeId),
     attachmentsOfSnapshot: (snapshotId: string): VolumeAttachment[] => attachments('snapshot_id', snapshotId),
     attach: (sandboxId: string, mount: VolumeMount): void => attach(db, sandboxId, mount),
+    detach: (sandboxId: string, mountPath: string): void =>
+      void db.run(
+        'DELETE FROM volume_attachments WHERE sandbox_id = ? AND mount_path = ?',
+        sandboxId,
+        mountPath,
+      ),
     detachAll: (sandboxId: string): void =>
       void db.run('DELETE FROM volume_attachments WHERE sandbox_id = ?', sandboxId),
   };

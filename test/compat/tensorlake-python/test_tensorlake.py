@@ -269,7 +269,7 @@ class InOneSandbox(unittest.TestCase):
             self.assertEqual(connection.recv(9), b"PING")
         tunnel.close()
 
-    def test_file_systems_are_fixed_while_it_runs(self):
+    def test_file_systems_that_are_not_there_neither_come_nor_go(self):
         self.assertEqual(list(self.sandbox.list_file_systems()), [])
         for change in (
             lambda: self.sandbox.attach_file_system("none", "/mnt/later"),

@@ -6,7 +6,7 @@ import { required } from '../../parameter.ts';
 
 export const attach = command({
   name: 'attach',
-  summary: 'mount a file system into a sandbox that runs, where the runtime of the server can',
+  summary: 'mount a file system into a sandbox while it runs',
   examples: ['fs attach my-env skills:/mnt/skills'],
   args: { sandbox, mount: required('name:/path[:ro]', 'what to mount where') },
   options: {},

@@ -4,7 +4,7 @@ import { required } from '../../parameter.ts';
 
 export const detach = command({
   name: 'detach',
-  summary: 'take a file system out of a sandbox that runs, where the runtime of the server can',
+  summary: 'take a file system that was attached out of a sandbox again',
   args: { sandbox, path: required('path', 'where it is mounted') },
   options: {},
   failure: 'detach file system',

@@ -1,19 +1,21 @@
 import * as routes from '@atoll/protocol';
-import { ApiError } from '@atoll/protocol';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
 import type { VolumeSnapshotRecord } from '../../volume/volume-records.ts';
 import type { VolumeInfo, Volumes } from '../../volume/volumes.ts';
 import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
+import { toVolumeMount } from './sandbox-request.ts';
+import type { SandboxView } from './sandbox-routes.ts';
 
 interface Parts {
   volumes: Volumes;
   sandboxes: Sandboxes;
+  show: SandboxView;
 }
 
 /** Volumes in the Tensorlake dialect, which calls them file systems (wire 1.7). */
-export function fileSystemRoutes({ volumes, sandboxes }: Parts): Binding[] {
+export function fileSystemRoutes({ volumes, sandboxes, show }: Parts): Binding[] {
   const workspaceOf = ({ caller }: RequestContext): string => caller.workspace.id;
   return [
     bind(routes.createFileSystem, async ({ body }, context) => {
@@ -73,25 +75,18 @@ export function fileSystemRoutes({ volumes, sandboxes }: Parts): Binding[] {
       context.target(params.id);
       return volumes.removeSnapshot(workspaceOf(context), params.id);
     }),
-    bind(routes.attachFileSystem, ({ params, body }, context) => {
+    bind(routes.attachFileSystem, async ({ params, body }, context) => {
       const { id } = sandboxes.get(workspaceOf(context), params.id);
       context.target(id);
-      volumes.findReady(workspaceOf(context), body.file_system_id);
-      throw onlyAtStart(id, 'Create a sandbox with the file system: `atoll sbx create -f NAME:/PATH`.');
+      return show(await sandboxes.attachVolume(workspaceOf(context), id, toVolumeMount(body)), context);
     }),
-    bind(routes.detachFileSystem, ({ params, body }, context) => {
-      const record = sandboxes.get(workspaceOf(context), params.id);
-      context.target(record.id);
-      if (!record.volumes?.some(({ mountPath }) => mountPath === body.mount_path))
-        throw new ApiError('volume_not_found', `sandbox ${record.id} has no file system at that path`);
-      throw onlyAtStart(record.id, 'It is free again when the sandbox ends: `atoll sbx terminate`.');
+    bind(routes.detachFileSystem, async ({ params, body }, context) => {
+      const { id } = sandboxes.get(workspaceOf(context), params.id);
+      context.target(id);
+      return show(await sandboxes.detachVolume(workspaceOf(context), id, body.mount_path), context);
     }),
   ];
 }
-
-/** Mounts of a sandbox are fixed when it starts: gVisor's file proxy, and a checkpoint, know those alone. */
-const onlyAtStart = (id: string, hint: string): ApiError =>
-  new ApiError('unsupported', `the file systems of sandbox ${id} are fixed since its start`, { hint });
 
 const toFileSystem = (volume: VolumeInfo): routes.FileSystemInfo => ({
   id: volume.id,
