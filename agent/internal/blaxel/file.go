@@ -116,7 +116,7 @@ func (s *Server) sendContent(w http.ResponseWriter, at string, opened *os.File, 
 	return writeJSON(w, http.StatusOK, struct {
 		fileView
 		Content string `json:"content"`
-	}{s.viewFile(at, info), string(content)})
+	}{viewFile(at, info, s.options.Accounts.Namer()), string(content)})
 }
 
 func (s *Server) getFolder(w http.ResponseWriter, _ *request, at string) error {

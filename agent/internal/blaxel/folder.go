@@ -44,13 +44,13 @@ type folderView struct {
 // user is whose permissions file work has.
 func (s *Server) user() account.Credential { return s.options.Accounts.Default() }
 
-func (s *Server) viewFile(at string, info file.Info) fileView {
+func viewFile(at string, info file.Info, names account.Namer) fileView {
 	view := fileView{
 		Path: at, Name: path.Base(at), Size: info.SizeBytes,
 		Permissions:  strconv.FormatUint(uint64(info.Permissions()&0o777), 8),
 		LastModified: time.UnixMilli(info.ModifiedMs).UTC().Format(time.RFC3339),
 	}
-	view.Owner, view.Group = s.options.Accounts.Names(info.UID, info.GID)
+	view.Owner, view.Group = names(info.UID, info.GID)
 	return view
 }
 
@@ -59,13 +59,14 @@ func (s *Server) viewFile(at string, info file.Info) fileView {
 func (s *Server) readFolder(at string) (folderView, error) {
 	view := folderView{Path: at, Name: path.Base(at), Files: []fileView{}, Subdirectories: []folderEntry{}}
 	infos, err := s.options.Files.Describe(s.user(), at)
+	names := s.options.Accounts.Namer()
 	for _, info := range infos {
 		below := path.Join(at, info.Path)
 		if info.Type == file.TypeDirectory {
 			view.Subdirectories = append(view.Subdirectories, folderEntry{Path: below, Name: info.Path})
 			continue
 		}
-		view.Files = append(view.Files, s.viewFile(below, info))
+		view.Files = append(view.Files, viewFile(below, info, names))
 	}
 	return view, err
 }

@@ -196,7 +196,9 @@ var zeros [holeBytes]byte
 
 // copySparse leaves holes where the content is all zeros, so a sparse file stays one.
 func copySparse(into *os.File, content io.Reader) (int64, error) {
-	buffer := make([]byte, copyBufferBytes)
+	pooled := buffers.Get().(*[copyBufferBytes]byte)
+	defer buffers.Put(pooled)
+	buffer := pooled[:]
 	var written int64
 	endsInHole := false
 	for {

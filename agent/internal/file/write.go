@@ -16,9 +16,8 @@ import (
 )
 
 const (
-	copyBufferBytes = 256 << 10
-	newFileMode     = 0o644
-	newFolderMode   = 0o755
+	newFileMode   = 0o644
+	newFolderMode = 0o755
 )
 
 // target is where a write goes.
@@ -42,6 +41,10 @@ func (s *System) Write(as account.Credential, path string, content io.Reader) er
 			return err
 		}
 		temp, err = goal.createTemp()
+		if errors.Is(err, fs.ErrNotExist) {
+			// Most files are written into folders that are there: their parents are made only when they are missed.
+			temp, err = goal.createWithParents()
+		}
 		return err
 	})
 	defer goal.close()
@@ -54,14 +57,14 @@ func (s *System) Write(as account.Credential, path string, content io.Reader) er
 	return goal.fill(as, temp, content)
 }
 
-// open follows links, makes the parents of a new file, and checks that an existing one may be written.
+// open follows links, and checks that an existing file may be written.
 func (t *target) open(path string) error {
 	var err error
 	if t.path, t.info, err = followLinks(path); err != nil {
 		return err
 	}
 	if t.info == nil {
-		return os.MkdirAll(filepath.Dir(t.path), newFolderMode)
+		return nil
 	}
 	if err := requireRegular(t.info); err != nil {
 		return err
@@ -92,6 +95,13 @@ func (t *target) createTemp() (*os.File, error) {
 	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, newFileMode)
 }
 
+func (t *target) createWithParents() (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(t.path), newFolderMode); err != nil {
+		return nil, err
+	}
+	return t.createTemp()
+}
+
 // writableOnlyInPlace is true of a writable file in a folder where the user may not create any.
 func (t *target) writableOnlyInPlace(err error) bool {
 	return t.existing != nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS))
@@ -104,7 +114,7 @@ func (t *target) fill(as account.Credential, temp *os.File, content io.Reader) e
 	}
 	err = errors.Join(err, temp.Close())
 	if err == nil {
-		err = as.ActAs(func() error { return os.Rename(temp.Name(), t.path) })
+		err = as.ActAs(func() error { return rename(temp.Name(), t.path, true) })
 	}
 	if t.existing != nil && errors.Is(err, unix.EBUSY) {
 		err = t.copyOver(as, temp.Name())
@@ -166,7 +176,9 @@ func copyContent(into *os.File, content io.Reader, truncate bool) error {
 		}
 	}
 	reader := &faultReader{source: content}
-	_, err := io.CopyBuffer(struct{ io.Writer }{into}, reader, make([]byte, copyBufferBytes))
+	buffer := buffers.Get().(*[copyBufferBytes]byte)
+	defer buffers.Put(buffer)
+	_, err := io.CopyBuffer(struct{ io.Writer }{into}, reader, buffer[:])
 	if reader.failed {
 		return ErrTruncated
 	}
