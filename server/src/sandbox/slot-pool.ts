@@ -2,6 +2,7 @@ import type { Log } from '../lib/log.ts';
 import { newSlotId } from '../lib/id.ts';
 import type { SandboxNetwork } from '../network/network.ts';
 import type { RuntimeDriver, Slot, SlotKind } from '../runtime/driver.ts';
+import { createRush } from './rush.ts';
 import { createSlotClasses } from './slot-class.ts';
 import type { SlotClassesOptions } from './slot-class.ts';
 
@@ -13,7 +14,9 @@ export interface SlotPoolOptions extends SlotClassesOptions {
   reviewEveryMs?: number;
 }
 
-const REFILL_AFTER_MS = 50;
+const SETTLE_MS = 50;
+/** How long a slot that nobody needs any more may keep its memory while sandboxes start. */
+const ASIDE_MS = 1_000;
 const REVIEW_EVERY_MS = 30_000;
 
 export type SlotPool = ReturnType<typeof createSlotPool>;
@@ -24,7 +27,7 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
   const closing = new AbortController();
   /** How many processes a ready slot had at the first look. */
   const processCounts = new Map<string, number>();
-  let urgent = 0;
+  const rush = createRush({ settleMs: SETTLE_MS, closing: closing.signal, onOver: () => refill() });
   let refilling: Promise<void> | undefined;
 
   /** Frees everything of a slot on the host. What runs in it ends first: only then is its address nobody's. */
@@ -39,15 +42,19 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
   /** What is being freed, with or without somebody who waits for it. */
   const freeing = new Set<Promise<void>>();
 
-  const freeSurely = async (slotId: string): Promise<void> => {
+  const freeOnce = async (slotId: string, mayBegin: Promise<void>): Promise<void> => {
     leftBehind.add(slotId);
-    const freed = free(slotId).then(
-      () => void leftBehind.delete(slotId),
-      (err: unknown) => log.warn({ slotId, err }, 'slot left behind'),
-    );
+    const freed = mayBegin
+      .then(() => free(slotId))
+      .then(
+        () => void leftBehind.delete(slotId),
+        (err: unknown) => log.warn({ slotId, err }, 'slot left behind'),
+      );
     freeing.add(freed);
     await freed.finally(() => freeing.delete(freed));
   };
+
+  const freeSurely = (slotId: string): Promise<void> => freeOnce(slotId, Promise.resolve());
 
   const make = async ({ limits, flavour, purpose }: SlotKind, signal: AbortSignal): Promise<Slot> => {
     const id = newSlotId();
@@ -63,7 +70,7 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
   };
 
   const refillAll = async (): Promise<void> => {
-    while (urgent === 0 && !closing.signal.aborted) {
+    while (!rush.isOn() && !closing.signal.aborted) {
       const short = classes.nextShort();
       if (short === undefined) return;
       if (short.evicted) await freeSurely(short.evicted.id);
@@ -126,20 +133,14 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
      * While a sandbox starts, nothing is made ahead of time: it would take the processor from the start. Nor right after
      * it: to start a program stops this process for milliseconds, and the answer and the first command come first.
      */
-    rush: async <T>(start: () => Promise<T>): Promise<T> => {
-      urgent += 1;
-      try {
-        return await start();
-      } finally {
-        urgent -= 1;
-        setTimeout(refill, REFILL_AFTER_MS).unref();
-      }
-    },
+    rush: rush.during,
     /** A slot of that kind that has not waited. */
     takeFresh: make,
     free,
     /** Frees a slot that no record names; never rejects, and tries again when it fails. */
     freeSurely,
+    /** As above, but not while sandboxes start: whoever suspends one may want it again at once. */
+    freeAside: (slotId: string): Promise<void> => freeOnce(slotId, rush.whenOver(ASIDE_MS)),
     refill,
     readyCount: classes.readyCount,
     /** Frees what is ready, and ends what is being freed; slots that were taken stay. */

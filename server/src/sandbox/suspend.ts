@@ -134,7 +134,8 @@ async function leaveMemory(context: SandboxContext, record: SandboxRecord): Prom
   context.live.delete(record.id);
   context.activity.forget(record.id);
   if (slotId === undefined) return;
-  await context.pool.freeSurely(slotId);
+  // A volume is waited for.
+  await (record.volumes === undefined ? context.pool.freeAside(slotId) : context.pool.freeSurely(slotId));
   await context.identities.remove(slotId).catch(() => {}); // reconcile removes what is left
   await releaseRootfs(context, live?.rootfs);
 }
