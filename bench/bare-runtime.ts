@@ -42,6 +42,8 @@ export interface BareRuntime {
   launch: () => Promise<BareContainer>;
   /** One that goes on from what `checkpoint` has written, in a network namespace of its own. */
   restore: (dir: string) => Promise<BareContainer>;
+  /** Makes what the restore needs, as for a start; the answer is the restore. */
+  prepareRestore: (dir: string) => Promise<() => Promise<BareContainer>>;
   close: () => Promise<void>;
 }
 
@@ -107,14 +109,16 @@ export async function openBareRuntime(
     return containerOf(slotId, performance.now() - startedAt);
   };
 
-  const restore = async (from: string): Promise<BareContainer> => {
+  const prepareRestore = async (from: string): Promise<() => Promise<BareContainer>> => {
     const { slotId, bundle, endpoint } = await prepare();
-    const startedAt = performance.now();
     const args = ['restore', '--detach', `--image-path=${from}`, `--bundle=${bundle}`, slotId];
-    await awaitSuccess(launchInCgroup([], [...command, ...args]), withinTimeout());
-    const news = { suspendedMs: 0, isCopy: false };
-    await announceRestored(endpoint, identity.token, news, AbortSignal.timeout(TIMEOUT_MS));
-    return containerOf(slotId, performance.now() - startedAt);
+    return async () => {
+      const startedAt = performance.now();
+      await awaitSuccess(launchInCgroup([], [...command, ...args]), withinTimeout());
+      const news = { suspendedMs: 0, isCopy: false };
+      await announceRestored(endpoint, identity.token, news, AbortSignal.timeout(TIMEOUT_MS));
+      return containerOf(slotId, performance.now() - startedAt);
+    };
   };
 
   const start = async (): Promise<number> => {
@@ -126,7 +130,8 @@ export async function openBareRuntime(
   return {
     start,
     launch,
-    restore,
+    restore: async (from) => (await prepareRestore(from))(),
+    prepareRestore,
     close: async () => {
       await cgroups.close();
       await network.close();
