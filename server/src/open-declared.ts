@@ -14,7 +14,7 @@ import type { Start } from './start.ts';
 import type { Db } from './store/db.ts';
 import { createDeclarationStore } from './store/declaration-store.ts';
 import { createDeploymentStore } from './store/deployment-store.ts';
-import { createScheduleStore } from './store/schedule-store.ts';
+import type { ScheduleStore } from './store/schedule-store.ts';
 import { createSuccession } from './store/succession.ts';
 
 interface DeclaredParts {
@@ -23,6 +23,7 @@ interface DeclaredParts {
   sandboxes: Sandboxes;
   snapshots: Snapshots;
   environments: SandboxEnvironments;
+  scheduleStore: ScheduleStore;
   db: Db;
 }
 
@@ -37,7 +38,7 @@ export function openDeclared({ log, opened }: Start, parts: DeclaredParts) {
   const deployments = createDeployments({ store, builds, images, declared, clock, log });
   deployments.open();
   opened.defer(() => deployments.close());
-  const schedules = createSchedules({ store: createScheduleStore(db), sandboxes, clock, log });
+  const schedules = createSchedules({ store: parts.scheduleStore, sandboxes, clock, log });
   opened.defer(() => schedules.close());
   const declaredSnapshots = createDeclaredSnapshots({ snapshots: parts.snapshots, sandboxes, declared });
   const declaredOf = (record: SandboxRecord) => declared.find(record.workspaceId, record.id);

@@ -48,8 +48,8 @@ import type { createSshEndpoint } from './ssh-endpoint.ts';
 import type { SandboxEnvironments } from './secret/sandbox-environments.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import type { Db } from './store/db.ts';
+import type { ScheduleStore } from './store/schedule-store.ts';
 import type { Volumes } from './volume/volumes.ts';
-import { createAccessWatch } from './tenancy/access-watch.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
 import { followTls, readTls } from './tls-context.ts';
 import { openDeclared } from './open-declared.ts';
@@ -69,6 +69,7 @@ interface HttpParts {
   tenancy: Tenancy;
   secrets: SecretStore;
   environments: SandboxEnvironments;
+  scheduleStore: ScheduleStore;
   ssh: Pick<ReturnType<typeof createSshEndpoint>, 'get'>;
   db: Db;
   serverKey: Buffer;
@@ -84,8 +85,7 @@ export async function openHttp(start: Start, parts: HttpParts) {
     clock: systemClock,
   });
   const enterPreview = createPreviewGate(previews);
-  const { onAccessChange } = tenancy;
-  const access = createAccessWatch({ clock: systemClock, onAccessChange });
+  const { access } = tenancy;
   previews.onChange(access.review);
   const gateway = createGateway({ sandboxes, authenticate, enterPreview, access, log });
   opened.defer(() => gateway.close());

@@ -5,12 +5,15 @@ import { createSandboxEnvironments } from './secret/sandbox-environments.ts';
 import { createSecretStore } from './secret/secret-store.ts';
 import type { DataDir } from './store/data-dir.ts';
 import type { Db } from './store/db.ts';
+import { createScheduleStore } from './store/schedule-store.ts';
 
 /** What is sealed with the keys of the data folder; a rotation that an earlier process began comes to its end. */
 export function openSecrets(dataDir: DataDir, db: Db, log: Log) {
   const keyRing = openKeyRing(dataDir.secretKeysPath);
   const environments = createSandboxEnvironments({ db, keyRing });
-  const secrets = createSecretStore({ db, keyRing, alsoSealed: [environments], clock: systemClock, log });
+  const scheduleStore = createScheduleStore({ db, sealing: keyRing });
+  const alsoSealed = [environments, scheduleStore];
+  const secrets = createSecretStore({ db, keyRing, alsoSealed, clock: systemClock, log });
   secrets.finishRotation();
-  return { secrets, environments };
+  return { secrets, environments, scheduleStore };
 }

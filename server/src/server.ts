@@ -61,7 +61,7 @@ async function open(start: Start): Promise<string> {
   opened.defer(() => tenancy.audit.flush());
   ensureAdminKey({ config, dataDir, tenancy });
 
-  const { secrets, environments } = openSecrets(dataDir, db, log);
+  const { secrets, environments, scheduleStore } = openSecrets(dataDir, db, log);
   const parts = await openParts(start, { dataDir, db, tenancy, secrets, environments });
   signal.throwIfAborted();
   const ssh = createSshEndpoint({ ...start, ...parts, dataDir: dataDir.path, tenancy });
@@ -71,6 +71,7 @@ async function open(start: Start): Promise<string> {
     tenancy,
     secrets,
     environments,
+    scheduleStore,
     db,
     serverKey: dataDir.serverKey,
   });

@@ -9,7 +9,7 @@ import type { Tenancy } from './tenancy/tenancy.ts';
 export interface SshEndpointOptions {
   config: Pick<ServerConfig, 'ssh'>;
   dataDir: string;
-  tenancy: Pick<Tenancy, 'sshKeys' | 'onAccessChange' | 'audit'>;
+  tenancy: Pick<Tenancy, 'sshKeys' | 'access' | 'audit'>;
   sandboxes: Sandboxes;
   log: Log;
 }
@@ -23,9 +23,9 @@ export function createSshEndpoint({ config, dataDir, tenancy, sandboxes, log }: 
     /** Begins to listen; returns what ends it. */
     open: async (): Promise<() => void> => {
       if (config.ssh === undefined) return () => {};
-      const { sshKeys, onAccessChange, audit } = tenancy;
+      const { sshKeys, access, audit } = tenancy;
       const hostKey = openHostKey(dataDir);
-      const server = await createSshServer({ sandboxes, sshKeys, onAccessChange, audit, hostKey, log });
+      const server = await createSshServer({ sandboxes, sshKeys, access, audit, hostKey, log });
       const port = await server.listen(config.ssh.host, config.ssh.port);
       shown = { port, host_key_fingerprint: hostKeyFingerprint(hostKey) };
       log.info({ host: config.ssh.host, port }, 'listening for SSH');

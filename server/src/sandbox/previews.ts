@@ -44,13 +44,13 @@ const MAX_TOKENS = 100;
 
 /**
  * Ports of sandboxes with a URL of their own. An id says nothing about the sandbox, and cannot be guessed; the same name of
- * the same sandbox has the same again. A token is derived from the server's key, so that none lies in the database.
+ * the same sandbox has the same again, and no other sandbox ever has it, whatever that is called. A token is derived from the server's key, so that none lies in the database.
  */
 export function createPreviews({ store, serverKey, clock }: PreviewsOptions) {
   const listeners: (() => void)[] = [];
 
-  const idOf = ({ workspaceId, id, name }: SandboxRecord, preview: string): string => {
-    const place = `preview\0${workspaceId}\0${name ?? id}\0${preview}`;
+  const idOf = ({ id }: SandboxRecord, preview: string): string => {
+    const place = `preview\0${id}\0${preview}`;
     const digest = createHmac('sha256', serverKey).update(place).digest('hex');
     return BigInt(`0x${digest}`).toString(36).slice(0, ID_LENGTH);
   };
@@ -87,7 +87,7 @@ export function createPreviews({ store, serverKey, clock }: PreviewsOptions) {
     const { by, ...settings } = asked;
     const one: Preview = {
       ...settings,
-      id: idOf(record, asked.name),
+      id: before?.id ?? idOf(record, asked.name),
       workspaceId: record.workspaceId,
       sandboxId: record.id,
       createdAt: before?.createdAt ?? now,
@@ -115,8 +115,6 @@ export function createPreviews({ store, serverKey, clock }: PreviewsOptions) {
           );
         if (!before && store.ofSandbox(record.id).length >= MAX_PREVIEWS)
           throw new ApiError('limit_exceeded', `a sandbox has ${MAX_PREVIEWS} previews at most`);
-        // One of an earlier sandbox of this name has the same URL: its tokens were for that one.
-        if (!before) store.remove(idOf(record, asked.name));
         return write(record, asked, before);
       }),
     replace: (record: SandboxRecord, asked: PreviewRequest): Preview =>

@@ -1,3 +1,4 @@
+import { ApiError } from '@atoll/protocol';
 import type { AuthContext, ParsedKey } from 'ssh2';
 import type { Sandboxes } from '../sandbox/sandboxes.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
@@ -53,15 +54,19 @@ export function createLogins({ sandboxes, sshKeys, parseKey }: LoginOptions) {
       sshKeys.markUsed(login.access.keyId);
       return { login, isProven: true };
     },
-    /** Whether a login would still be let in. */
-    isValid: ({ fingerprint, access, sandboxId }: Login): boolean =>
-      sshKeys
+    /** What a login would be let in by now. Throws when it would not. */
+    admit: ({ fingerprint, access, sandboxId }: Login): SshAccess => {
+      const found = sshKeys
         .accessOf(fingerprint)
-        .some(
+        .find(
           (now) =>
             now.keyId === access.keyId &&
             now.workspaceId === access.workspaceId &&
             atLeast(now.role, 'member'),
-        ) && findIn(access.workspaceId, sandboxId) !== undefined,
+        );
+      if (found === undefined || findIn(access.workspaceId, sandboxId) === undefined)
+        throw new ApiError('unauthenticated', 'this SSH key does not open the sandbox any more');
+      return found;
+    },
   };
 }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Connection } from 'ssh2';
 import type { Log } from '../lib/log.ts';
 import type { Reach, Sandboxes } from '../sandbox/sandboxes.ts';
+import type { AccessWatch } from '../tenancy/access-watch.ts';
 import type { Audit } from '../tenancy/audit.ts';
 import type { SshKeys } from '../tenancy/ssh-key.ts';
 import { createLoginLimit } from '../tenancy/login-limit.ts';
@@ -13,8 +14,7 @@ import { serveConnection } from './ssh-connection.ts';
 export interface SshServerOptions {
   sandboxes: Pick<Sandboxes, 'attach' | 'get' | 'onCut'>;
   sshKeys: Pick<SshKeys, 'accessOf' | 'markUsed'>;
-  /** Told to look again at who may be here. */
-  onAccessChange: (listen: () => void) => void;
+  access: Pick<AccessWatch, 'enter'>;
   audit: Pick<Audit, 'record'>;
   /** In the form of OpenSSH. */
   hostKey: string;
@@ -58,9 +58,17 @@ export async function createSshServer(options: SshServerOptions): Promise<SshSer
   const endWhere = (isOver: (login: Login) => boolean): void => {
     for (const { login, close } of open.values()) if (isOver(login)) close();
   };
-  options.onAccessChange(() => endWhere((login) => !logins.isValid(login)));
   // Its connections would stand still with the sandbox, or end with it.
   sandboxes.onCut(({ id }) => endWhere((login) => login.sandboxId === id));
+
+  /** Cuts a login off when it would not be let in any more, as at once when its key has ended while it logged in. */
+  const enter = (login: Login, cut: () => void): (() => void) | undefined => {
+    try {
+      return options.access.enter(() => logins.admit(login), cut).leave;
+    } catch {
+      return undefined;
+    }
+  };
 
   const begin = (client: Connection, login: Login, address: string): void => {
     const { workspaceId, memberId } = login.access;
@@ -79,9 +87,12 @@ export async function createSshServer(options: SshServerOptions): Promise<SshSer
       served.close();
       client.end();
     };
+    const leave = enter(login, close);
+    if (leave === undefined) return close();
     open.set(client, { login, close });
     client.once('close', () => {
       open.delete(client);
+      leave();
       served.close();
       reached?.then(
         ({ release }) => release(),

@@ -48,7 +48,8 @@ interface Row {
   sandbox_id: string;
   type: Schedule['type'];
   value: string;
-  input: string;
+  key_id: string;
+  sealed: Uint8Array;
   max_executions: number | null;
   executions: number;
   next_at: number | null;
@@ -68,28 +69,73 @@ interface ExecutionRow {
   error: string | null;
 }
 
+/** How what is confidential is kept; a text opens only in the place that it was sealed for. */
+export interface Sealing {
+  seal: (text: string, place: string) => { keyId: string; sealed: Buffer };
+  open: (keyId: string, sealed: Uint8Array, place: string) => string;
+  currentId: () => string;
+}
+
+const placeOf = (id: string): string => `schedule\0${id}`;
+
 export type ScheduleStore = ReturnType<typeof createScheduleStore>;
 
-/** The rows of schedules and of what became of them. */
-export function createScheduleStore(db: Db) {
+/** The rows of schedules and of what became of them. What they run is sealed: variables of commands often are secrets. */
+export function createScheduleStore({ db, sealing }: { db: Db; sealing: Sealing }) {
+  const toSchedule = ({ key_id, sealed, ...row }: Row): Schedule =>
+    withoutUndefined({
+      id: row.id,
+      workspaceId: row.workspace_id,
+      sandboxId: row.sandbox_id,
+      type: row.type,
+      value: row.value,
+      input: JSON.parse(sealing.open(key_id, sealed, placeOf(row.id))) as ScheduledCommand, // written by this module alone
+      maxExecutions: row.max_executions ?? undefined,
+      executions: row.executions,
+      nextAt: row.next_at ?? undefined,
+      createdAt: row.created_at,
+    });
+
+  /** Part of a transaction. */
+  const write = (id: string, text: string): void => {
+    const { keyId, sealed } = sealing.seal(text, placeOf(id));
+    db.run(`UPDATE schedules SET input = '', key_id = ?, sealed = ? WHERE id = ?`, keyId, sealed, id);
+  };
+
+  // What an older server kept in clear.
+  db.transaction(() => {
+    const clear = db.all<{ id: string; input: string }>(
+      'SELECT id, input FROM schedules WHERE key_id IS NULL',
+    );
+    for (const { id, input } of clear) write(id, input);
+  });
+
   return {
     transaction: db.transaction,
     put: (one: Schedule): void =>
-      void db.run(
-        `INSERT INTO schedules (id, workspace_id, sandbox_id, type, value, input, max_executions, executions, next_at, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-         ON CONFLICT (id) DO UPDATE SET type = ?4, value = ?5, input = ?6, max_executions = ?7, next_at = ?9`,
-        one.id,
-        one.workspaceId,
-        one.sandboxId,
-        one.type,
-        one.value,
-        JSON.stringify(one.input),
-        one.maxExecutions ?? null,
-        one.executions,
-        one.nextAt ?? null,
-        one.createdAt,
-      ),
+      db.transaction(() => {
+        db.run(
+          `INSERT INTO schedules (id, workspace_id, sandbox_id, type, value, input, max_executions, executions, next_at, created_at)
+           VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, ?7, ?8, ?9)
+           ON CONFLICT (id) DO UPDATE SET type = ?4, value = ?5, max_executions = ?6, next_at = ?8`,
+          one.id,
+          one.workspaceId,
+          one.sandboxId,
+          one.type,
+          one.value,
+          one.maxExecutions ?? null,
+          one.executions,
+          one.nextAt ?? null,
+          one.createdAt,
+        );
+        write(one.id, JSON.stringify(one.input));
+      }),
+    /** Seals again what is sealed with an old key; part of a rotation, within its transaction. */
+    reseal: (): number => {
+      const old = db.all<Row>('SELECT * FROM schedules WHERE key_id <> ?', sealing.currentId());
+      for (const { id, key_id, sealed } of old) write(id, sealing.open(key_id, sealed, placeOf(id)));
+      return old.length;
+    },
     find: (sandboxId: string, id: string): Schedule | undefined => {
       const row = db.get<Row>('SELECT * FROM schedules WHERE sandbox_id = ? AND id = ?', sandboxId, id);
       return row && toSchedule(row);
@@ -164,20 +210,6 @@ export function createScheduleStore(db: Db) {
         .map(toExecution),
   };
 }
-
-const toSchedule = (row: Row): Schedule =>
-  withoutUndefined({
-    id: row.id,
-    workspaceId: row.workspace_id,
-    sandboxId: row.sandbox_id,
-    type: row.type,
-    value: row.value,
-    input: JSON.parse(row.input) as ScheduledCommand, // written by this module alone
-    maxExecutions: row.max_executions ?? undefined,
-    executions: row.executions,
-    nextAt: row.next_at ?? undefined,
-    createdAt: row.created_at,
-  });
 
 const toExecution = (row: ExecutionRow): ScheduleExecution =>
   withoutUndefined({

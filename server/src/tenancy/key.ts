@@ -19,6 +19,8 @@ export interface NewKey {
   isBootstrap?: boolean;
   /** When it ends by itself. */
   expiresAt?: number;
+  /** Whether tokens are asked for with it, which prolongs it: the key of a device's login. */
+  isRefresh?: boolean;
   /** What it was made from and ends with: a key or a service account. Such keys are not listed. */
   tokenOf?: string;
   /** A value chosen by the operator or made as a token; random when absent. */
@@ -69,7 +71,7 @@ export function createKeys({ db, clock, onChange }: { db: Db; clock: Clock; onCh
     const id = `apikey_${randomId(16)}`;
     db.run(
       `INSERT INTO api_keys (id, hash, prefix, name, kind, member_id, workspace_id, role, bootstrap, created_at,
-         expires_at, token_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         expires_at, token_of, is_refresh) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
       hashSecret(value),
       visiblePrefix(value),
@@ -82,6 +84,7 @@ export function createKeys({ db, clock, onChange }: { db: Db; clock: Clock; onCh
       clock.now(),
       given.expiresAt ?? null,
       given.tokenOf ?? null,
+      given.isRefresh ? 1 : 0,
     );
     const row = db.get<KeyRow>(`${selectKey} WHERE k.id = ?`, id);
     if (!row) throw new Error(`key ${id} vanished`);

@@ -98,7 +98,7 @@ export function createLogins({
         });
     },
 
-    /** The device code is spent by this; a second exchange finds nothing. The token ends where that is given. */
+    /** The device code is spent by this; a second exchange finds nothing. A token that ends is prolonged by use, as a refresh token. */
     exchange: (deviceCode: string, expiresAt?: number): ExchangedLogin =>
       db.transaction(() => {
         const login = find(deviceCode);
@@ -113,7 +113,7 @@ export function createLogins({
           kind: 'personal',
           memberId,
           workspaceId,
-          ...(expiresAt !== undefined && { expiresAt }),
+          ...(expiresAt !== undefined && { expiresAt, isRefresh: true }),
         });
         const workspace = db.get<{ accountId: string }>(
           'SELECT account_id AS accountId FROM workspaces WHERE id = ?',

@@ -108,11 +108,13 @@ test('a login that is used lasts, one that is not ends', () => {
   expect(refresh).toThrow(failing('invalid_state'));
 });
 
-test('a token or an api key is no refresh token', () => {
+test('only what was made as a refresh token is one', () => {
   const { tenancy, admin, signIn } = open();
   const account = tenancy.serviceAccounts.create(admin, { name: 'ci' });
-  const { value } = tenancy.keys.create(admin, { name: 'forever', kind: 'personal' });
-  for (const refreshToken of [signIn(account), adminKey, value])
+  const personal = (name: string, expiresAt?: number) =>
+    tenancy.keys.create(admin, { name, kind: 'personal', expiresAt }).value;
+  const values = [personal('forever'), personal('device login', 1_000_000_000_000 + HOUR_MS)];
+  for (const refreshToken of [signIn(account), adminKey, ...values])
     expect(() => tenancy.oauth.token({ kind: 'refresh', refreshToken }, from)).toThrow(
       failing('invalid_state'),
     );

@@ -83,7 +83,7 @@ export function createOAuth({ db, clock, keys, logins, serviceAccounts, onChange
     const found = db.get<Origin>(
       `SELECT k.id AS tokenOf, k.kind, k.member_id AS memberId, w.id AS workspaceId, w.name AS workspace
          FROM api_keys k JOIN workspaces w ON w.id = k.workspace_id
-         WHERE k.hash = ? AND k.kind = 'personal' AND k.revoked_at IS NULL AND k.token_of IS NULL AND k.expires_at > ?`,
+         WHERE k.hash = ? AND k.is_refresh AND k.revoked_at IS NULL AND k.expires_at > ?`,
       hashSecret(refreshToken),
       clock.now(),
     );

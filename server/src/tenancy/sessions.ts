@@ -6,6 +6,9 @@ import { hashSecret } from './key-value.ts';
 /** A working day: who comes back tomorrow shows the key again. */
 const LASTS_SECS = 12 * 3600;
 
+/** Pages that are signed in with one key at once; the oldest of more are signed out. */
+const MAX_PER_KEY = 100;
+
 export interface Session {
   /** Shown this once, to the browser alone. */
   value: string;
@@ -19,10 +22,18 @@ export function createSessions({ db, clock, onChange }: { db: Db; clock: Clock; 
     open: (keyId: string): Session => {
       const value = randomId(40);
       const expiresAt = clock.now() + LASTS_SECS * 1000;
-      db.transaction(() => {
+      const ended = db.transaction(() => {
         db.run('DELETE FROM sessions WHERE expires_at <= ?', clock.now());
+        const oldest = db.run(
+          `DELETE FROM sessions WHERE hash IN
+             (SELECT hash FROM sessions WHERE key_id = ? ORDER BY expires_at DESC LIMIT -1 OFFSET ?)`,
+          keyId,
+          MAX_PER_KEY - 1,
+        );
         db.run('INSERT INTO sessions VALUES (?, ?, ?)', hashSecret(value), keyId, expiresAt);
+        return oldest;
       });
+      if (ended > 0) onChange();
       return { value, lastsSecs: LASTS_SECS };
     },
     /** Ends one; what it follows ends too. */

@@ -22,6 +22,8 @@ export interface SshAccess {
   memberId: string;
   workspaceId: string;
   role: Role;
+  /** When the key that it was registered with ends by itself. */
+  endsAt?: number;
 }
 
 const MAX_KEYS_PER_MEMBER = 100;
@@ -77,13 +79,16 @@ export function createSshKeys({ db, clock, onChange }: { db: Db; clock: Clock; o
     /** Every workspace that a public key opens now, and as what. */
     accessOf: (fingerprint: string): SshAccess[] =>
       db
-        .all<Omit<SshAccess, 'role'> & { memberRole: Role; keyRole: Role | null }>(
-          selectAccess,
-          fingerprint,
-          clock.now(),
-        )
-        .map(({ memberRole, keyRole, ...access }) => ({
+        .all<
+          Omit<SshAccess, 'role' | 'endsAt'> & {
+            memberRole: Role;
+            keyRole: Role | null;
+            endsAt: number | null;
+          }
+        >(selectAccess, fingerprint, clock.now())
+        .map(({ memberRole, keyRole, endsAt, ...access }) => ({
           ...access,
+          ...(endsAt !== null && { endsAt }),
           role: keyRole === null ? memberRole : lowerRole(memberRole, keyRole),
         })),
     markUsed: (id: string): void =>
@@ -92,7 +97,7 @@ export function createSshKeys({ db, clock, onChange }: { db: Db; clock: Clock; o
 }
 
 const selectAccess = `
-  SELECT s.id AS keyId, m.id AS memberId, w.id AS workspaceId, k.role AS keyRole,
+  SELECT s.id AS keyId, m.id AS memberId, w.id AS workspaceId, k.role AS keyRole, k.expires_at AS endsAt,
     CASE WHEN m.owner AND w.account_id = m.account_id THEN 'admin' ELSE ms.role END AS memberRole
   FROM ssh_keys s
     JOIN members m ON m.id = s.member_id

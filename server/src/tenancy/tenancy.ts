@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Db } from '../store/db.ts';
+import { createAccessWatch } from './access-watch.ts';
 import { createAccounts } from './account.ts';
 import { createAudit } from './audit.ts';
 import { createAuthenticator } from './authenticate.ts';
@@ -33,8 +34,8 @@ export function createTenancy({ db, clock, log }: { db: Db; clock: Clock; log?: 
     members: createMembers({ db, clock, onChange }),
     sshKeys: createSshKeys({ db, clock, onChange }),
     sessions: createSessions({ db, clock, onChange }),
-    /** Told when a key or a role changes or ends. */
-    onAccessChange: (listen: () => void): void => void listeners.push(listen),
+    /** Who is in by a key or a role, and out when that changes or ends. */
+    access: createAccessWatch({ clock, onAccessChange: (listen) => void listeners.push(listen) }),
     logins,
     serviceAccounts,
     oauth: createOAuth({ db, clock, keys, logins, serviceAccounts, onChange: authenticator.forget }),
