@@ -23,6 +23,7 @@ export * from './atoll/image.ts';
 export * from './atoll/image-share.ts';
 export * from './atoll/build.ts';
 export * from './atoll/build-ssh.ts';
+export * from './atoll/ssh-agent-message.ts';
 export * from './atoll/build-log.ts';
 export * from './atoll/build-event.ts';
 export * from './atoll/event.ts';

@@ -42,20 +42,13 @@ export function createCacheMounts({ runDir, dataDir, sizeMb, maxTotalBytes = MAX
   const holders = new Map<string, number>();
   /** Those in use that the host's disk had no room for; each holder fails, and nobody begins with them. */
   const lost = new Map<string, unknown>();
-  const locks = new Map<string, ReturnType<typeof createSemaphore>>();
+  /** Each cache has one turn at a time, and as many waiting as all of them have. */
+  const locks = createSemaphore(Infinity, MAX_WAITING, () => new Error('too many steps wait for a cache'), 1);
   const oneAtATime = createKeyedQueue();
   const diskOf = (name: string) => ({
     image: join(dataDir, `${name}.img`),
     mountPoint: join(runDir, name),
   });
-  const lockOf = (name: string) => {
-    const known = locks.get(name);
-    if (known) return known;
-    const lock = createSemaphore(1, MAX_WAITING, () => new Error('too many steps wait for a cache'));
-    locks.set(name, lock);
-    return lock;
-  };
-
   const mount = (
     name: string,
     owner: CacheMount,
@@ -140,10 +133,11 @@ export function createCacheMounts({ runDir, dataDir, sizeMb, maxTotalBytes = MAX
   const lock = async (name: string, signal: AbortSignal): Promise<() => void> => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     const { promise: entered, resolve: enter } = Promise.withResolvers<void>();
-    const turn = lockOf(name).run(signal, () => {
+    const hold = (): Promise<void> => {
       enter();
       return released;
-    });
+    };
+    const turn = locks.run(signal, hold, name);
     await Promise.race([entered, turn]);
     return release;
   };
@@ -176,12 +170,17 @@ export function createCacheMounts({ runDir, dataDir, sizeMb, maxTotalBytes = MAX
         if (total > maxTotalBytes) await remove(name);
       }
     },
-    /** Unmounts what an earlier process left. */
+    /** Unmounts what an earlier process left in use, and removes it unless all of it is there. */
     reconcile: async (): Promise<void> => {
       for (const name of existsSync(runDir) ? await readdir(runDir) : []) {
-        await unmountDisk(join(runDir, name));
-        await rm(join(runDir, name), { recursive: true, force: true });
-        if (name.startsWith(PRIVATE)) await removeDisk(diskOf(name));
+        const disk = diskOf(name);
+        const isKept = await requireKept(disk).then(
+          () => true,
+          () => false,
+        );
+        await unmountDisk(disk.mountPoint);
+        await rm(disk.mountPoint, { recursive: true, force: true });
+        if (!isKept || name.startsWith(PRIVATE)) await removeDisk(disk);
       }
     },
   };

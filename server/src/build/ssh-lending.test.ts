@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { readSshAgentMessages, toSshAgentMessage } from '@atoll/protocol';
 import type { SshEvent } from '@atoll/protocol';
 import { afterEach, expect, test } from 'vitest';
 import { createSshLending } from './ssh-lending.ts';
-import { readAgentMessages, toAgentMessage } from './ssh-agent-message.ts';
 
 type Lending = ReturnType<typeof createSshLending>;
 
@@ -20,17 +20,21 @@ async function connectTo({ serve }: Pick<ReturnType<Lending['open']>, 'serve'>) 
     process.destroy();
     server.close();
   });
-  const answers = readAgentMessages(process);
+  const answers = readSshAgentMessages(process);
   return {
     process,
-    says: (bytes: Buffer): Socket => (process.write(bytes), process),
-    hears: async () => (await answers.next()).value as Buffer | undefined,
+    says: (bytes: Uint8Array): Socket => (process.write(bytes), process),
+    hears: async () => (await answers.next()).value as Uint8Array | undefined,
   };
 }
 
-const ask = (text: string): Buffer => toAgentMessage(Buffer.from(text));
+const SIGN = '\x0d';
+const ask = (text: string): Uint8Array => toSshAgentMessage(Buffer.from(SIGN + text));
 const textOf = (event: SshEvent | undefined | void): string =>
-  event?.type === 'request' ? Buffer.from(event.message, 'base64').toString() : String(event?.type);
+  event?.type === 'request' ? Buffer.from(event.message, 'base64').toString().slice(1) : String(event?.type);
+
+const textIn = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString();
+const refused = Buffer.of(5);
 
 function lendTo(lending: Lending) {
   const client = new AbortController();
@@ -59,7 +63,7 @@ test('what processes ask goes to the client, one message of a connection at a ti
   expect([first, second].map(textOf)).toEqual(['a', 'c']);
   answer(lending, second, 'C');
   answer(lending, first, 'A');
-  expect([String(await one.hears()), String(await two.hears())]).toEqual(['A', 'C']);
+  expect([textIn(await one.hears()), textIn(await two.hears())]).toEqual(['A', 'C']);
   expect(textOf(await client.next())).toBe('b');
 });
 
@@ -74,7 +78,7 @@ test('a client that comes late or comes back is told what is not answered', asyn
   const event = await back.next();
   expect(textOf(event)).toBe('a');
   answer(lending, event, 'A');
-  expect(String(await hears())).toBe('A');
+  expect(textIn(await hears())).toBe('A');
 });
 
 test('what nobody answers in time is refused, and the step knows why', async () => {
@@ -82,13 +86,13 @@ test('what nobody answers in time is refused, and the step knows why', async () 
   const agent = lending.open('default');
   const { says, hears } = await connectTo(agent);
   says(ask('a'));
-  expect(await hears()).toEqual(Buffer.from([5]));
+  expect(await hears()).toEqual(refused);
   expect(agent.trouble()).toBe('the client that lends the SSH agent default is gone');
   const late = lending.open('default');
   const other = await connectTo(late);
   lendTo(lending);
   other.says(ask('a'));
-  expect(await other.hears()).toEqual(Buffer.from([5]));
+  expect(await other.hears()).toEqual(refused);
   expect(late.trouble()).toBe('the client that lends the SSH agent default did not answer in time');
 });
 
@@ -112,6 +116,43 @@ test('a process that leaves is no trouble, and what it asked is taken back', asy
   expect(agent.trouble()).toBeUndefined();
 });
 
+test('what is more than using keys is refused without asking the client', async () => {
+  const lending = createSshLending(['default']);
+  const agent = lending.open('default');
+  const { says, hears } = await connectTo(agent);
+  const client = lendTo(lending);
+  says(toSshAgentMessage(Uint8Array.of(19)));
+  expect(await hears()).toEqual(refused);
+  says(ask('a'));
+  expect(textOf(await client.next())).toBe('a');
+  expect(agent.trouble()).toBeUndefined();
+});
+
+test('a client that was away hears which of its connections have ended', async () => {
+  const lending = createSshLending(['default']);
+  const { process, says } = await connectTo(lending.open('default'));
+  says(ask('a'));
+  const gone = lendTo(lending);
+  expect(textOf(await gone.next())).toBe('a');
+  gone.leave();
+  expect(await gone.isOver()).toBe(true);
+  process.destroy();
+  await once(process, 'close');
+  const back = lendTo(lending);
+  let event = await back.next();
+  // It may come back before the end is noticed.
+  if (textOf(event) === 'a') event = await back.next();
+  expect(event?.type).toBe('closed');
+});
+
+test('a process that wants more connections than there are is turned away, and the step knows why', async () => {
+  const agent = createSshLending(['default']).open('default');
+  const processes = await Promise.all(Array.from({ length: 65 }, () => connectTo(agent)));
+  const turnedAway = processes.map(({ process }) => once(process.resume(), 'close'));
+  await Promise.race(turnedAway);
+  expect(agent.trouble()).toBe('more than 64 connections at once');
+});
+
 test('who does not speak as to an agent is cut off', async () => {
   const { process, says } = await connectTo(createSshLending(['default']).open('default'));
   says(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
@@ -131,7 +172,7 @@ test('a client that comes back takes the place of what is left of it', async () 
   broken.leave();
   says(ask('b'));
   answer(lending, event, 'A');
-  expect(String(await hears())).toBe('A');
+  expect(textIn(await hears())).toBe('A');
   expect(textOf(await back.next())).toBe('b');
 });
 

@@ -1,8 +1,13 @@
 import type { Socket } from 'node:net';
-import { ApiError } from '@atoll/protocol';
+import {
+  ApiError,
+  asksForKeysAlone,
+  readSshAgentMessages,
+  sshAgentFailure,
+  toSshAgentMessage,
+} from '@atoll/protocol';
 import type { SshAnswer, SshEvent } from '@atoll/protocol';
 import { randomId } from '../lib/id.ts';
-import { readAgentMessages, toAgentMessage } from './ssh-agent-message.ts';
 
 /** How the processes of one step come to an agent of the client's. */
 export interface LentAgent {
@@ -12,7 +17,7 @@ export interface LentAgent {
   trouble(): string | undefined;
 }
 
-type Outcome = { message: Buffer } | { error: string };
+type Outcome = { message: Uint8Array } | { error: string };
 
 interface Asked {
   event: Extract<SshEvent, { type: 'request' }>;
@@ -23,8 +28,6 @@ interface Asked {
 /** The client that lends now. */
 interface Lender {
   untold: SshEvent[];
-  /** Connections that it has heard of. */
-  known: Set<string>;
   wake: () => void;
   /** Ends its lending for another's. */
   replace: () => void;
@@ -41,8 +44,6 @@ export interface LendingLimits {
 
 const usualLimits: LendingLimits = { takeWithinMs: 10_000, answerWithinMs: 120_000, idleMs: 15_000 };
 const MAX_CONNECTIONS = 64;
-/** What agents answer when they cannot do what they are asked. */
-const FAILURE = Buffer.from([5]);
 
 export type SshLending = ReturnType<typeof createSshLending>;
 
@@ -56,6 +57,8 @@ export function createSshLending(names: readonly string[], given: Partial<Lendin
   const limits = { ...usualLimits, ...given };
   const waiting = new Map<string, Asked>();
   const ended = new AbortController();
+  /** Connections that a client has heard of, and is to hear the end of, also if it was away meanwhile. */
+  const known = new Map<string, 'open' | 'closed'>();
   let connections = 0;
   let lender: Lender | undefined;
 
@@ -76,7 +79,7 @@ export function createSshLending(names: readonly string[], given: Partial<Lendin
     const ms = lender ? limits.answerWithinMs : limits.takeWithinMs;
     asked.timer = setTimeout(() => settle(asked.event.request, { error }), ms).unref();
   };
-  const ask = (agent: string, connection: string, message: Buffer) =>
+  const ask = (agent: string, connection: string, message: Uint8Array) =>
     new Promise<Outcome>((resolve) => {
       const request = randomId(20);
       const event = {
@@ -84,7 +87,7 @@ export function createSshLending(names: readonly string[], given: Partial<Lendin
         request,
         connection,
         agent,
-        message: message.toString('base64'),
+        message: Buffer.from(message).toString('base64'),
       } as const;
       const asked = { event, settle: resolve, timer: undefined };
       waiting.set(request, asked);
@@ -94,26 +97,30 @@ export function createSshLending(names: readonly string[], given: Partial<Lendin
   /** Nobody waits any more for what a process has asked. */
   const drop = (connection: string): void => {
     for (const [id, { event }] of waiting)
-      if (event.connection === connection) settle(id, { message: FAILURE });
-    if (lender === undefined) return;
+      if (event.connection === connection) settle(id, { message: sshAgentFailure });
     // However fast connections come and go, a client that reads slowly has no more to read than it was told.
-    lender.untold = lender.untold.filter((event) => event.connection !== connection);
-    if (lender.known.delete(connection)) tell({ type: 'closed', connection });
+    if (lender) lender.untold = lender.untold.filter((event) => event.connection !== connection);
+    if (!known.has(connection)) return;
+    known.set(connection, 'closed');
+    tell({ type: 'closed', connection });
   };
 
   const open = (name: string): LentAgent => {
     let trouble: string | undefined;
     const answer = async (connection: Socket, id: string): Promise<void> => {
-      for await (const message of readAgentMessages(connection)) {
-        const outcome = await ask(name, id, message);
+      for await (const message of readSshAgentMessages(connection)) {
+        const outcome = asksForKeysAlone(message)
+          ? await ask(name, id, message)
+          : { message: sshAgentFailure };
         if ('error' in outcome) trouble ??= outcome.error;
-        const said = toAgentMessage('message' in outcome ? outcome.message : FAILURE);
+        const said = toSshAgentMessage('message' in outcome ? outcome.message : sshAgentFailure);
         // Nothing more is read from a process that does not read.
         await new Promise<void>((resolve) => connection.write(said, () => resolve()));
       }
     };
     return {
       serve: (connection) => {
+        if (connections >= MAX_CONNECTIONS) trouble ??= `more than ${MAX_CONNECTIONS} connections at once`;
         if (connections >= MAX_CONNECTIONS || ended.signal.aborted) return void connection.destroy();
         connections += 1;
         const id = randomId(20);
@@ -138,9 +145,13 @@ export function createSshLending(names: readonly string[], given: Partial<Lendin
       // The same client: whose connection broke may come back before that is noticed here.
       lender?.replace();
       const replaced = new AbortController();
-      const untold = [...waiting.values()].map(({ event }): SshEvent => event);
+      const closed = [...known].filter(([, state]) => state === 'closed');
+      const untold: SshEvent[] = [
+        ...closed.map(([connection]) => ({ type: 'closed', connection }) as const),
+        ...[...waiting.values()].map(({ event }) => event),
+      ];
       const replace = (): void => replaced.abort();
-      const mine: Lender = { untold, known: new Set(), wake: () => {}, replace };
+      const mine: Lender = { untold, wake: () => {}, replace };
       const over = AbortSignal.any([signal, ended.signal, replaced.signal]);
       const change = (now: typeof lender): void => {
         lender = now;
@@ -149,7 +160,7 @@ export function createSshLending(names: readonly string[], given: Partial<Lendin
       change(mine);
       over.addEventListener('abort', () => change(undefined), { once: true });
       if (over.aborted) change(undefined);
-      return toldTo(mine, limits.idleMs, over);
+      return toldTo(mine, known, { idleMs: limits.idleMs, over });
     },
     /** What the client says to a request. One that nobody waits for any more is dropped. */
     answer: ({ request, message, error }: SshAnswer): void =>
@@ -168,12 +179,13 @@ export function createSshLending(names: readonly string[], given: Partial<Lendin
 
 async function* toldTo(
   lender: Lender,
-  idleMs: number,
-  over: AbortSignal,
+  known: Map<string, 'open' | 'closed'>,
+  { idleMs, over }: { idleMs: number; over: AbortSignal },
 ): AsyncGenerator<SshEvent | undefined> {
   while (!over.aborted) {
     const event = lender.untold.shift();
-    if (event?.type === 'request') lender.known.add(event.connection);
+    if (event?.type === 'request') known.set(event.connection, 'open');
+    if (event?.type === 'closed') known.delete(event.connection);
     if (event) yield event;
     else if (!(await hears(lender, idleMs, over))) yield undefined;
   }

@@ -86,7 +86,7 @@ export function testImageShares(server: () => TestServer): void {
     const { config } = JSON.parse(manifest) as { config: { digest: string } }; // by the registry
     const blob = await asDocker(`/v2/${prod.workspace}/app/blobs/${config.digest}`);
     expect([pulled.status, blob.status, (await pull('v2')).status]).toEqual([200, 200, 404]);
-    expect((await putManifest(`${prod.workspace}/app`, 'v2', manifest)).ok).toBe(false);
+    expect((await putManifest(`${prod.workspace}/app`, 'v2', manifest)).status).toBe(403);
     const onwards = { targetWorkspace: home.workspace };
     expect((await prod.v0('POST', '/images/sandbox/app/share', onwards)).status).toBe(400);
     expect((await prod.v0('DELETE', '/images/sandbox/app')).status).toBe(403);

@@ -76,6 +76,9 @@ export function createOciGate({ authenticator, findWorkspaceId, registry }: OciA
       if (!access.canWrite)
         throw new RegistryError('denied', `pushing to ${name} takes the role member in its workspace`);
       registry.verifyName(access.at.repository);
+      // What was pushed would be found by nobody: the name means the share.
+      if (registry.meant(access.at).workspaceId !== access.at.workspaceId)
+        throw new RegistryError('denied', `${name} is an image that another workspace shares with this one`);
       return access;
     },
     /** The repository that a blob is mounted from; absent when the caller may not read it. */

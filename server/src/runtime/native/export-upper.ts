@@ -54,7 +54,7 @@ export async function exportUpper<T>(
     const command = jailCommand({ empty, target, access: 'ro', capabilities, argv: create });
     const tar = outputOf(command, { timeoutMs: EXPORT_TIMEOUT_MS, signal });
     const consumed = await consume({ tar, ...(idMap && { ids: idMap }) });
-    await requireKept({ image: paths.diskImage, mountPoint: paths.disk });
+    await requireKept({ mountPoint: paths.disk });
     return consumed;
   } finally {
     if (!wasFrozen) await cgroups.thaw(slotId);
