@@ -136,6 +136,7 @@ function createOutputs(socket: Socket) {
 /** One frame at a time is on its way, so that the launcher always hears what comes after it. */
 function createInput(send: Send) {
   let onTaken: ((error?: Error) => void) | undefined;
+  let isClosed = false;
   const sendOne = (content: Buffer, done: (error?: Error) => void): void => {
     onTaken = done;
     if (!send(frames.input, content)) broken();
@@ -146,6 +147,11 @@ function createInput(send: Send) {
     done?.(error);
   };
   const broken = (): void => taken(Object.assign(new Error('the program has ended'), { code: 'EPIPE' }));
+  const close = (done: (error?: Error) => void): void => {
+    if (isClosed) return done();
+    isClosed = true;
+    sendOne(Buffer.alloc(0), done);
+  };
   const stream = new Writable({
     write(chunk: Buffer, _encoding, done) {
       const sendFrom = (start: number): void => {
@@ -155,7 +161,13 @@ function createInput(send: Send) {
       };
       sendFrom(0);
     },
-    final: (done) => sendOne(Buffer.alloc(0), done),
+    final: close,
+    /** What is given up in the middle is an end for the program, as that of a pipe is. */
+    destroy: (error, done) => {
+      if (onTaken === undefined) close(() => {});
+      else onTaken = () => close(() => {});
+      done(error);
+    },
   });
   stream.on('error', () => {}); // a program that does not read tells why by its end
   return { stream, taken: () => taken(), broken };

@@ -67,6 +67,14 @@ describe.each(['by the launcher', 'by a fork'])('a program that is started %s', 
     await expect(startProgram(['/nowhere/program']).ended).rejects.toThrow('ENOENT');
   });
 
+  test.each([0, 1_000_000])('hears the end of input that is given up after %i bytes', async (sizeBytes) => {
+    const program = startProgram(['sh', '-c', 'wc -c'], { hasInput: true });
+    program.stdin.write(Buffer.alloc(sizeBytes));
+    program.stdin.destroy();
+    expect(Number(await text(program.stdout))).toBeLessThanOrEqual(sizeBytes);
+    expect(await program.ended).toEqual({ code: 0 });
+  });
+
   test('that does not read its input can be killed', async () => {
     const program = startProgram(['sleep', '60'], { hasInput: true });
     const feeding = pipeline(Readable.from([Buffer.alloc(10_000_000)]), program.stdin);
