@@ -43,10 +43,19 @@ const domains = z.looseObject({
   forbiddenDomains: z.array(text(253)).nullish(),
 });
 
+const egress = z.looseObject({
+  mode: text(64).nullish(),
+  gateway: text(256).nullish(),
+  policies: z
+    .array(z.looseObject({ mode: text(64).nullish() }))
+    .max(256)
+    .nullish(),
+});
+
 const network = domains.extend({
   proxy: domains.nullish(),
   firewall: domains.nullish(),
-  egress: z.looseObject({}).nullish(),
+  egress: egress.nullish(),
 });
 
 const volume = z.looseObject({

@@ -5,7 +5,7 @@ import { call, create, declarationOf, get, IMAGE, pageSchema, put } from './call
 
 /** The control plane's sandboxes (wire 1.5), request by request. */
 export function testSandboxes(server: () => TestServer): void {
-  test('a create without a name gets one, and keeps fields that nobody knows', async () => {
+  test('a create without a name gets one, and keeps fields that nobody knows and its image as it was given', async () => {
     const body = { metadata: {}, spec: { runtime: { image: IMAGE, memory: 512, generation: 'mk3' } } };
     const { status, body: made } = await call(server(), 'POST', '/v0/sandboxes', body);
     expect(status).toBe(200);
@@ -17,15 +17,18 @@ export function testSandboxes(server: () => TestServer): void {
     await call(server(), 'DELETE', `/v0/sandboxes/${metadata.name}`);
   });
 
-  test('errors have the numbers in the body that clients look for', async () => {
-    const missing = await call(server(), 'GET', '/v0/sandboxes/nope');
-    expect([missing.status, missing.body]).toEqual([404, expect.objectContaining({ code: 404 })]);
+  test('a create with an image that is not there is refused and leaves nothing', async () => {
     const image = await call(server(), 'POST', '/v0/sandboxes', declarationOf('bad', { image: 'no-such' }));
     expect([image.status, image.body]).toEqual([
       400,
       expect.objectContaining({ code: 'INVALID_IMAGE', status_code: 400 }),
     ]);
     expect((await call(server(), 'GET', '/v0/sandboxes/bad')).status).toBe(404);
+  });
+
+  test('errors have the numbers in the body that clients look for', async () => {
+    const missing = await call(server(), 'GET', '/v0/sandboxes/nope');
+    expect([missing.status, missing.body]).toEqual([404, expect.objectContaining({ code: 404 })]);
     const version = await call(server(), 'GET', '/v0/sandboxes', undefined, {
       'blaxel-version': '1999-01-01',
     });
@@ -203,6 +206,8 @@ export function testSandboxes(server: () => TestServer): void {
     ['routes of a proxy', { proxy: { routing: [{ destinations: ['api.example.com'] }] } }, 'proxy.routing'],
     ['rule sets', { firewall: { rulesets: ['strict'] } }, 'firewall.rulesets'],
     ['an address of its own', { egress: { mode: 'dedicated' } }, 'egress.mode'],
+    ['a gateway', { egress: { gateway: 'mine', mode: 'shared' } }, 'egress.gateway'],
+    ['an address for some', { egress: { policies: [{ mode: 'dedicated' }] } }, 'egress.mode'],
     ['two lists', { allowedDomains: ['a.com'], proxy: { allowedDomains: ['b.com'] } }, 'several lists'],
   ])('a network with %s is refused by name', async (_what, network, named) => {
     const body = declarationOf('refused', {}, { network });
@@ -213,9 +218,23 @@ export function testSandboxes(server: () => TestServer): void {
     ]);
   });
 
-  test('the lists of its proxy are rules of the sandbox', async () => {
-    const network = { forbiddenDomains: ['203.0.113.1'], proxy: { forbiddenDomains: ['203.0.113.2'] } };
-    await create(server(), 'ruled', {}, { network });
+  test('another kernel is refused by name', async () => {
+    const body = declarationOf('refused', { extraArgs: { tun: 'disabled', nfs: 'enabled' } });
+    const { status, body: answer } = await call(server(), 'POST', '/v0/sandboxes', body);
+    expect([status, answer]).toEqual([
+      400,
+      expect.objectContaining({ message: expect.stringContaining('extraArgs.nfs') }),
+    ]);
+  });
+
+  test('the lists of its proxy are rules of the sandbox; what asks for what there is anyway is taken', async () => {
+    const network = {
+      forbiddenDomains: ['203.0.113.1'],
+      proxy: { forbiddenDomains: ['203.0.113.2'] },
+      egress: { mode: 'shared', policies: [{ name: 'all', mode: 'shared' }] },
+    };
+    const made = await create(server(), 'ruled', { extraArgs: { iptables: 'disabled' } }, { network });
+    expect(made.spec.network).toEqual(network);
     const shown = await (await server().fetch('/v1/namespaces/default/sandboxes/ruled')).json();
     const rules = { allow_internet_access: true, deny_out: ['203.0.113.1', '203.0.113.2'] };
     expect(shown).toMatchObject({ network: rules });

@@ -35,7 +35,7 @@ export function testStandby(server: () => TestServer): void {
     for (const name of ['held', 'free']) await call(server(), 'DELETE', `/v0/sandboxes/${name}`);
   });
 
-  test('other labels, limits of life and network rules keep files and processes; another environment begins anew', async () => {
+  test('other labels, limits of life and network rules keep files and processes; another environment and a name that is free again begin anew', async () => {
     await create(server(), 'kept', { envs: [{ name: 'A', value: '1' }] });
     const look = () =>
       exec('kept', { command: 'cat /tmp/mark 2>/dev/null; echo $A', waitForCompletion: true });

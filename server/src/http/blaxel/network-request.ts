@@ -4,8 +4,9 @@ import type { NetworkRules } from '../../store/sandbox-store.ts';
 
 type Network = NonNullable<BlaxelSandboxSpec['network']>;
 
-/** What of the network, its proxy and its firewall has a meaning here. */
-const domainLists = ['allowedDomains', 'forbiddenDomains'] as const;
+const domainLists = ['allowedDomains', 'forbiddenDomains'];
+/** What of the parts of a network has a meaning here. */
+const known = { proxy: domainLists, firewall: domainLists, egress: ['mode', 'policies'] } as const;
 
 /**
  * Allowed names are all that is allowed; forbidden ones are what is not. The proxy and the firewall of the hosted service
@@ -13,8 +14,7 @@ const domainLists = ['allowedDomains', 'forbiddenDomains'] as const;
  * the client to find.
  */
 export function toNetworkRules(network: Network | null | undefined): NetworkRules {
-  const parts = { network, 'network.proxy': network?.proxy, 'network.firewall': network?.firewall };
-  refuseUnsupported({ ...parts, 'network.egress': network?.egress });
+  refuseUnsupported(network ?? {});
   const lists = [network, network?.proxy, network?.firewall].filter((part) => part != null);
   const allowed = lists.flatMap(({ allowedDomains }) => (allowedDomains?.length ? [allowedDomains] : []));
   if (allowed.length > 1)
@@ -25,17 +25,26 @@ export function toNetworkRules(network: Network | null | undefined): NetworkRule
   return { internet: true, allowOut: allowed[0] ?? [], denyOut: [...new Set(denied)] };
 }
 
-function refuseUnsupported(parts: Record<string, object | null | undefined>): void {
-  for (const [path, part] of Object.entries(parts)) {
-    const lists: readonly string[] = path === 'network.egress' ? [] : domainLists;
-    const others = path === 'network' ? [] : Object.entries(part ?? {});
-    const field = others.find(([name, value]) => !lists.includes(name) && hasContent(value))?.[0];
-    if (field === undefined) continue;
-    throw new ApiError('unsupported', `spec.${path}.${field} is not supported by this server`, {
-      hint: 'Of a network, allowedDomains and forbiddenDomains are; docs/network.md tells what they mean.',
-    });
+function refuseUnsupported({ proxy, firewall, egress }: Network): void {
+  for (const [part, fields] of Object.entries({ proxy, firewall, egress })) {
+    const names: readonly string[] = known[part as keyof typeof known]; // its names are those of this object
+    const other = Object.entries(fields ?? {}).find(
+      ([name, value]) => !names.includes(name) && hasContent(value),
+    );
+    if (other !== undefined) throw unsupported(`${part}.${other[0]}`, ONLY_DOMAINS);
   }
+  const modes = [egress?.mode, ...(egress?.policies ?? []).map(({ mode }) => mode)];
+  if (modes.some((mode) => hasContent(mode) && mode !== 'shared'))
+    throw unsupported('egress.mode', ONLY_SHARED);
 }
+
+const ONLY_DOMAINS =
+  'Of a network, allowedDomains and forbiddenDomains are; docs/network.md tells what they mean.';
+const ONLY_SHARED =
+  'Leave it out, or write "shared": sandboxes have no addresses of their own and leave by that of the host.';
+
+const unsupported = (field: string, hint: string): ApiError =>
+  new ApiError('unsupported', `spec.network.${field} is not supported by this server`, { hint });
 
 const hasContent = (value: unknown): boolean =>
   typeof value === 'object' && value !== null

@@ -180,9 +180,12 @@ function checkReservedPorts({ ports }: Runtime): void {
 }
 
 function refuseUnsupported({ runtime }: BlaxelSandboxSpec): void {
-  if (Object.keys(runtime?.extraArgs ?? {}).length === 0) return;
-  throw new ApiError('unsupported', 'spec.runtime.extraArgs is not supported by this version of the server', {
-    hint: `Leave it out. CHANGELOG.md says what each version supports.`,
+  // They choose a kernel. The one that there is has none of what they enable.
+  const enabled = Object.entries(runtime?.extraArgs ?? {}).find(([, value]) => value !== 'disabled');
+  if (enabled === undefined) return;
+  const [name] = enabled;
+  throw new ApiError('unsupported', `spec.runtime.extraArgs.${name} is not supported by this server`, {
+    hint: 'Leave it out, or have it "disabled": this server has no other kernels to choose from.',
   });
 }
 
