@@ -1,14 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import type WebSocket from 'ws';
+import { openByteSocket } from './byte-socket.ts';
+import type { ByteSocket } from './byte-socket.ts';
 import type { SandboxAddress } from './connection.ts';
 import { socketUrl } from './message-socket.ts';
-import { openSandboxSocket } from './sandbox-socket.ts';
 
 const PING_INTERVAL_MS = 15_000;
-/** Bytes on their way to the sandbox beyond which the local side is not read. */
-const MAX_BUFFERED_BYTES = 1024 * 1024;
 
 export interface CreateTunnelOptions {
   /** Default `127.0.0.1`. */
@@ -82,38 +80,45 @@ export class TcpTunnel implements AsyncDisposable {
 async function relay(local: Socket, address: () => Promise<SandboxAddress>, port: number): Promise<void> {
   local.on('error', () => local.destroy());
   const at = await address();
-  const socket = await openSandboxSocket(socketUrl(at, `/api/v1/tunnels/tcp?port=${port}`), at.headers);
-  if (local.destroyed) return socket.terminate();
+  const socket = await openByteSocket(socketUrl(at, `/api/v1/tunnels/tcp?port=${port}`), at.headers);
+  if (local.destroyed) return socket.destroy();
   local.setNoDelay(true);
-  copyIn(local, socket);
-  copyOut(socket, local);
   const pings = setInterval(() => socket.ping(), PING_INTERVAL_MS);
-  await once(socket, 'close');
+  copyIn(local, socket);
+  await copyOut(socket, local);
   clearInterval(pings);
 }
 
 /** The end of the local side is a Close frame: the sandbox still sends the rest of its answer. */
-function copyIn(local: Socket, socket: WebSocket): void {
+function copyIn(local: Socket, socket: ByteSocket): void {
   local.on('data', (chunk: Buffer) => {
-    if (socket.readyState !== socket.OPEN) return;
-    socket.send(chunk, () => {
-      if (socket.bufferedAmount <= MAX_BUFFERED_BYTES) local.resume();
-    });
-    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) local.pause();
+    if (!socket.send(chunk)) local.pause();
   });
-  local.once('end', () => socket.close(1000));
-  local.once('close', () => socket.terminate());
+  socket.onDrain(() => local.resume());
+  local.once('end', () => socket.end());
+  local.once('close', () => socket.destroy());
   local.resume();
 }
 
-function copyOut(socket: WebSocket, local: Socket): void {
-  socket.on('message', (message: Buffer) => {
-    if (!local.write(message)) socket.pause();
+/** Resolves once the socket has closed. */
+const copyOut = (socket: ByteSocket, local: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    let isWaiting = false;
+    const onWritten = (): void => {
+      if (!isWaiting || local.writableLength > 0) return;
+      isWaiting = false;
+      socket.resume();
+    };
+    socket.start({
+      onData: (piece) => {
+        local.write(piece, onWritten);
+        isWaiting = local.writableLength > 0;
+        return !isWaiting;
+      },
+      onClose: () => {
+        local.end();
+        local.resume();
+        resolve();
+      },
+    });
   });
-  local.on('drain', () => socket.resume());
-  socket.once('close', () => {
-    local.end();
-    local.resume();
-  });
-  socket.resume();
-}
