@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { writePage } from './report.ts';
 import { timed } from './scenario.ts';
 import { startServerProcess } from './server-process.ts';
@@ -9,6 +10,7 @@ import { startServerProcess } from './server-process.ts';
 const DEFAULT_COUNT = 1_000;
 const AT_ONCE = 3;
 const SAMPLE = 20;
+const SETTLE_MS = 5_000;
 
 const count = Number(process.argv[2] ?? DEFAULT_COUNT);
 const dataDir = mkdtempSync(join(tmpdir(), 'atoll-asleep-'));
@@ -21,6 +23,7 @@ try {
     await server.client.create({ name });
     await server.client.suspend(name);
   });
+  await slotsFreed();
   note('all on disk', count);
   await server.stop();
   const startMs = await timed(async () => {
@@ -55,6 +58,15 @@ function note(stage: string, sandboxes: number): void {
   const row = `| ${stage} | ${sandboxes} | ${processesOf(`atoll-${server.instanceId}`)} | ${server.residentMb()} |`;
   process.stderr.write(`${row}\n`);
   rows.push(row);
+}
+
+/** The slots of sandboxes that were written to disk are freed after their callers have been told. */
+async function slotsFreed(): Promise<void> {
+  const countNow = (): number => processesOf(`atoll-${server.instanceId}`);
+  for (let before = Infinity, now = countNow(); now < before; now = countNow()) {
+    before = now;
+    await sleep(SETTLE_MS);
+  }
 }
 
 /** Those in the control groups of one server's sandboxes. */
