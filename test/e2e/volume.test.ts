@@ -172,68 +172,76 @@ describeOnEachDriver('volumes', (server, driver) => {
     await end(running.id);
   });
 
-  test('come and go while a sandbox runs, and stay over its sleep, a rollback and a killed server', async () => {
-    const id = await make('late');
-    const books = await make('books');
-    const box = await start([], { name: 'roamer' });
-    const { id: snapshotId } = await snapshots.take(box.id);
-    const shown = { file_system_id: id, mount_path: '/srv/of/late' };
-    expect(await attach(box.id, shown)).toMatchObject({ status: 200, body: { file_systems: [shown] } });
-    expect((await attach('roamer', { file_system_id: books, mount_path: '/srv/of' })).body).toMatchObject({
-      code: 'invalid_request',
-    });
-    const library = { file_system_id: books, mount_path: '/mnt/books', read_only: true };
-    expect((await attach(box.id, library)).body).toMatchObject({ file_systems: [shown, library] });
-    const script = `echo one > /srv/of/late/file; df -m --output=size /srv/of/late | tail -1
+  const isLong = { timeout: 180_000 };
+
+  test(
+    'come and go while a sandbox runs, and stay over its sleep, a rollback and a killed server',
+    isLong,
+    async () => {
+      const id = await make('late');
+      const books = await make('books');
+      const box = await start([], { name: 'roamer' });
+      const { id: snapshotId } = await snapshots.take(box.id);
+      const shown = { file_system_id: id, mount_path: '/srv/of/late' };
+      expect(await attach(box.id, shown)).toMatchObject({ status: 200, body: { file_systems: [shown] } });
+      expect((await attach('roamer', { file_system_id: books, mount_path: '/srv/of' })).body).toMatchObject({
+        code: 'invalid_request',
+      });
+      const library = { file_system_id: books, mount_path: '/mnt/books', read_only: true };
+      expect((await attach(box.id, library)).body).toMatchObject({ file_systems: [shown, library] });
+      const script = `echo one > /srv/of/late/file; df -m --output=size /srv/of/late | tail -1
       touch /mnt/books/x 2>&1; sudo mknod /srv/of/late/disk b 7 0; sudo cat /srv/of/late/disk 2>&1 | head -c 100
       sudo touch /.atoll/mounts/mine 2>&1 | grep -c 'cannot touch'`;
-    expect((await box.run(script)).output).toMatch(
-      /^\s*[23]\d\n.*Read-only.*\n.*(?:not permitted|denied|No such).*/s,
-    );
-    expect(await refused([at(id)])).toMatchObject({ code: 'volume_in_use' });
+      expect((await box.run(script)).output).toMatch(
+        /^\s*[23]\d\n.*Read-only.*\n.*(?:not permitted|denied|No such).*/s,
+      );
+      expect(await refused([at(id)])).toMatchObject({ code: 'volume_in_use' });
 
-    const cut = await make('cut');
-    await server().kill9();
-    leaveCutAttach(server(), box.id, { volumeId: cut, name: 'cut', mountPath: '/srv/cut' });
-    await server().restart();
-    expect(await show('cut')).toMatchObject({
-      attached_to: [{ sandbox_id: box.id, mount_path: '/srv/cut' }],
-    });
-    expect((await box.run('echo three > /srv/cut/file')).exit.exit_code).toBe(0);
-    expect((await detach(box.id, '/srv/cut')).body).toMatchObject({ file_systems: [shown, library] });
-    expect((await remove(cut)).status).toBe(204);
-    expect((await box.run('cat /srv/of/late/file')).output).toBe('one');
-    const worker = await box.call('/api/v1/processes', {
-      body: { command: 'sleep', args: ['600'], working_dir: '/srv/of/late' },
-    });
-    const { pid } = worker.body as { pid: number }; // wire 2.2
-    const kept = await detach(box.id, '/srv/of/late');
-    expect(kept).toMatchObject({ status: 409, body: { code: 'volume_in_use' } });
-    // On the host's kernel the agent may not look into processes of others.
-    if (driver === 'gvisor') expect(JSON.stringify(kept.body)).toContain(`process ${pid}`);
-    expect((await detach(box.id, '/elsewhere')).body).toMatchObject({ code: 'volume_not_found' });
+      const cut = await make('cut');
+      await server().kill9();
+      leaveCutAttach(server(), box.id, { volumeId: cut, name: 'cut', mountPath: '/srv/cut' });
+      await server().restart();
+      expect(await show('cut')).toMatchObject({
+        attached_to: [{ sandbox_id: box.id, mount_path: '/srv/cut' }],
+      });
+      expect((await box.run('echo three > /srv/cut/file')).exit.exit_code).toBe(0);
+      expect((await detach(box.id, '/srv/cut')).body).toMatchObject({ file_systems: [shown, library] });
+      expect((await remove(cut)).status).toBe(204);
+      expect((await box.run('cat /srv/of/late/file')).output).toBe('one');
+      const worker = await box.call('/api/v1/processes', {
+        body: { command: 'sleep', args: ['600'], working_dir: '/srv/of/late' },
+      });
+      const { pid } = worker.body as { pid: number }; // wire 2.2
+      const kept = await detach(box.id, '/srv/of/late');
+      expect(kept).toMatchObject({ status: 409, body: { code: 'volume_in_use' } });
+      // On the host's kernel the agent may not look into processes of others.
+      if (driver === 'gvisor') expect(JSON.stringify(kept.body)).toContain(`process ${pid}`);
+      expect((await detach(box.id, '/elsewhere')).body).toMatchObject({ code: 'volume_not_found' });
 
-    await call(server(), '/sandboxes/roamer/suspend', { method: 'POST', headers: { prefer: 'wait=60' } });
-    expect((await call(server(), '/sandboxes/roamer')).body).toMatchObject({ status: 'suspended' });
-    expect((await box.run(`ls -l /proc/${pid}/cwd; cat /srv/of/late/file`)).output).toMatch(/late\none$/);
-    await call(server(), '/sandboxes/roamer/rollback', { body: { snapshot_id: snapshotId } });
-    expect((await box.run('cat /srv/of/late/file; ls /mnt/books')).output).toBe('one');
-    expect((await call(server(), '/sandboxes/roamer')).body).toMatchObject({
-      file_systems: [shown, library],
-    });
+      await call(server(), '/sandboxes/roamer/suspend', { method: 'POST', headers: { prefer: 'wait=60' } });
+      expect((await call(server(), '/sandboxes/roamer')).body).toMatchObject({ status: 'suspended' });
+      expect((await box.run(`ls -l /proc/${pid}/cwd; cat /srv/of/late/file`)).output).toMatch(/late\none$/);
+      await call(server(), '/sandboxes/roamer/rollback', { body: { snapshot_id: snapshotId } });
+      expect((await box.run('cat /srv/of/late/file; ls /mnt/books')).output).toBe('one');
+      expect((await call(server(), '/sandboxes/roamer')).body).toMatchObject({
+        file_systems: [shown, library],
+      });
 
-    expect((await detach(box.id, '/srv/of/late')).body).toMatchObject({ file_systems: [library] });
-    expect((await box.run('ls /srv/of/late; ls /.atoll/mounts 2>/dev/null | wc -l')).output).toMatch(/^\d$/);
-    const other = await start([at(id)]);
-    expect((await other.run('cat /mnt/data/file; echo two > /mnt/data/file')).output).toBe('one');
-    expect((await attach(box.id, shown)).body).toMatchObject({ code: 'volume_in_use' });
-    await end(other.id);
-    expect((await attach(box.id, { ...shown, mount_path: '/again' })).status).toBe(200);
-    expect((await box.run('cat /again/file')).output).toBe('two');
-    await end(box.id);
-    for (const volume of [id, books]) expect((await remove(volume)).status).toBe(204);
-    await call(server(), `/snapshots/${snapshotId}`, { method: 'DELETE' });
-  });
+      expect((await detach(box.id, '/srv/of/late')).body).toMatchObject({ file_systems: [library] });
+      expect((await box.run('ls /srv/of/late; ls /.atoll/mounts 2>/dev/null | wc -l')).output).toMatch(
+        /^\d$/,
+      );
+      const other = await start([at(id)]);
+      expect((await other.run('cat /mnt/data/file; echo two > /mnt/data/file')).output).toBe('one');
+      expect((await attach(box.id, shown)).body).toMatchObject({ code: 'volume_in_use' });
+      await end(other.id);
+      expect((await attach(box.id, { ...shown, mount_path: '/again' })).status).toBe(200);
+      expect((await box.run('cat /again/file')).output).toBe('two');
+      await end(box.id);
+      for (const volume of [id, books]) expect((await remove(volume)).status).toBe(204);
+      await call(server(), `/snapshots/${snapshotId}`, { method: 'DELETE' });
+    },
+  );
 
   // The same on every driver.
   const testOnce = test.runIf(driver === 'gvisor');
@@ -258,7 +266,7 @@ describeOnEachDriver('volumes', (server, driver) => {
     expect((await call(theirs, `/platform/v1/file-system-snapshots/${snapshot.id}`)).status).toBe(404);
   });
 
-  testOnce('are made, shown, changed, mounted and deleted by `atoll fs`', async () => {
+  testOnce('are made, shown, changed, mounted and deleted by `atoll fs`', isLong, async () => {
     const env = { ATOLL_URL: server().url, ATOLL_API_KEY: server().apiKey };
     const cli = async (...args: string[]) => {
       const { exitCode, stdout, stderr } = await runCli(args, { env });
