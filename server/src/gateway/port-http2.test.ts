@@ -1,21 +1,23 @@
 import { once } from 'node:events';
 import { connect as connectHttp2, createServer } from 'node:http2';
-import type { ClientHttp2Session, ClientHttp2Stream, Http2Server, ServerHttp2Stream } from 'node:http2';
-import { connect } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { ClientHttp2Session, ClientHttp2Stream, ServerHttp2Stream } from 'node:http2';
+import { connect, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { createHttp2Front, grpcStreamOf, proxyGrpc } from './port-http2.ts';
 import { createPortUpstreams } from './port-upstream.ts';
 
-async function listen(server: Http2Server): Promise<number> {
+async function listen(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
 }
 
 /** A client of a gateway before a server that answers calls of gRPC as told. */
-async function openGateway(answer: (stream: ServerHttp2Stream) => void): Promise<ClientHttp2Session> {
-  const behind = createServer().on('stream', answer);
+const openGateway = (answer: (stream: ServerHttp2Stream) => void): Promise<ClientHttp2Session> =>
+  openGatewayTo(createServer().on('stream', answer));
+
+async function openGatewayTo(behind: Server): Promise<ClientHttp2Session> {
   const behindPort = await listen(behind);
   const upstreams = createPortUpstreams();
   const upstream = upstreams.of({ id: 'a', incarnation: 1 }, 80);
@@ -69,4 +71,51 @@ test('a server that takes no more calls on a connection gets the next ones on an
   expect(sessions.size).toBe(2);
   expect(open.destroyed).toBe(false);
   open.destroy();
+});
+
+const HEADERS = 1;
+const SETTINGS = 4;
+const END_STREAM = 1;
+const END_HEADERS = 4;
+
+function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head.writeUIntBE(type, 3, 1);
+  head.writeUIntBE(flags, 4, 1);
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** A header as HPACK writes it that knows none. */
+const header = (name: string, value: string): Buffer =>
+  Buffer.concat([
+    Buffer.from([0, name.length]),
+    Buffer.from(name),
+    Buffer.from([value.length]),
+    Buffer.from(value),
+  ]);
+const OK = header(':status', '200');
+
+test.each([
+  ['a status that is none', header(':status', '999'), header('grpc-status', '0')],
+  ['a header of HTTP/1.1', Buffer.concat([OK, header('http2-settings', 'x')]), header('grpc-status', '0')],
+  ['a trailer of HTTP/1.1', OK, header('http2-settings', 'x')],
+  ['a length twice', OK, Buffer.concat([header('content-length', '1'), header('content-length', '2')])],
+])('%s of a hostile server ends its call and nothing else', async (_name, answer, trailers) => {
+  const behind = createTcpServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.write(Buffer.concat([frame(SETTINGS, 0, 0), frame(HEADERS, END_HEADERS, 1, answer)]));
+      socket.write(frame(HEADERS, END_HEADERS | END_STREAM, 1, trailers));
+    });
+  });
+  const client = await openGatewayTo(behind);
+  const stream = call(client, '/hostile').resume();
+  stream.on('error', () => {});
+  stream.end();
+  await once(stream, 'close', { signal: AbortSignal.timeout(30_000) }).catch((error: unknown) => {
+    if (!stream.destroyed) throw error;
+  });
+  expect(client.closed).toBe(false);
 });

@@ -158,21 +158,36 @@ function refuse(stream: ServerHttp2Stream, error: unknown): undefined {
   );
 }
 
+/** Node throws at what HTTP/2 cannot say, and what is said here root in a sandbox has chosen. */
+function attempt(work: () => void, onError: (error: unknown) => void): boolean {
+  try {
+    work();
+    return true;
+  } catch (error) {
+    onError(error);
+    return false;
+  }
+}
+
 function join(client: ServerHttp2Stream, server: ClientHttp2Stream, prefix: string): Promise<void> {
   return new Promise((resolve) => {
-    let trailers: IncomingHttpHeaders = {};
+    let trailers: OutgoingHttpHeaders = {};
+    const refuseAnswer = (error: unknown): void => {
+      server.close(constants.NGHTTP2_CANCEL);
+      refuse(client, error);
+    };
     server.once('response', (headers, flags) => {
       const isEnd = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
       const answered = { ...portResponseHeaders(headers, prefix), ':status': headers[':status'] ?? 502 };
       if (client.destroyed) return;
-      client.respond(answered, { endStream: isEnd, waitForTrailers: !isEnd });
-      if (!isEnd) server.pipe(client);
+      const respond = (): void => client.respond(answered, { endStream: isEnd, waitForTrailers: !isEnd });
+      if (attempt(respond, refuseAnswer) && !isEnd) server.pipe(client);
     });
-    server.on('trailers', (received) => (trailers = received));
+    server.on('trailers', (received) => (trailers = portResponseHeaders(received, prefix)));
     // The compatible answer of this stream would send its own, which are none.
     client.removeAllListeners('wantTrailers');
     client.once('wantTrailers', () => {
-      if (!client.destroyed) client.sendTrailers(trailers);
+      if (!client.destroyed) attempt(() => client.sendTrailers(trailers), refuseAnswer);
     });
     client.pipe(server);
     server.on('error', (error) => refuse(client, error));
