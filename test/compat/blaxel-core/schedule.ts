@@ -1,3 +1,4 @@
+import { AdminClient } from '@atoll/sdk';
 import { expect, test } from 'vitest';
 import type { TestServer } from '../../fixtures/server.ts';
 import { call } from '../blaxel/calls.ts';
@@ -23,9 +24,18 @@ export function testSchedules(server: () => TestServer, sandbox: () => SandboxIn
     await expect(schedules().get(made.id)).rejects.toMatchObject({ code: 404 });
   });
 
-  test('a schedule is listed, changed and deleted', async () => {
-    const input = { command: 'true' };
+  test('a schedule is listed, to who only looks without the values of its variables, changed and deleted', async () => {
+    const input = { command: 'true', env: { TOKEN: 'hush' } };
     const made = await schedules().create({ type: 'cron', value: '0 8 * * *', input, maxExecutions: 3 });
+    expect(made).toMatchObject({ input });
+    const { value: key } = await new AdminClient({
+      apiUrl: server().url,
+      apiKey: server().apiKey,
+    }).createKey({ name: 'looker', role: 'viewer' });
+    const path = `/v0/sandboxes/shared/schedules/${made.id}`;
+    const headers = { 'x-blaxel-authorization': `Bearer ${key}` };
+    const seen = await call(server(), 'GET', path, undefined, headers);
+    expect(seen.body).toMatchObject({ input: { command: 'true', env: { TOKEN: '***' } } });
     expect(new Date(made.nextAt ?? '').toISOString()).toMatch(/T08:00:00.000Z$/);
     const changed = await schedules().update(made.id, { type: 'cron', value: '30 9 * * *', input });
     expect([changed.id, changed.nextAt?.slice(10)]).toEqual([made.id, 'T09:30:00.000Z']);

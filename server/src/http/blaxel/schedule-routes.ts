@@ -10,6 +10,7 @@ import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
 import { bindBlaxel } from './blaxel-version.ts';
 import { listOf } from './list-page.ts';
+import { HIDDEN } from './sandbox-request.ts';
 import { readSpan } from './time-span.ts';
 
 export interface BlaxelScheduleRoutesOptions {
@@ -24,26 +25,26 @@ export function blaxelScheduleRoutes({ deployed, schedules, clock }: BlaxelSched
     deployed.living(caller.workspace.id, name);
   return [
     bindBlaxel(routes.listBlaxelSchedules, ({ params, query }, context) =>
-      listOf(schedules.list(sandboxOf(params, context)), toSchedule, query, context),
+      listOf(schedules.list(sandboxOf(params, context)), shownTo(context), query, context),
     ),
     bindBlaxel(routes.createBlaxelSchedule, ({ params, body }, context) =>
-      toSchedule(schedules.create(sandboxOf(params, context), toRequest(body, clock.now()))),
+      shownTo(context)(schedules.create(sandboxOf(params, context), toRequest(body, clock.now()))),
     ),
     bindBlaxel(routes.getBlaxelSchedule, ({ params }, context) =>
-      toSchedule(schedules.get(sandboxOf(params, context), params.schedule)),
+      shownTo(context)(schedules.get(sandboxOf(params, context), params.schedule)),
     ),
     bindBlaxel(routes.replaceBlaxelSchedule, ({ params, body }, context) => {
       const asked = toRequest(body, clock.now());
-      return toSchedule(schedules.replace(sandboxOf(params, context), params.schedule, asked));
+      return shownTo(context)(schedules.replace(sandboxOf(params, context), params.schedule, asked));
     }),
     bindBlaxel(routes.deleteBlaxelSchedule, ({ params }, context) =>
-      toSchedule(schedules.remove(sandboxOf(params, context), params.schedule)),
+      shownTo(context)(schedules.remove(sandboxOf(params, context), params.schedule)),
     ),
     bindBlaxel(routes.listBlaxelScheduleExecutions, ({ params, query }, context) =>
       listOf(schedules.executions(sandboxOf(params, context)), toExecution, query, context),
     ),
     bindBlaxel(routes.listAllBlaxelSchedules, ({ query }, context) =>
-      listOf(schedules.listAll(context.caller.workspace.id), toSchedule, query, context),
+      listOf(schedules.listAll(context.caller.workspace.id), shownTo(context), query, context),
     ),
     bindBlaxel(routes.listAllBlaxelScheduleExecutions, ({ query }, context) =>
       listOf(schedules.listAllExecutions(context.caller.workspace.id), toExecution, query, context),
@@ -75,18 +76,25 @@ function toRequest({ type, value, input, maxExecutions }: BlaxelScheduleBody, no
 
 const spanMs = (value: string): number => readSpan(/^\d+$/.test(value) ? `${value}s` : value) * 1000;
 
-const toSchedule = ({ input, nextAt, ...one }: Schedule): BlaxelSchedule => {
-  const { timeoutSecs: timeout, ...command } = input;
-  return withoutUndefined({
-    id: one.id,
-    type: one.type,
-    value: one.value,
-    input: withoutUndefined({ ...command, timeout }),
-    maxExecutions: one.maxExecutions,
-    nextAt: isoTime(nextAt),
-    createdAt: new Date(one.createdAt).toISOString(),
-  });
-};
+/** Variables of commands often are secrets: who may run no commands sees their names alone. */
+const shownTo =
+  ({ caller }: RequestContext) =>
+  ({ input, nextAt, ...one }: Schedule): BlaxelSchedule => {
+    const { timeoutSecs: timeout, env, ...command } = input;
+    const shownEnv =
+      env && caller.role === 'viewer'
+        ? Object.fromEntries(Object.keys(env).map((name) => [name, HIDDEN]))
+        : env;
+    return withoutUndefined({
+      id: one.id,
+      type: one.type,
+      value: one.value,
+      input: withoutUndefined({ ...command, env: shownEnv, timeout }),
+      maxExecutions: one.maxExecutions,
+      nextAt: isoTime(nextAt),
+      createdAt: new Date(one.createdAt).toISOString(),
+    });
+  };
 
 const toExecution = (one: ScheduleExecution): BlaxelScheduleExecution =>
   withoutUndefined({
