@@ -20,12 +20,12 @@ func (s *Server) noModel() error {
 
 func (s *Server) codegen(http.ResponseWriter, *request) error { return s.noModel() }
 
-// drives has none to list: file systems that outlive sandboxes are volumes here, which a sandbox has from its start.
+// drives has none to list: file systems that outlive sandboxes are volumes here, which the server attaches.
 func (s *Server) drives(w http.ResponseWriter, r *request) error {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return writeJSON(w, http.StatusOK, map[string]any{"mounts": []string{}})
 	}
-	return invalid("drives are not mounted into running sandboxes on this server: create the sandbox with a volume instead")
+	return invalid("this server has no drives: create the sandbox with a volume, or attach one (atoll fs attach)")
 }
 
 func upgrade(http.ResponseWriter, *request) error {
