@@ -20,7 +20,7 @@ import {
 } from './preview-gate.ts';
 import type { PreviewGate } from './preview-gate.ts';
 import { grpcStreamOf, proxyGrpc } from './port-http2.ts';
-import { callPortUpgrade, proxyPort } from './port-proxy.ts';
+import { callPortUpgrade, hasStatus, proxyPort } from './port-proxy.ts';
 import type { PortCall } from './port-proxy.ts';
 import { createPortUpstreams } from './port-upstream.ts';
 import { replyError } from './reply-error.ts';
@@ -194,7 +194,7 @@ export function createPortGateway(options: PortGatewayOptions) {
           upgrade(request, response, socket, head, {
             open: () => callPortUpgrade(request, call),
             attach: call.upstream.attach,
-            isPlain: () => true,
+            isPlain: (answer) => hasStatus(answer),
             answerHeaders: (headers) => portResponseHeaders(headers, call.prefix),
             switchingHeaders: (headers) => switchingHeaders(headers, call.prefix),
           }),

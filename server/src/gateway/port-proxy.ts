@@ -1,5 +1,5 @@
-import { request as httpRequest } from 'node:http';
-import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { request as httpRequest, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { ApiError } from '@atoll/protocol';
 import { passBody } from './answer-body.ts';
 import { portResponseHeaders } from './port-headers.ts';
@@ -80,11 +80,25 @@ function passAnswer(
   { prefix, answerHeaders }: PortCall,
 ): void {
   const headers = portResponseHeaders(answer.headers, prefix);
-  response.writeHead(answer.statusCode ?? 502, withHeaders(headers, answerHeaders));
+  try {
+    requireStatus(answer, response);
+    response.writeHead(answer.statusCode ?? 502, withHeaders(headers, answerHeaders));
+  } catch (cause) {
+    return void sent.destroy(new Error('the answer cannot be passed on', { cause }));
+  }
   // Events and long polls begin with their headers.
   response.flushHeaders();
   answer.on('error', () => response.writableEnded || response.destroy());
   passBody(sent, answer, response);
+}
+
+/** Node reads more statuses than it writes, in HTTP/2 fewer than in HTTP/1.1, and throws at the others. */
+export const hasStatus = ({ statusCode = 0 }: IncomingMessage, last = 999): boolean =>
+  statusCode >= 200 && statusCode <= last;
+
+function requireStatus(answer: IncomingMessage, response: ServerResponse): void {
+  if (hasStatus(answer, response instanceof ServerResponse ? 999 : 599)) return;
+  throw new RangeError(`the answer has status ${answer.statusCode}`);
 }
 
 /** Of cookies there may be many; of everything else the last word counts. */
