@@ -19,6 +19,7 @@ export * from './tensorlake/data-plane.ts';
 export * from './tensorlake/managed-process.ts';
 export * from './tensorlake/terminal.ts';
 export * from './atoll/tenancy.ts';
+export * from './atoll/quota.ts';
 export * from './atoll/image.ts';
 export * from './atoll/image-share.ts';
 export * from './atoll/build.ts';

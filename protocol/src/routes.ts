@@ -5,6 +5,7 @@ import * as event from './atoll/event.ts';
 import * as image from './atoll/image.ts';
 import * as imageShare from './atoll/image-share.ts';
 import * as network from './atoll/network.ts';
+import * as quota from './atoll/quota.ts';
 import * as server from './atoll/server.ts';
 import * as session from './atoll/session.ts';
 import * as usage from './atoll/usage.ts';
@@ -51,6 +52,7 @@ export const controlRoutes: readonly Route[] = [
   fileSystem,
   sshKey,
   tenancy,
+  quota,
   session,
   event,
   usage,

@@ -10,6 +10,7 @@ import { readImport } from './image-import.ts';
 import { ImageShares } from './image-shares.ts';
 import type { PushOptions } from './image-push.ts';
 import { withoutUndefined } from './without-undefined.ts';
+import { Quotas } from './workspace-quotas.ts';
 import { workspaceEvents } from './workspace-events.ts';
 import type { WorkspaceEvent, WorkspaceEventsOptions } from './workspace-events.ts';
 
@@ -22,8 +23,11 @@ export type {
   ImagePruneReport,
   Key,
   Member,
+  QuotaChange,
+  QuotaUse,
   Role,
   Workspace,
+  WorkspaceQuotas,
 } from '@atoll/protocol';
 
 /** Whose key this is and what it may do. */
@@ -110,10 +114,13 @@ export class AdminClient {
   readonly #connection: Connection;
   /** Images that other workspaces use. */
   readonly imageShares: ImageShares;
+  /** What workspaces may use at once. */
+  readonly quotas: Quotas;
 
   constructor(options: ClientOptions = {}) {
     this.#connection = createConnection(options);
     this.imageShares = new ImageShares(this.#connection);
+    this.quotas = new Quotas(this.#connection);
   }
 
   /** The server that calls go to, and where it was found. */

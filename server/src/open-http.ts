@@ -10,8 +10,10 @@ import { createPortUrls, createPreviewUrls } from './gateway/port-url.ts';
 import { createPreviewGate } from './gateway/preview-gate.ts';
 import { createPreviews } from './sandbox/previews.ts';
 import { createPreviewStore } from './store/preview-store.ts';
+import { createQuotaStore } from './store/quota-store.ts';
 import { createLocalPortStore } from './store/local-port-store.ts';
 import { createAuthentication } from './http/authentication.ts';
+import { usualLimits } from './build/build-limits.ts';
 import type { Builds } from './build/builds.ts';
 import { createConsoleFiles } from './http/console/console-files.ts';
 import { buildRoutes } from './http/atoll/build-routes.ts';
@@ -21,6 +23,7 @@ import { createEventViews } from './http/event-views.ts';
 import { createChangeFeed } from './store/change-feed.ts';
 import { imageRoutes } from './http/atoll/image-routes.ts';
 import { imageShareRoutes } from './http/atoll/image-share-routes.ts';
+import { quotaRoutes } from './http/atoll/quota-routes.ts';
 import { networkRoutes } from './http/atoll/network-routes.ts';
 import { serverRoutes } from './http/atoll/server-routes.ts';
 import { sessionRoutes } from './http/atoll/session-routes.ts';
@@ -127,6 +130,11 @@ export async function openHttp(start: Start, parts: HttpParts) {
       ...snapshotRoutes({ sandboxes, snapshots }),
       ...sshKeyRoutes({ sshKeys: tenancy.sshKeys }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
+      ...quotaRoutes({
+        tenancy,
+        quotas: createQuotaStore(db),
+        usual: { sandboxes: config.admission.maxLivingPerWorkspace, builds: usualLimits.maxPerWorkspace },
+      }),
       ...networkRoutes({ sandboxes, tenancy }),
       ...sessionRoutes(tenancy),
       ...usageRoutes({ sandboxes, closing: closing.signal }),

@@ -29,6 +29,7 @@ import type { Db } from './store/db.ts';
 import { createDeclarationStore } from './store/declaration-store.ts';
 import { createNetworkOpenings } from './store/network-openings.ts';
 import { createPoolStore } from './store/pool-store.ts';
+import { createQuotaStore } from './store/quota-store.ts';
 import { createSandboxStore } from './store/sandbox-store.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
 import { openVolumes } from './volume/open-volumes.ts';
@@ -73,6 +74,7 @@ export async function openParts(start: Start, ground: Ground) {
     journals,
     volumes: sandboxVolumes,
     pools: createPoolStore(db),
+    quotas: createQuotaStore(db),
     transaction: db.transaction,
     flush: () => void db.flush(),
     checkpoints,

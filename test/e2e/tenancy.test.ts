@@ -4,6 +4,7 @@ import type { Call, Target } from '../fixtures/api.ts';
 import { useServer } from '../fixtures/server.ts';
 import { testCredentials } from './tenancy/credential.ts';
 import { testImageShares } from './tenancy/image-share.ts';
+import { testQuotas } from './tenancy/quota.ts';
 
 const server = useServer({ runtime: 'fake' });
 
@@ -210,6 +211,7 @@ describe('device login', () => {
 });
 
 describe('credentials', () => testCredentials(server));
+describe('quotas', () => testQuotas(server));
 describe('shared images', () => testImageShares(server));
 
 describe('audit', () => {

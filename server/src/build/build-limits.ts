@@ -10,7 +10,7 @@ export interface BuildLimits {
   /** How many contexts are received and unpacked at once; each takes a disk, whatever its client's pace. */
   maxUnpacking: number;
   maxUnpackingPerWorkspace: number;
-  /** Of one workspace, those that wait included. */
+  /** Of a workspace without a quota of its own, those that wait included. */
   maxPerWorkspace: number;
   maxCpus: number;
   maxMemoryMb: number;
@@ -64,13 +64,11 @@ function requireRange(field: string, value: number, least: number, most: number)
 }
 
 /** Keeps one workspace from filling the line. */
-export function requireQuota(count: number, { maxPerWorkspace }: BuildLimits): void {
-  if (count < maxPerWorkspace) return;
+export function requireQuota(count: number, quota: number): void {
+  if (count < quota) return;
   throw new ApiError(
     'quota_exceeded',
-    `the workspace has ${count} builds; this server allows ${maxPerWorkspace}`,
-    {
-      hint: 'Wait for builds to end, or cancel some.',
-    },
+    `the workspace has ${count} builds that have not ended; its quota is ${quota}`,
+    { hint: 'Wait for builds to end, cancel some, or have the operator raise the quota.' },
   );
 }

@@ -12,6 +12,7 @@ import type { Log } from '../lib/log.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import { withoutUndefined } from '../lib/without-undefined.ts';
 import type { Db } from '../store/db.ts';
+import { createQuotaStore } from '../store/quota-store.ts';
 import { buildHolder } from './base-image.ts';
 import { createBuilders } from './builder.ts';
 import type { BuilderOptions } from './builder.ts';
@@ -59,6 +60,7 @@ export function createBuilds(options: BuildsOptions) {
   const { db, images, log, now = Date.now } = options;
   const limits = { ...usualLimits, ...options.limits };
   const store = createBuildStore(db);
+  const quotas = createQuotaStore(db);
   const cache = createStepCache(db, now);
   const logs = createEventLogs(join(options.dataDir, 'build-log'), {
     now,
@@ -99,7 +101,8 @@ export function createBuilds(options: BuildsOptions) {
     const naming = namingOf(workspaceId, request);
     verifyNaming(images.workshop, naming);
     const size = sizeOf(request, limits);
-    requireQuota(store.countUnsettled(workspaceId), limits);
+    const { builds: quota = limits.maxPerWorkspace } = quotas.of(workspaceId);
+    requireQuota(store.countUnsettled(workspaceId), quota);
     if (!request.context && request.dockerfile === undefined) {
       throw new ApiError('invalid_request', 'a build without a context needs the text of its Dockerfile');
     }

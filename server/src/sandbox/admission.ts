@@ -7,7 +7,7 @@ export interface AdmissionSettings {
   maxCpus: number;
   maxMemoryMb: number;
   maxDiskMb: number;
-  /** How many sandboxes of one workspace may live at once, those that wait for their start included. */
+  /** How many sandboxes of a workspace without a quota of its own may live at once, those that wait for their start included. */
   maxLivingPerWorkspace: number;
   maxPoolsPerWorkspace: number;
   /** How many sandboxes the pools of one workspace may keep ready, all together. */
@@ -65,16 +65,6 @@ function checkRange(field: string, value: number, min: number, max: number): voi
   }
   if (value > max)
     throw new ApiError('limit_exceeded', `resources.${field} is ${value}; this server allows ${max}`);
-}
-
-/** Keeps one workspace from taking the places of all others. */
-export function checkQuota(living: number, { maxLivingPerWorkspace }: AdmissionSettings): void {
-  if (living < maxLivingPerWorkspace) return;
-  throw new ApiError(
-    'quota_exceeded',
-    `the workspace has ${living} living sandboxes; this server allows ${maxLivingPerWorkspace}`,
-    { hint: 'Terminate sandboxes that you no longer use.' },
-  );
 }
 
 /**

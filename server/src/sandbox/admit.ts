@@ -3,13 +3,14 @@ import type { NamedManifest } from '../image/image-store.ts';
 import { newSandboxId } from '../lib/id.ts';
 import { withoutUndefined } from '../lib/without-undefined.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
-import { checkHost, checkLimits, checkMemoryFor, checkQuota } from './admission.ts';
+import { checkHost, checkLimits, checkMemoryFor } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
 import { requireCheckpoints } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { checkPorts } from './exposure.ts';
 import { checkName } from './name.ts';
 import { noRules } from './network-rules.ts';
+import { checkQuota } from './quota.ts';
 import { resolveOrigin } from './origin.ts';
 import type { Origin } from './origin.ts';
 import { unbuiltDigest } from './provide-image.ts';
@@ -44,7 +45,7 @@ export function admitCreate(
   const secretNames = [...new Set(request.secretNames)];
   context.secrets.requireAll(workspaceId, secretNames);
   const volumes = admitVolumes(context, workspaceId, request, memory !== undefined);
-  checkQuota(context.store.countLiving(workspaceId), admission);
+  checkQuota(context, admission, workspaceId, { limits });
   checkHost(dataDir, admission);
   if (memory) checkMemoryFor(context.checkpoints.find(memory.checkpointId)?.sizeBytes ?? 0, admission);
   const record: SandboxRecord = {

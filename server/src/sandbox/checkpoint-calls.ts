@@ -1,7 +1,7 @@
 import type { CheckpointHolder } from '../checkpoint/checkpoint-store.ts';
 import { waitAtMost } from '../lib/deadline.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
-import { checkHost, checkQuota } from './admission.ts';
+import { checkHost } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
 import type { SandboxContext } from './context.ts';
 import { copySandbox } from './copy.ts';
@@ -9,6 +9,7 @@ import type { Copied } from './copy.ts';
 import { explainFailure } from './create.ts';
 import type { Directory } from './directory.ts';
 import type { Enroll } from './enroll.ts';
+import { checkQuota } from './quota.ts';
 import { startFromCheckpoint } from './start-from-checkpoint.ts';
 import type { CheckpointTemplate } from './start-from-checkpoint.ts';
 import { beginSuspend, suspendSandbox } from './suspend.ts';
@@ -33,7 +34,7 @@ export interface Started {
 /** The part of the sandboxes that writes them to disk and lets them go on from there. */
 export function createCheckpointCalls(options: CheckpointCallOptions) {
   const { context, admission, dataDir, enroll, requirePlaces, directory } = options;
-  const { store, log } = context;
+  const { log } = context;
   return {
     /** Stops it where it is and writes it to disk; resolves once that is done. */
     suspend: (record: SandboxRecord): Promise<void> => suspendSandbox(context, record, 'disk'),
@@ -70,7 +71,7 @@ export function createCheckpointCalls(options: CheckpointCallOptions) {
       timeoutMs: number,
     ): Promise<Started> => {
       if (template.name !== undefined) directory.requireFreeName(template.workspaceId, template.name);
-      checkQuota(store.countLiving(template.workspaceId), admission);
+      checkQuota(context, admission, template.workspaceId, template);
       checkHost(dataDir, admission);
       const { record, started } = startFromCheckpoint(context, enroll, checkpointId, template);
       const result = await waitAtMost(started, timeoutMs).catch((error: unknown) =>

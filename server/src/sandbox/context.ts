@@ -10,6 +10,7 @@ import type { SandboxNetwork } from '../network/network.ts';
 import type { createKeyedQueue } from '../image/keyed-queue.ts';
 import type { DeclarationStore } from '../store/declaration-store.ts';
 import type { NetworkOpenings } from '../store/network-openings.ts';
+import type { QuotaStore } from '../store/quota-store.ts';
 import type { RuntimeDriver } from '../runtime/driver.ts';
 import type { SandboxEnvironments } from '../secret/sandbox-environments.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
@@ -40,6 +41,7 @@ export interface SandboxContext {
   transaction: <T>(work: () => T) => T;
   /** Brings what is written to the disk, through a loss of power too. */
   flush: () => void;
+  quotas: QuotaStore;
   images: ImageStore;
   snapshots: Snapshots;
   checkpoints: CheckpointStore;

@@ -3,11 +3,12 @@ import { COPY_HOLDER } from '../checkpoint/checkpoint-store.ts';
 import { waitAtMost } from '../lib/deadline.ts';
 import { randomId } from '../lib/id.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
-import { checkHost, checkMemoryFor, checkQuota } from './admission.ts';
+import { checkHost, checkMemoryFor } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
 import { requireCheckpoints } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import type { Enroll } from './enroll.ts';
+import { checkQuota } from './quota.ts';
 import { requireNoWriter } from './volume-use.ts';
 import { startFromCheckpoint, templateOf } from './start-from-checkpoint.ts';
 import type { Begun } from './start-from-checkpoint.ts';
@@ -46,7 +47,7 @@ export async function copySandbox(
     const checkpointId = await takeCheckpoint(context, source, holder);
     // The sandboxes of the workspace may have become more meanwhile, and so may the starts. All copies begin at once, or
     // none: whoever asked would not know of the others.
-    checkQuota(context.store.countLiving(source.workspaceId) + times - 1, options.admission);
+    checkQuota(context, options.admission, source.workspaceId, { limits: source.limits, times });
     options.requirePlaces(times);
     const template = templateOf(source);
     const begun = Array.from({ length: times }, () => begin(context, options, checkpointId, template));
@@ -75,7 +76,7 @@ async function admit(
   requireNoWriter(source);
   if (times > MAX_COPIES)
     throw new ApiError('limit_exceeded', `${times} copies at once; this server makes ${MAX_COPIES}`);
-  checkQuota(context.store.countLiving(source.workspaceId) + times - 1, admission);
+  checkQuota(context, admission, source.workspaceId, { limits: source.limits, times });
   requirePlaces(times);
   checkHost(dataDir, admission);
   checkMemoryFor(times * (await memoryOf(context, source)), admission);

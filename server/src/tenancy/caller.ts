@@ -45,9 +45,12 @@ export function requireOwner(caller: Caller): void {
     throw new ApiError('forbidden', `only owners of the account ${caller.account.name} may do this`);
 }
 
+/** Whether the caller owns the account of the server's operator. */
+export const isOperator = ({ account, member, role }: Caller): boolean =>
+  account.operator && member.owner && role === 'admin';
+
 /** Throws `forbidden` unless the caller owns the account of the server's operator. */
 export function requireOperator(caller: Caller): void {
   requireOwner(caller);
-  if (!caller.account.operator)
-    throw new ApiError('forbidden', 'only the operator of this server may do this');
+  if (!isOperator(caller)) throw new ApiError('forbidden', 'only the operator of this server may do this');
 }
