@@ -58,6 +58,7 @@ const row = (outcome: Outcome): string => {
     String(subject.n),
     `${outcome.ratio.toFixed(2)} (${pairs.low.toFixed(2)}–${pairs.high.toFixed(2)})`,
     `≤ ${outcome.goal}`,
+    ms(outcome.loopDelayP99Ms),
   ];
   return `| ${cells.join(' | ')} |`;
 };
@@ -68,9 +69,10 @@ export function renderReport({ machine, mode, takenAt, outcomes, burst }: Report
     '',
     `Taken ${takenAt}, ${mode} mode, on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib} GiB, Linux ${machine.kernel} ${machine.arch}.`,
     'Times are median / p95 / p99 in milliseconds; both sides ran turn by turn in one process.',
+    'The last column is the 99th percentile of the delay of the event loop while ours ran (20 for bulk traffic).',
     '',
-    '| scenario | ours | comparator | n | ratio (middle half of pairs) | goal |',
-    '|---|---|---|---|---|---|',
+    '| scenario | ours | comparator | n | ratio (middle half of pairs) | goal | loop |',
+    '|---|---|---|---|---|---|---|',
     ...outcomes.map(row),
     '',
     `Burst: ${burst.succeeded} of ${burst.asked} creates at once reached their first command, in ${Math.round(burst.wallMs)} ms.`,
