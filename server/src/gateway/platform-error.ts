@@ -1,6 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { ApiError } from '@atoll/protocol';
 import type { ErrorCode } from '@atoll/protocol';
+import { retryAfter } from '../lib/retry-after.ts';
 import type { Log } from '../lib/log.ts';
 
 interface Platform {
@@ -54,7 +55,14 @@ export function replyPlatformError(
   };
   // The body of a refused request is not read to its end, so the connection cannot be used again.
   const close = request.complete ? {} : { connection: 'close' };
+  const again = retryAfter(status);
   const source = { 'x-blaxel-source': 'platform', 'x-blaxel-error-code': code };
-  response.writeHead(status, { 'content-type': 'application/json', ...headers, ...source, ...close });
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    ...again,
+    ...headers,
+    ...source,
+    ...close,
+  });
   response.end(JSON.stringify(body));
 }

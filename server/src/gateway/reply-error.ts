@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { ApiError } from '@atoll/protocol';
+import { retryAfter } from '../lib/retry-after.ts';
 import type { Log } from '../lib/log.ts';
 
 /** Tells a client why its request for a sandbox failed. Codes are upper case on the data plane (wire 2.9). */
@@ -22,6 +23,7 @@ export function replyError(
   };
   // The body of a refused request is not read to its end, so the connection cannot be used again.
   const close = request.complete || request.httpVersionMajor > 1 ? {} : { connection: 'close' };
-  response.writeHead(shown.status, { 'content-type': 'application/json', ...headers, ...close });
+  const again = retryAfter(shown.status);
+  response.writeHead(shown.status, { 'content-type': 'application/json', ...again, ...headers, ...close });
   response.end(JSON.stringify(body));
 }

@@ -1,5 +1,6 @@
 import { ApiError } from '@atoll/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { retryAfter } from '../lib/retry-after.ts';
 import { blaxelError, isBlaxelPath, isTokenPath, tokenError } from './blaxel/error-body.ts';
 
 /** The body of every error (tensorlake wire 1.3). */
@@ -37,7 +38,7 @@ export function sendError(
   error: ApiError,
   { id: requestId, method, url }: Pick<FastifyRequest, 'id' | 'method' | 'url'>,
 ): FastifyReply {
-  if (error.status === 503 || error.status === 429) void reply.header('retry-after', '1');
+  void reply.headers(retryAfter(error.status));
   if (isTokenPath(url)) {
     const { status, body } = tokenError(error);
     return reply.code(status).send(body);

@@ -97,3 +97,20 @@ test('an owner who has all that one may have waits, and the places that are left
   expect(began.toSorted()).toEqual(['a', 'a', 'a', 'a', 'b', 'b']);
   expect(semaphore.waiting).toBe(0);
 });
+
+test('an owner that fills the line keeps no other out of an even share of it', async () => {
+  const semaphore = createSemaphore(1, 4, full);
+  const signal = new AbortController().signal;
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  const order: string[] = [];
+  const ask = (owner: string) => semaphore.run(signal, () => gate.then(() => void order.push(owner)), owner);
+  const greedy = Array.from({ length: 5 }, () => ask('greedy'));
+  await expect(ask('greedy')).rejects.toThrow();
+  expect(() => semaphore.requirePlace(3, 'modest')).toThrow();
+  semaphore.requirePlace(2, 'modest');
+  const modest = [ask('modest'), ask('modest')];
+  await expect(ask('modest')).rejects.toThrow();
+  open();
+  await Promise.all([...greedy, ...modest]);
+  expect(order).toEqual(['greedy', 'greedy', 'modest', 'greedy', 'modest', 'greedy', 'greedy']);
+});

@@ -1,6 +1,8 @@
 /**
  * Lets at most `limit` pieces of work run at once; the others wait, as many as `maxWaiting`. Owners take turns, so that
  * who asks for much waits behind who asks for little; the work of one owner runs in order, at most `perOwner` at once.
+ * Nor can one owner fill the line for the others: whoever has less in a full line than an even share of it may still
+ * join. So the line grows beyond `maxWaiting` with the logarithm of the owners, and no further.
  */
 export function createSemaphore(
   limit: number,
@@ -24,9 +26,16 @@ export function createSemaphore(
 
   const countWaiting = (): number => queues.values().reduce((sum, queue) => sum + queue.length, 0);
 
-  const requirePlace = (count = 1): void => {
-    const free = limit - running + Math.max(0, maxWaiting - countWaiting());
-    if (free < count) throw onFull();
+  const mayWait = (count: number, owner: string): boolean => {
+    const waiting = countWaiting();
+    if (waiting + count <= maxWaiting) return true;
+    const owners = queues.size + (queues.has(owner) ? 0 : 1);
+    return (queues.get(owner)?.length ?? 0) + count <= Math.floor(maxWaiting / owners);
+  };
+
+  const requirePlace = (count = 1, owner = ''): void => {
+    const atOnce = Math.min(count, limit - running);
+    if (count > atOnce && !mayWait(count - atOnce, owner)) throw onFull();
   };
 
   const enter = (signal: AbortSignal, owner: string): Promise<void> => {
@@ -37,7 +46,7 @@ export function createSemaphore(
       count(owner, 1);
       return Promise.resolve();
     }
-    if (countWaiting() >= maxWaiting) throw onFull();
+    if (!mayWait(1, owner)) throw onFull();
     return wait(signal, owner);
   };
 

@@ -21,7 +21,7 @@ export interface CheckpointCallOptions {
   admission: AdmissionSettings;
   enroll: Enroll;
   /** Throws where so many starts cannot even wait for their turn. */
-  requirePlaces: (count: number) => void;
+  requirePlaces: (count: number, workspaceId: string) => void;
   directory: Directory;
 }
 

@@ -25,7 +25,7 @@ export interface CopyOptions {
   dataDir: string;
   enroll: Enroll;
   /** Throws where so many starts cannot even wait for their turn. */
-  requirePlaces: (count: number) => void;
+  requirePlaces: (count: number, workspaceId: string) => void;
 }
 
 const MAX_COPIES = 100;
@@ -48,7 +48,7 @@ export async function copySandbox(
     // The sandboxes of the workspace may have become more meanwhile, and so may the starts. All copies begin at once, or
     // none: whoever asked would not know of the others.
     checkQuota(context, options.admission, source.workspaceId, { limits: source.limits, times });
-    options.requirePlaces(times);
+    options.requirePlaces(times, source.workspaceId);
     const template = templateOf(source);
     const begun = Array.from({ length: times }, () => begin(context, options, checkpointId, template));
     return await Promise.all(begun.map((copy) => outcomeOf(context, copy, deadline)));
@@ -77,7 +77,7 @@ async function admit(
   if (times > MAX_COPIES)
     throw new ApiError('limit_exceeded', `${times} copies at once; this server makes ${MAX_COPIES}`);
   checkQuota(context, admission, source.workspaceId, { limits: source.limits, times });
-  requirePlaces(times);
+  requirePlaces(times, source.workspaceId);
   checkHost(dataDir, admission);
   checkMemoryFor(times * (await memoryOf(context, source)), admission);
 }

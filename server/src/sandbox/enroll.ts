@@ -27,7 +27,7 @@ export function createEnroll(
   return (record, { provide, inTransaction }) => {
     closing.throwIfAborted();
     // Everything up to the wait for a turn happens at once, so a place that is free now is there for this record.
-    starts.requirePlace();
+    starts.requirePlace(1, record.workspaceId);
     context.transaction(() => {
       context.store.insert(record);
       context.volumes.attach(record);

@@ -45,17 +45,18 @@ export function testQuotas(server: () => TestServer): void {
     expect((await call(target, path)).body).toMatchObject({ sandboxes: { used: 2, limit: 2, isOwn: true } });
   });
 
-  test.each([
-    ['cpus', 'CPUs', { cpus: 2 }],
-    ['memoryMb', 'MB of memory', { memory_mb: 2048 }],
-    ['diskMb', 'MB of disk', { disk_mb: 4096 }],
-  ] as const)('%s of all sandboxes together stay within the quota', async (name, label, resources) => {
+  test('sizes of all sandboxes together stay within the quota, and room comes back', async () => {
     const { target, path } = await tenant();
-    const [size = 0] = Object.values(resources);
-    await limit(path, { [name]: 1.5 * size });
+    const resources = { cpus: 2, memory_mb: 2048, disk_mb: 4096 };
     const { body } = await create(target, { resources });
-    expect(await create(target, { resources })).toMatchObject(exceeded(`has ${size} ${label}`));
-    expect((await call(target, path)).body).toMatchObject({ [name]: { used: size, limit: 1.5 * size } });
+    const refused = async (quotas: object, message: string) => {
+      await limit(path, quotas);
+      expect(await create(target, { resources })).toMatchObject(exceeded(message));
+    };
+    await refused({ cpus: 3.9 }, 'has 2 CPUs and asks for 2 more; its quota is 3.9');
+    await refused({ cpus: null, memoryMb: 4095 }, 'has 2048 MB of memory');
+    await refused({ memoryMb: null, diskMb: 4096 }, 'has 4096 MB of disk');
+    expect((await call(target, path)).body).toMatchObject({ diskMb: { used: 4096, limit: 4096 } });
     const { sandbox_id: id } = body as { sandbox_id: string }; // the route's own schema
     await call(target, `/sandboxes/${id}`, { method: 'DELETE' });
     expect(await create(target, { resources })).toMatchObject({ status: 200 });
@@ -76,6 +77,18 @@ export function testQuotas(server: () => TestServer): void {
     });
     await createSandbox(other.target, {});
     expect(await call(target, other.path)).toMatchObject({ status: 404 });
+  });
+
+  test('a workspace with many creates waiting keeps none of another workspace waiting behind them', async () => {
+    const [greedy, modest] = [await tenant(), await tenant()];
+    let unanswered = 20;
+    const burst = Array.from({ length: unanswered }, () =>
+      create(greedy.target).finally(() => void (unanswered -= 1)),
+    );
+    expect(await create(modest.target)).toMatchObject({ status: 200 });
+    expect(unanswered).toBeGreaterThan(0);
+    const answers = await Promise.all(burst);
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
   });
 
   test('the operator alone sets quotas, and null is the quota of every workspace', async () => {
