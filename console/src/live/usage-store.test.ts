@@ -20,3 +20,8 @@ test('a sandbox that began anew is not counted below zero', () => {
 test('what does not run any more is gone', () => {
   expect(addSample(addSample(none, 0, sample(1)), 2_000, { at: 0, sandboxes: [] }).size).toBe(0);
 });
+
+test('what stands still stays the same object', () => {
+  const still = addSample(addSample(none, 0, sample(500)), 2_000, sample(500));
+  expect(addSample(still, 2_000, sample(500)).get('a')).toBe(still.get('a'));
+});

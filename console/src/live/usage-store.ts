@@ -24,7 +24,11 @@ export function addSample(before: Uses, elapsedMs: number, { sandboxes }: UsageS
         ...(isSame && { cpus: (cpuMs - last.cpuMs) / elapsedMs }),
         ...(idleSince !== undefined && { idleSince }),
       };
-      return [sandboxId, use];
+      return [sandboxId, last !== undefined && isEqual(last, use) ? last : use];
     }),
   );
 }
+
+/** What stands still is not drawn again. */
+const isEqual = (a: Use, b: Use): boolean =>
+  a.cpus === b.cpus && a.cpuMs === b.cpuMs && a.memoryBytes === b.memoryBytes && a.idleSince === b.idleSince;

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { startTransition, useEffect, useState } from 'react';
 import { useConsole } from './console-context.ts';
 import { addSample } from './usage-store.ts';
 import type { Uses } from './usage-store.ts';
@@ -17,7 +17,7 @@ export function useUsage(): Uses {
       for await (const sample of clients.sandboxes.usage({ signal })) {
         const elapsedMs = lastAt === 0 ? 0 : sample.at - lastAt;
         lastAt = sample.at;
-        setUses((before) => addSample(before, elapsedMs, sample));
+        startTransition(() => setUses((before) => addSample(before, elapsedMs, sample)));
       }
     };
     let timer: ReturnType<typeof setTimeout> | undefined;

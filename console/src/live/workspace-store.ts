@@ -52,10 +52,13 @@ const mapOf = {
 export function createWorkspaceStore(schedule: (show: () => void) => void = showSoon) {
   let shown = nothing;
   let next = nothing;
+  /** Lists that were copied since the last time all was shown: those may be changed in place. */
+  const own = new Map<string, Map<string, unknown>>();
   const listeners = new Set<() => void>();
   const show = (): void => {
     if (next === shown) return;
     shown = next;
+    own.clear();
     for (const listener of listeners) listener();
   };
   const change = (changes: Partial<Workspace>): void => {
@@ -71,11 +74,15 @@ export function createWorkspaceStore(schedule: (show: () => void) => void = show
     get: (): Workspace => shown,
     setLink: (link: Link): void => change({ link }),
     /** Replaces all lists. Events are applied afterwards, in their order. */
-    replace: (lists: Lists): void => change({ ...lists, loaded: true }),
+    replace: (lists: Lists): void => {
+      own.clear();
+      change({ ...lists, loaded: true });
+    },
     apply: (event: WorkspaceChange): void => {
       if (!('target' in event)) return;
       const name = mapOf[event.kind];
-      const changed = new Map<string, unknown>(next[name]);
+      const changed = own.get(name) ?? new Map<string, unknown>(next[name]);
+      own.set(name, changed);
       if (event.now === undefined) changed.delete(event.target);
       else changed.set(event.target, event.now);
       change({ [name]: changed });

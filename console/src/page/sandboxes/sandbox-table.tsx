@@ -1,4 +1,4 @@
-import { memo } from 'react';
+import { memo, useDeferredValue } from 'react';
 import type { SandboxInfo } from '@atoll/sdk';
 import { useUsage } from '../../live/use-usage.ts';
 import type { Use } from '../../live/usage-store.ts';
@@ -20,10 +20,10 @@ const ROW_PX = 40;
 const NARROW_ROW_PX = 68;
 
 /** One row for each sandbox; of many, only those that are seen are drawn. */
-export function SandboxTable({ sandboxes, selected, onSelect }: Props) {
+export const SandboxTable = memo(function SandboxTable({ sandboxes, selected, onSelect }: Props) {
   const rowPx = useMedia(NARROW) ? NARROW_ROW_PX : ROW_PX;
   const rows = useWindowOfRows(sandboxes.length, rowPx);
-  const now = useNow();
+  const now = useDeferredValue(useNow());
   const uses = useUsage();
   const toggle = (id: string): void => onSelect?.((was) => was.symmetricDifference(new Set([id])));
   return (
@@ -35,7 +35,7 @@ export function SandboxTable({ sandboxes, selected, onSelect }: Props) {
       role="region"
       aria-label="Sandboxes"
     >
-      <table className="table" aria-rowcount={sandboxes.length + 1}>
+      <table className="table sandbox-table" aria-rowcount={sandboxes.length + 1}>
         <Head sandboxes={sandboxes} selected={selected} onSelect={onSelect} />
         <tbody>
           {rows.beforePx > 0 && <tr aria-hidden="true" style={{ height: rows.beforePx }} />}
@@ -54,7 +54,7 @@ export function SandboxTable({ sandboxes, selected, onSelect }: Props) {
       </table>
     </div>
   );
-}
+});
 
 function Head({ sandboxes, selected, onSelect }: Props) {
   const all = new Set(sandboxes.map(({ sandboxId }) => sandboxId));
@@ -72,13 +72,27 @@ function Head({ sandboxes, selected, onSelect }: Props) {
             />
           </th>
         )}
-        <th scope="col">Name</th>
-        <th scope="col">Status</th>
-        <th scope="col">Image</th>
-        <th scope="col">CPU</th>
-        <th scope="col">Memory</th>
-        <th scope="col">Idle</th>
-        <th scope="col">Age</th>
+        <th scope="col" className="main-head">
+          Name
+        </th>
+        <th scope="col" className="status-head">
+          Status
+        </th>
+        <th scope="col" className="image-head">
+          Image
+        </th>
+        <th scope="col" className="cpu-head">
+          CPU
+        </th>
+        <th scope="col" className="size-head">
+          Memory
+        </th>
+        <th scope="col" className="idle-head">
+          Idle
+        </th>
+        <th scope="col" className="age-head">
+          Age
+        </th>
       </tr>
     </thead>
   );

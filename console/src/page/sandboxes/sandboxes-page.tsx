@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'react';
+import { useDeferredValue, useMemo, useState } from 'react';
 import { useConsole, useWorkspace } from '../../live/console-context.ts';
 import { useQuery } from '../../router.tsx';
 import { Button } from '../../ui/button.tsx';
@@ -10,12 +10,14 @@ import { Selection } from './selection.tsx';
 
 /** All sandboxes of the workspace, as they change. */
 export function SandboxesPage() {
-  const { sandboxes, loaded } = useWorkspace();
+  // What is typed and picked comes first; the list follows when there is time for it.
+  const { sandboxes, loaded } = useDeferredValue(useWorkspace());
   const { mayChange } = useConsole();
   const [query, setQuery] = useQuery();
   const view = viewOf(query.get('view'));
   const text = query.get('q') ?? '';
-  const found = useMemo(() => filterSandboxes(sandboxes.values(), view, text), [sandboxes, view, text]);
+  const wanted = useDeferredValue(text);
+  const found = useMemo(() => filterSandboxes(sandboxes.values(), view, wanted), [sandboxes, view, wanted]);
   const counts = useMemo(() => countViews(sandboxes.values()), [sandboxes]);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [creating, setCreating] = useState(false);
@@ -49,7 +51,7 @@ export function SandboxesPage() {
           </button>
         ))}
       </div>
-      {mayChange && <Selection selected={selected} onClear={() => setSelected(new Set())} />}
+      {mayChange && <Selection selected={selected} onSelect={setSelected} />}
       {found.length > 0 ? (
         <SandboxTable sandboxes={found} selected={selected} onSelect={mayChange ? setSelected : undefined} />
       ) : (
