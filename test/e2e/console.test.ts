@@ -176,6 +176,27 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     await page.getByText('No sandboxes yet').waitFor();
   });
 
+  test('two browsers have a session each, and one whose key is revoked says that it ended', async () => {
+    const admin = new AdminClient({ apiUrl: server.url, apiKey: server.apiKey });
+    const key = await admin.createKey({ name: 'of another browser' });
+    const other = await openConsole(browser, server.url);
+    await logIn(other.page, key.value);
+    await other.page.getByRole('button', { name: 'Log out' }).click();
+    await other.page.getByLabel('API key').waitFor();
+    await logIn(other.page, key.value);
+    await other.page.getByRole('link', { name: 'Images' }).click();
+    await other.page.getByRole('heading', { name: 'Images', exact: true }).waitFor();
+    await admin.revokeKey(key.key.id);
+    await other.page.getByText('Your session has ended').waitFor();
+    await other.page.getByLabel('API key').fill(server.apiKey);
+    await other.page.getByRole('button', { name: 'Log in' }).click();
+    await other.page.getByRole('heading', { name: 'Images', exact: true }).waitFor();
+    expect(other.problems).toEqual([]);
+    await other.page.context().close();
+    expect(await page.getByRole('heading', { name: 'Sandboxes' }).isVisible()).toBe(true);
+    expect(await page.getByText(/session has ended|not answered/).count()).toBe(0);
+  });
+
   test('who logs out on one page is out on the others', async () => {
     const other = await page.context().newPage();
     await other.goto(`${server.url}/`);
