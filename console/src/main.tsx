@@ -6,6 +6,13 @@ import './style/control.css';
 import './style/shell.css';
 import './style/table.css';
 import './style/page.css';
+import './style/sandbox.css';
+import './style/terminal.css';
+import './style/files.css';
+import './style/process.css';
+import './style/panel.css';
+import './style/lineage.css';
+import './style/usage.css';
 import './style/images.css';
 
 const root = document.getElementById('root');
