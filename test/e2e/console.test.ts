@@ -75,6 +75,9 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     await dialog.getByRole('button', { name: 'Create' }).click();
     await page.getByRole('heading', { name: 'my-env' }).waitFor();
     await page.getByText('running', { exact: true }).waitFor();
+    const uses = page.getByRole('region', { name: 'What it uses' });
+    await uses.getByText(/[0-9] CPU/).waitFor();
+    await uses.getByText(/MB of 512 MB/).waitFor();
     expect(await seriousFindings(page)).toEqual([]);
   });
 
@@ -193,7 +196,7 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     await other.page.getByRole('heading', { name: 'Images', exact: true }).waitFor();
     expect(other.problems).toEqual([]);
     await other.page.context().close();
-    expect(await page.getByRole('heading', { name: 'Sandboxes' }).isVisible()).toBe(true);
+    expect(await page.getByRole('heading', { name: 'Sandboxes', exact: true }).isVisible()).toBe(true);
     expect(await page.getByText(/session has ended|not answered/).count()).toBe(0);
   });
 

@@ -4,6 +4,7 @@ import { CopyCommand } from '../../ui/copy-command.tsx';
 import { Fact, Facts } from '../../ui/facts.tsx';
 import { formatDuration, formatMb, formatTime } from '../../ui/format.ts';
 import { useNow } from '../../ui/use-now.ts';
+import { UsagePanel } from './usage/usage-panel.tsx';
 
 /** What a sandbox is, how it came to be, and how to reach it. */
 export function Overview({ sandbox }: { sandbox: SandboxInfo }) {
@@ -11,6 +12,7 @@ export function Overview({ sandbox }: { sandbox: SandboxInfo }) {
   return (
     <div className="overview">
       <Ending sandbox={sandbox} />
+      {status === 'running' && <UsagePanel sandbox={sandbox} />}
       <div className="panels">
         <Facts title="What it is">
           <Fact term="Id">

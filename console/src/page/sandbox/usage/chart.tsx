@@ -1,0 +1,43 @@
+import { HISTORY_MS, runsOf } from '../../../live/usage-history.ts';
+import type { Point } from '../../../live/usage-history.ts';
+
+interface Props {
+  title: string;
+  /** What is used now, in words. */
+  value: string;
+  points: readonly Point[];
+  read: (point: Point) => number | undefined;
+  /** What the top stands for, unless more is used. */
+  limit: number;
+}
+
+const WIDTH = 300;
+const HEIGHT = 64;
+
+/** A line of the last minutes. The words beside it say the same to who does not see it. */
+export function Chart({ title, value, points, read, limit }: Props) {
+  const end = points.at(-1)?.at ?? 0;
+  const top = Math.max(limit, ...points.map((point) => read(point) ?? 0));
+  const place = (point: Point): string[] => {
+    const used = read(point);
+    if (used === undefined) return [];
+    const x = WIDTH * (1 - (end - point.at) / HISTORY_MS);
+    return [`${x.toFixed(1)},${(HEIGHT * (1 - used / top)).toFixed(1)}`];
+  };
+  return (
+    <figure className="chart">
+      <figcaption>
+        {title} <span className="dim">{value}</span>
+      </figcaption>
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+        {runsOf(points).map((run) => (
+          <polyline key={run[0]?.at} points={run.flatMap(place).join(' ')} />
+        ))}
+      </svg>
+      <p className="dim chart-ends" aria-hidden="true">
+        <span>5 min ago</span>
+        <span>now</span>
+      </p>
+    </figure>
+  );
+}
