@@ -165,6 +165,14 @@ describe.skipIf(gvisor === undefined)('images in the console on gvisor', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click();
     await page.getByRole('row', { name: 'my-data' }).waitFor();
     expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole('link', { name: 'Atoll, sandboxes' }).click();
+    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByText('Network, volumes, secrets and ports').click();
+    await page.getByRole('checkbox', { name: 'my-data', exact: true }).check();
+    const command = page.getByRole('dialog').locator('pre');
+    expect(await command.innerText()).toBe('atoll sbx create --filesystem my-data:/mnt/my-data');
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByRole('link', { name: 'Secrets' }).click();
     await page.getByRole('button', { name: 'Set', exact: true }).click();
     await page.getByRole('dialog').getByLabel(/^Name/).fill('MY_TOKEN');

@@ -48,7 +48,7 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
         <div className="dialog-body">
           <BasicFields form={form} onChange={change} />
           <details>
-            <summary>Network, secrets and ports</summary>
+            <summary>Network, volumes, secrets and ports</summary>
             <MoreFields form={form} onChange={change} secretNames={secretNames} />
           </details>
           <SameElsewhere command={toCommand(options)} program={toProgram(options)} />

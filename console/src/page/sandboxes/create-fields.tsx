@@ -2,13 +2,14 @@ import type { InputHTMLAttributes } from 'react';
 import { useWorkspace } from '../../live/console-context.ts';
 import { Field } from '../../ui/field.tsx';
 import type { CreateForm } from './create-form.ts';
+import { VolumeChoice } from './volume-choice.tsx';
 
 interface Props {
   form: CreateForm;
   onChange: (changes: Partial<CreateForm>) => void;
 }
 
-type TextName = Exclude<keyof CreateForm, 'internet' | 'secretNames'>;
+type TextName = Exclude<keyof CreateForm, 'internet' | 'secretNames' | 'fileSystems'>;
 type TextProps = Props & { name: TextName; label: string; note?: string } & Omit<
     InputHTMLAttributes<HTMLInputElement>,
     'form' | 'onChange' | 'name'
@@ -76,6 +77,7 @@ export function MoreFields({ secretNames, ...props }: Props & { secretNames: rea
       />
       <Text {...props} name="denyOut" label="Never these" placeholder="ads.example.com" />
       <Text {...props} name="exposedPorts" label="Exposed ports" placeholder="8080 3000" note="With a key." />
+      <VolumeChoice mounts={form.fileSystems} onChange={(fileSystems) => onChange({ fileSystems })} />
       <SecretChoice form={form} onChange={onChange} names={secretNames} />
     </>
   );

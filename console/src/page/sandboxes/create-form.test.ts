@@ -17,6 +17,10 @@ const filled = toOptions({
   allowOut: '*.example.com, 10.0.0.1',
   secretNames: ['TOKEN'],
   exposedPorts: '8080 3000',
+  fileSystems: [
+    { fileSystemId: 'data', mountPath: '/mnt/data' },
+    { fileSystemId: 'skills', mountPath: '/skills', readOnly: true },
+  ],
 });
 
 test('what was typed becomes options', () => {
@@ -29,13 +33,18 @@ test('what was typed becomes options', () => {
     allowOut: ['*.example.com', '10.0.0.1'],
     secretNames: ['TOKEN'],
     exposedPorts: [8080, 3000],
+    fileSystems: [
+      { fileSystemId: 'data', mountPath: '/mnt/data' },
+      { fileSystemId: 'skills', mountPath: '/skills', readOnly: true },
+    ],
   });
 });
 
 test('the command quotes what a shell would read otherwise', () => {
   expect(toCommand(filled)).toBe(
     "id=$(atoll sbx create my-env --image 'it'\\''s' --cpus 0.5 --memory 512 " +
-      `--network-allow '*.example.com' --network-allow 10.0.0.1 --secret TOKEN --no-internet)
+      `--network-allow '*.example.com' --network-allow 10.0.0.1 --secret TOKEN ` +
+      `--filesystem data:/mnt/data --filesystem skills:/skills:ro --no-internet)
 atoll sbx port expose --require-key "$id" 8080 3000`,
   );
 });

@@ -1,4 +1,4 @@
-import type { CreateSandboxOptions } from '@atoll/sdk';
+import type { CreateSandboxOptions, FileSystemMount } from '@atoll/sdk';
 
 /** What the form holds: text as it was typed. */
 export interface CreateForm {
@@ -13,6 +13,7 @@ export interface CreateForm {
   denyOut: string;
   secretNames: string[];
   exposedPorts: string;
+  fileSystems: FileSystemMount[];
 }
 
 export const emptyForm: CreateForm = {
@@ -27,6 +28,7 @@ export const emptyForm: CreateForm = {
   denyOut: '',
   secretNames: [],
   exposedPorts: '',
+  fileSystems: [],
 };
 
 const words = (text: string): string[] => text.split(/[\s,]+/).filter((word) => word !== '');
@@ -45,6 +47,7 @@ export function toOptions(form: CreateForm): CreateSandboxOptions {
     allowOut: orNothing(words(form.allowOut)),
     denyOut: orNothing(words(form.denyOut)),
     secretNames: orNothing(form.secretNames),
+    fileSystems: orNothing(form.fileSystems),
     exposedPorts: orNothing(words(form.exposedPorts).map(Number)),
   };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -63,6 +66,7 @@ export function toCommand(options: CreateSandboxOptions): string {
     ['--network-allow', options.allowOut ?? []],
     ['--network-deny', options.denyOut ?? []],
     ['--secret', options.secretNames ?? []],
+    ['--filesystem', (options.fileSystems ?? []).map(mountText)],
   ];
   const named = flags.flatMap(([flag, values]) => values.map((value) => `${flag} ${quote(String(value))}`));
   const internet = options.allowInternetAccess === false ? ['--no-internet'] : [];
@@ -73,6 +77,9 @@ export function toCommand(options: CreateSandboxOptions): string {
     ? create
     : `id=$(${create})\natoll sbx port expose --require-key "$id" ${ports.join(' ')}`;
 }
+
+const mountText = ({ fileSystemId, mountPath, readOnly }: FileSystemMount): string =>
+  `${fileSystemId}:${mountPath}${readOnly === true ? ':ro' : ''}`;
 
 const list = <T>(value: T | undefined): T[] => (value === undefined ? [] : [value]);
 
