@@ -69,7 +69,7 @@ export function renderReport({ machine, mode, takenAt, outcomes, burst }: Report
     '',
     `Taken ${takenAt}, ${mode} mode, on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib} GiB, Linux ${machine.kernel} ${machine.arch}.`,
     'Times are median / p95 / p99 in milliseconds; both sides ran turn by turn in one process.',
-    'The last column is the 99th percentile of the delay of the event loop while ours ran (20 for bulk traffic).',
+    'The last column is the 99th percentile of the delay of the event loop in our worst round (goal for bulk traffic: 20).',
     '',
     '| scenario | ours | comparator | n | ratio (middle half of pairs) | goal | loop |',
     '|---|---|---|---|---|---|---|',

@@ -25,7 +25,7 @@ export interface Outcome {
   comparator: Summary & { name: string };
   /** Of the medians. */
   ratio: number;
-  /** Of the event loop, which the server has in this process, while the subject ran. */
+  /** Of the event loop, which the server has in this process, in the subject's worst round. */
   loopDelayP99Ms: number;
   /** The middle half of the ratios of single pairs. */
   pairs: { low: number; high: number };
