@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { call, createSandbox, open, sandboxCalls } from '../fixtures/api.ts';
 import type { Target } from '../fixtures/api.ts';
@@ -174,19 +174,25 @@ describe('previews', () => {
     }
   });
 
-  test('the tokens of a sandbox that has ended open nothing of the next one of its name', async () => {
+  test('previews and tokens of a sandbox that has ended open nothing of the next one of its name', async () => {
+    onTestFinished(async () => void (await call(server(), '/v0/sandboxes/reborn', { method: 'DELETE' })));
     const first = await createSandbox(server(), { name: 'reborn' });
     const preview = { metadata: { name: 'p' }, spec: { port } };
     const at = '/v0/sandboxes/reborn/previews';
-    const made = await call(server(), at, { body: preview });
-    const { pathname } = new URL((made.body as { spec: { url: string } }).spec.url); // by the wire
+    const make = async (): Promise<string> => {
+      const { body } = await call(server(), at, { body: preview });
+      return new URL((body as { spec: { url: string } }).spec.url).pathname; // by the wire
+    };
+    const before = await make();
     const token = await call(server(), `${at}/p/tokens`, { body: {} });
     const headers = { 'x-blaxel-preview-token': (token.body as { spec: { token: string } }).spec.token };
-    expect((await call({ url: server().url }, `${pathname}/`, { headers })).status).toBe(200);
+    const ask = async (path: string) => (await call({ url: server().url }, `${path}/`, { headers })).status;
+    expect(await ask(before)).toBe(200);
     await call(server(), `/sandboxes/${first}`, { method: 'DELETE' });
     await createSandbox(server(), { name: 'reborn' });
-    await call(server(), at, { body: preview });
-    expect((await call({ url: server().url }, `${pathname}/`, { headers })).status).toBe(401);
+    const after = await make();
+    expect(after).not.toBe(before);
+    expect([await ask(before), await ask(after)]).toEqual([410, 401]);
   });
 });
 
