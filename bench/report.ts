@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { arch, availableParallelism, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import type { BurstResult } from './burst.ts';
+import type { FirstCommand } from './first-command.ts';
 import type { Outcome } from './scenario.ts';
 
 export interface Report {
@@ -9,8 +9,11 @@ export interface Report {
   mode: 'short' | 'full';
   machine: { cpu: string; cores: number; memoryGib: number; kernel: string; arch: string };
   outcomes: Outcome[];
-  burst: BurstResult;
+  firstCommands: FirstCommand[];
 }
+
+const resultsDir = join(import.meta.dirname, 'results');
+const PARTIAL = 'partial.json';
 
 /** What the numbers were taken on: compare rows, not machines. */
 export function describeMachine(): Report['machine'] {
@@ -27,10 +30,18 @@ export function describeMachine(): Report['machine'] {
 /** Writes the results as JSON and as a table for people; returns the table. */
 export function writeReport(report: Report): string {
   const table = renderReport(report);
-  writeResult('latest.json', `${JSON.stringify(report, null, 2)}\n`);
+  writeResult('latest.json', toJson(report));
   writeResult('latest.md', table);
+  rmSync(join(resultsDir, PARTIAL), { force: true });
   return table;
 }
+
+/** Keeps what a run has so far, beside the last whole one: a run that is cut has measured something. */
+export function writePartial(report: Report): void {
+  writeResult(PARTIAL, toJson(report));
+}
+
+const toJson = (report: Report): string => `${JSON.stringify(report, null, 2)}\n`;
 
 /** Writes a page of results that are no comparison, and what they were taken on; returns it. */
 export function writePage(file: string, title: string, lines: readonly string[]): string {
@@ -42,14 +53,14 @@ export function writePage(file: string, title: string, lines: readonly string[])
 }
 
 function writeResult(file: string, text: string): void {
-  const dir = join(import.meta.dirname, 'results');
-  mkdirSync(dir, { recursive: true });
-  writeFileSync(join(dir, file), text);
+  mkdirSync(resultsDir, { recursive: true });
+  writeFileSync(join(resultsDir, file), text);
 }
 
 const ms = (value: number): string => value.toFixed(1);
 
-const row = (outcome: Outcome): string => {
+/** A line of the table. */
+export const renderOutcome = (outcome: Outcome): string => {
   const { subject, comparator, pairs } = outcome;
   const cells = [
     outcome.scenario,
@@ -63,7 +74,18 @@ const row = (outcome: Outcome): string => {
   return `| ${cells.join(' | ')} |`;
 };
 
-export function renderReport({ machine, mode, takenAt, outcomes, burst }: Report): string {
+/** A line of the table of first commands. */
+export function renderFirstCommand({ arrival, asked, succeeded, wallMs, times }: FirstCommand): string {
+  const cells = [
+    arrival,
+    `${succeeded} of ${asked}`,
+    `${ms(times.median)} / ${ms(times.p95)} / ${ms(times.p99)}`,
+    String(Math.round(wallMs)),
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+export function renderReport({ machine, mode, takenAt, outcomes, firstCommands }: Report): string {
   return [
     '# Benchmark results',
     '',
@@ -73,9 +95,13 @@ export function renderReport({ machine, mode, takenAt, outcomes, burst }: Report
     '',
     '| scenario | ours | comparator | n | ratio (middle half of pairs) | goal | loop |',
     '|---|---|---|---|---|---|---|',
-    ...outcomes.map(row),
+    ...outcomes.map(renderOutcome),
     '',
-    `Burst: ${burst.succeeded} of ${burst.asked} creates at once reached their first command, in ${Math.round(burst.wallMs)} ms.`,
+    'From a create to the answer of its first command, on gVisor by the SDK:',
+    '',
+    '| creates | succeeded | median / p95 / p99 (ms) | all (ms) |',
+    '|---|---|---|---|',
+    ...firstCommands.map(renderFirstCommand),
     '',
   ].join('\n');
 }

@@ -1,9 +1,9 @@
 /** `make bench`: every scenario against its comparator, as ratios. `--full` takes more rounds; names choose scenarios. */
 import { parseArgs } from 'node:util';
-import { runBurst } from './burst.ts';
-import { describeMachine, writeReport } from './report.ts';
+import { arrivalNames, runFirstCommands } from './first-command.ts';
+import { describeMachine, renderFirstCommand, renderOutcome, writePartial, writeReport } from './report.ts';
+import type { Report } from './report.ts';
 import { runScenario } from './scenario.ts';
-import type { Outcome } from './scenario.ts';
 import { blaxelCreate, blaxelTree } from './scenario/blaxel-gvisor.ts';
 import { buildCached, buildLastStep, buildUncached } from './scenario/build.ts';
 import { checkpointResume, fork } from './scenario/checkpoint-gvisor.ts';
@@ -42,24 +42,38 @@ const scenarios = [
   blaxelCreate,
   blaxelTree,
 ];
-const BURST = 50;
 
 const { values, positionals } = parseArgs({
   options: { full: { type: 'boolean', default: false } },
   allowPositionals: true,
 });
 const mode = values.full ? 'full' : 'short';
-const chosen = scenarios.filter(
-  ({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)),
-);
+const isChosen = (name: string): boolean =>
+  positionals.length === 0 || positionals.some((word) => name.includes(word));
 
-const outcomes: Outcome[] = [];
-for (const scenario of chosen) {
+const report: Report = {
+  takenAt: new Date().toISOString(),
+  mode,
+  machine: describeMachine(),
+  outcomes: [],
+  firstCommands: [],
+};
+/** Each line as it comes: a run may be cut. */
+const keep = (line: string): void => {
+  writePartial(report);
+  process.stderr.write(`${line}\n`);
+};
+
+for (const scenario of scenarios.filter(({ name }) => isChosen(name))) {
   process.stderr.write(`${scenario.name} …\n`);
-  outcomes.push(await runScenario(scenario, mode));
+  const outcome = await runScenario(scenario, mode);
+  report.outcomes.push(outcome);
+  keep(renderOutcome(outcome));
 }
-process.stderr.write(`burst of ${BURST} …\n`);
-const burst = await runBurst(BURST);
-process.stdout.write(
-  writeReport({ takenAt: new Date().toISOString(), mode, machine: describeMachine(), outcomes, burst }),
-);
+for (const arrival of arrivalNames.filter((name) => isChosen(`first-command ${name}`))) {
+  process.stderr.write(`first command, ${arrival} …\n`);
+  const found = await runFirstCommands(arrival, mode);
+  report.firstCommands.push(found);
+  keep(renderFirstCommand(found));
+}
+process.stdout.write(writeReport(report));
