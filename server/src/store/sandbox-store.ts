@@ -305,7 +305,7 @@ export function createSandboxStore(db: Db) {
 
 /**
  * Each half by the index that holds no more than its sandboxes: by age alone, a list would read the whole history
- * of its workspace.
+ * of its workspace. Rows are read last, for the page alone.
  */
 function list(db: Db, workspaceId: string, endedSince: number, page: ListPage): SandboxRecord[] {
   const { after = { at: Number.MAX_SAFE_INTEGER, id: '' } } = page;
@@ -314,14 +314,17 @@ function list(db: Db, workspaceId: string, endedSince: number, page: ListPage): 
     WHEN operation = 'snapshot' AND state = 'running' THEN 'snapshotting' ELSE 'none' END`;
   const asked = `workspace_id = ?1 AND warm = 0 AND (created_at, id) < (?2, ?3)
     AND state IN (SELECT value FROM json_each(?4)) AND ${shown} = ifnull(?5, ${shown})`;
+  const first = 'ORDER BY created_at DESC, id DESC LIMIT ?7';
   return db
     .all<SandboxRow>(
-      `SELECT * FROM (
-         SELECT * FROM sandboxes INDEXED BY sandboxes_living
-         WHERE state NOT IN ('terminated', 'failed') AND ${asked}
+      `SELECT sandboxes.* FROM (
+         SELECT * FROM (SELECT created_at, id FROM sandboxes INDEXED BY sandboxes_living
+           WHERE state NOT IN ('terminated', 'failed') AND ${asked} ${first})
          UNION ALL
-         SELECT * FROM sandboxes INDEXED BY sandboxes_ended WHERE terminated_at > ?6 AND ${asked})
-       ORDER BY created_at DESC, id DESC LIMIT ?7`,
+         SELECT * FROM (SELECT created_at, id FROM sandboxes INDEXED BY sandboxes_ended_shown
+           WHERE terminated_at > ?6 AND ${asked} ${first})
+         ${first}) AS page JOIN sandboxes USING (id)
+       ORDER BY page.created_at DESC, page.id DESC`,
       workspaceId,
       after.at,
       after.id,
