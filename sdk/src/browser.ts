@@ -6,7 +6,7 @@ export { BuildClient } from './build-client.ts';
 export type { Build, BuildDebugging, BuildEvent, BuildStatus } from './build-client.ts';
 export type { ClientOptions } from './connection.ts';
 export type { DirectoryEntry, DirectoryListing } from './file-content.ts';
-export type { FileSystem, FileSystemMount } from './file-system-info.ts';
+export type { FileSystem, FileSystemMount, FileSystemSnapshot } from './file-system-info.ts';
 export type { FileInfo } from './file-info.ts';
 export { RemoteAPIError, SandboxConnectionError, SandboxError, SandboxNotFoundError } from './errors.ts';
 export type { CreatePoolOptions, SandboxPoolInfo } from './pool-info.ts';

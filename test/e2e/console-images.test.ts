@@ -163,7 +163,16 @@ describe.skipIf(gvisor === undefined)('images in the console on gvisor', () => {
     await page.getByRole('button', { name: 'Create' }).click();
     await page.getByRole('dialog').getByLabel(/^Name/).fill('my-data');
     await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click();
-    await page.getByRole('row', { name: 'my-data' }).waitFor();
+    const row = page.getByRole('row', { name: 'my-data' });
+    await row.getByRole('button', { name: 'my-data', exact: true }).click();
+    const volume = page.getByRole('dialog', { name: 'my-data' });
+    await volume.getByLabel(/^Size/).fill('20480');
+    await volume.getByRole('button', { name: 'Let it grow' }).click();
+    await row.getByText('of 20 GB').waitFor();
+    await volume.getByRole('button', { name: 'Take a snapshot' }).click();
+    await volume.getByRole('row').getByText('20 GB').waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await volume.getByRole('button', { name: 'Done' }).click();
     expect(await seriousFindings(page)).toEqual([]);
     await page.getByRole('link', { name: 'Atoll, sandboxes' }).click();
     await page.getByRole('button', { name: 'Create' }).click();
@@ -189,6 +198,8 @@ describe.skipIf(gvisor === undefined)('images in the console on gvisor', () => {
   test('a key that the page made works, and ends when it is revoked', async () => {
     await page.getByRole('link', { name: 'Settings' }).click();
     await page.getByText((await admin.whoami()).account.id).waitFor();
+    const used = page.getByRole('region', { name: 'Used of what it may use' });
+    await used.getByText('of 1000').waitFor();
     await page.getByRole('link', { name: 'API keys' }).click();
     await page.getByLabel('Name of a new key').fill('made-here');
     await page.getByRole('button', { name: 'Create a key' }).click();

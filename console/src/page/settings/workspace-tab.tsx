@@ -8,6 +8,7 @@ import { Fact, Facts } from '../../ui/facts.tsx';
 import { formatTime } from '../../ui/format.ts';
 import { useAction } from '../../ui/use-action.ts';
 import { useLoad } from '../../ui/use-load.ts';
+import { Quotas } from './quotas.tsx';
 
 /** Whose this is: the account that others name to share images with it, and its workspaces. */
 export function WorkspaceTab() {
@@ -20,6 +21,7 @@ export function WorkspaceTab() {
         <p className="dim">Who shares an image with you from another account asks for it.</p>
       </section>
       <div className="panels">
+        <Quotas />
         <Facts title="Here">
           <Fact term="Account">{identity.account.name}</Fact>
           <Fact term="Workspace">{identity.workspace.name}</Fact>

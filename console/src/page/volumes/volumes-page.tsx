@@ -13,6 +13,7 @@ import { formatBytes, formatMb } from '../../ui/format.ts';
 import { Status } from '../../ui/status.tsx';
 import { useAction } from '../../ui/use-action.ts';
 import { useLoad } from '../../ui/use-load.ts';
+import { VolumeDialog } from './volume-dialog.tsx';
 
 /** The file systems of the workspace: what outlives sandboxes. */
 export default function VolumesPage() {
@@ -39,7 +40,7 @@ export default function VolumesPage() {
           <ErrorNote error={error} />
         </div>
       )}
-      {value !== undefined && value.length > 0 && <VolumeTable volumes={value} onRemoved={reload} />}
+      {value !== undefined && value.length > 0 && <VolumeTable volumes={value} onChanged={reload} />}
       {value?.length === 0 && (
         <Empty title="No volumes yet" command="atoll fs create my-data">
           <p>A volume keeps files when sandboxes end. One sandbox writes to it, or any number read it.</p>
@@ -50,9 +51,11 @@ export default function VolumesPage() {
   );
 }
 
-function VolumeTable({ volumes, onRemoved }: { volumes: readonly FileSystem[]; onRemoved: () => void }) {
+function VolumeTable({ volumes, onChanged }: { volumes: readonly FileSystem[]; onChanged: () => void }) {
   const { clients, mayChange } = useConsole();
   const [removing, setRemoving] = useState<FileSystem>();
+  const [openId, setOpenId] = useState<string>();
+  const open = volumes.find(({ id }) => id === openId);
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label="Volumes">
       <table className="table">
@@ -75,7 +78,10 @@ function VolumeTable({ volumes, onRemoved }: { volumes: readonly FileSystem[]; o
           {volumes.map((volume) => (
             <tr key={volume.id}>
               <td title={volume.description}>
-                <strong>{volume.name}</strong> <span className="dim wide-only">{volume.description}</span>
+                <button type="button" className="as-link" onClick={() => setOpenId(volume.id)}>
+                  <strong>{volume.name}</strong>
+                </button>{' '}
+                <span className="dim wide-only">{volume.description}</span>
               </td>
               <td className="wide-only">
                 <Status of={volume.status} />
@@ -102,13 +108,21 @@ function VolumeTable({ volumes, onRemoved }: { volumes: readonly FileSystem[]; o
           ))}
         </tbody>
       </table>
+      {open !== undefined && (
+        <VolumeDialog
+          key={open.sizeMb}
+          volume={open}
+          onChanged={onChanged}
+          onClose={() => setOpenId(undefined)}
+        />
+      )}
       {removing !== undefined && (
         <Confirm
           title={`Delete ${removing.name}?`}
           deed="Delete"
           act={async () => {
             await clients.sandboxes.fileSystems.delete(removing.id);
-            onRemoved();
+            onChanged();
           }}
           onClose={() => setRemoving(undefined)}
         >
