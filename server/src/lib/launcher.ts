@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { pause } from './deadline.ts';
 import { randomId } from './id.ts';
 import { launchedProgram } from './launched-program.ts';
 import type { Program, ProgramOptions } from './program.ts';
@@ -13,6 +14,7 @@ interface Launcher {
 }
 
 const READY_TIMEOUT_MS = 10_000;
+const TRY_AGAIN_AFTER_MS = 1_000;
 
 /** How this process starts programs; as with its environment, all its parts share one. */
 let shared: { opening: Promise<Launcher>; launcher?: Launcher; holders: number } | undefined;
@@ -40,6 +42,8 @@ export async function holdLauncher(agentBinary: string): Promise<() => Promise<v
   }
 }
 
+export const hasLauncher = (): boolean => shared?.launcher?.socket() !== undefined;
+
 /** A program that the launcher starts; absent where there is none. */
 export function launch(argv: readonly string[], options: ProgramOptions): Program | undefined {
   const socket = shared?.launcher?.socket();
@@ -49,27 +53,34 @@ export function launch(argv: readonly string[], options: ProgramOptions): Progra
 /** One that dies is started again. What it had started by then ends with an error for who waits for it. */
 async function openLauncher(agentBinary: string): Promise<Launcher> {
   const socket = `\0atoll-launch-${randomId(20)}`;
-  let isClosing = false;
-  let isReady = false;
-  let process: ChildProcess;
+  const closing = new AbortController();
+  let ready: ChildProcess | undefined;
   const start = async (): Promise<void> => {
-    process = spawn(agentBinary, ['launch', socket.slice(1)], { stdio: ['pipe', 'pipe', 'inherit'] });
-    process.stdin?.on('error', () => {}); // it ends before we do
+    const process = spawn(agentBinary, ['launch', socket.slice(1)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    process.on('error', () => {}); // told by its end
+    process.stdin.on('error', () => {}); // it ends before we do
     await becomesReady(process);
-    isReady = true;
+    ready = process;
     process.once('exit', () => {
-      isReady = false;
-      if (!isClosing) void start().catch(() => {});
+      ready = undefined;
+      if (!closing.signal.aborted) void startAgain();
+    });
+  };
+  const startAgain = async (): Promise<void> => {
+    await start().catch(async () => {
+      await pause(TRY_AGAIN_AFTER_MS, closing.signal);
+      if (!closing.signal.aborted) void startAgain();
     });
   };
   await start();
   return {
-    socket: () => (isReady ? socket : undefined),
+    socket: () => (ready === undefined ? undefined : socket),
     close: async () => {
-      isClosing = true;
-      if (!isReady) return;
-      process.stdin?.end();
-      await once(process, 'exit');
+      closing.abort();
+      if (ready === undefined) return;
+      const ended = once(ready, 'exit');
+      ready.stdin?.end();
+      await ended;
     },
   };
 }

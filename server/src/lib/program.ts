@@ -40,13 +40,21 @@ export function startProgram(argv: readonly string[], options: ProgramOptions = 
   return program;
 }
 
+/** How long a program that is killed may take to end: one in a system call of a broken disk may never. */
+const KILLED_WITHIN_MS = 10_000;
+
 /** What it has started may have its output for ever: nobody waits for that. */
 function endBy(signal: AbortSignal, { kill, ended, hangUp }: Program): void {
+  let timer: NodeJS.Timeout | undefined;
   const end = (): void => {
     kill();
     ended.then(hangUp, hangUp);
+    timer = setTimeout(hangUp, KILLED_WITHIN_MS).unref();
   };
-  const forget = (): void => signal.removeEventListener('abort', end);
+  const forget = (): void => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', end);
+  };
   signal.addEventListener('abort', end, { once: true });
   ended.then(forget, forget);
   if (signal.aborted) end();

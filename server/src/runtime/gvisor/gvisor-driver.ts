@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { waitAtMost } from '../../lib/deadline.ts';
 import type { Log } from '../../lib/log.ts';
-import { holdLauncher } from '../../lib/launcher.ts';
+import { hasLauncher, holdLauncher } from '../../lib/launcher.ts';
 import type { Program } from '../../lib/program.ts';
 import { run } from '../../lib/run.ts';
 import { digestOf } from '../../lib/file-digest.ts';
@@ -87,8 +87,6 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
   const operations = createSlotOperations();
   let version: Promise<string> | undefined;
   const { runsc } = context;
-  // What a container inherits as its output are the launcher's pipes: a checkpoint that holds a socket of the host, which Node
-  // would make, cannot be restored.
   const releaseLauncher = await holdLauncher(options.pauseBinary);
   const standstill = createStandstill({ paths });
   const still = { runsc, standstill };
@@ -208,7 +206,7 @@ async function succeed(
   argv: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const command = launchInCgroup(context.options.cgroups.joinFiles(id), argv);
+  const command = launchWithPipes(context.options.cgroups.joinFiles(id), argv);
   await awaitSuccess(command, { timeoutMs: BOOT_TIMEOUT_MS, signal });
 }
 
@@ -243,8 +241,17 @@ function launchMain(
   env: Record<string, string> = {},
 ): Program {
   const joinFiles = context.options.cgroups.joinFiles(slot.id);
-  return launchInCgroup(joinFiles, mainCommand(context, slot)(slot, paths), env);
+  return launchWithPipes(joinFiles, mainCommand(context, slot)(slot, paths), env);
 }
+
+/**
+ * What a container inherits as its output are the launcher's pipes: a checkpoint that holds a socket of the host, which Node
+ * would make, cannot be restored.
+ */
+const launchWithPipes: typeof launchInCgroup = (...command) => {
+  if (hasLauncher()) return launchInCgroup(...command);
+  throw new Error('the launcher of programs has ended, and is started again');
+};
 
 function mainCommand({ runsc }: Context, slot: Slot): RunscCommands['runMain'] {
   if (slot.purpose === 'restore') return runsc.restoreMain;
