@@ -6,6 +6,7 @@ import { openDb } from '@atoll/server/store/db';
 import { openImageStore } from '@atoll/server/image/image-store';
 import { createLog } from '@atoll/server/lib/log';
 import { newSlotId, randomId } from '@atoll/server/lib/id';
+import { holdLauncher } from '@atoll/server/lib/launcher';
 import { run } from '@atoll/server/lib/run';
 import { createLinuxNetwork } from '@atoll/server/network/linux';
 import { awaitAgentReady, awaitSuccess } from '@atoll/server/runtime/agent-ready';
@@ -59,6 +60,7 @@ export async function openBareRuntime(
   const instanceId = randomId(4);
   const runDir = `/run/atoll/${instanceId}`;
   mkdirSync(runDir, { recursive: true });
+  const releaseLauncher = await holdLauncher(join(projectRoot, '.build/atoll-agent'));
   const db = openDb(join(dir, 'bare.db'));
   const images = await openImageStore({ db, dataDir: dir, runDir, log });
   await images.importCatalog(process.env['ATOLL_CACHE_DIR'] ?? `${process.env['HOME']}/.cache/atoll`);
@@ -141,6 +143,7 @@ export async function openBareRuntime(
       await run(['umount', '-l', join(runDir, 'bare', 'null-netns')], { timeoutMs: TIMEOUT_MS }).catch(
         () => {},
       );
+      await releaseLauncher();
       rmSync(runDir, { recursive: true, force: true });
       rmSync(dir, { recursive: true, force: true });
     },

@@ -7,6 +7,7 @@ import { createLog } from '@atoll/server/lib/log';
 import { createLinuxNetwork } from '@atoll/server/network/linux';
 import { createLoopbackNetwork } from '@atoll/server/network/loopback';
 import type { SandboxNetwork } from '@atoll/server/network/network';
+import { holdLauncher } from '../../server/src/lib/launcher.ts';
 import { createCgroups } from '@atoll/server/runtime/cgroup';
 import { readCgroupLayout } from '@atoll/server/runtime/cgroup-layout';
 import type { ResourceLimits, RuntimeDriver, SandboxSpec, Slot } from '@atoll/server/runtime/driver';
@@ -177,6 +178,7 @@ export async function openDriver(
   const cgroups = createCgroups({ layout: await readCgroupLayout(), instanceId });
   if (kind === 'native') return createNativeDriver({ idmapBinary, runDir, dataDir: dir, cgroups, log });
   const runscPath = join(cacheDir, 'runsc/runsc');
+  await holdLauncher(agentBinary); // until this process ends
   return createGvisorDriver({ runscPath, pauseBinary: agentBinary, runDir, dataDir: dir, cgroups, log });
 }
 

@@ -84,7 +84,7 @@ test('every rootfs has places for the mounts of the runtime', async () => {
   await store.importLayout(named('one', join(dir, 'layout')));
   const { path } = await acquire(store, digest);
   expect(readdirSync(path).toSorted()).toEqual(['.atoll', 'f']);
-  expect(readdirSync(join(path, '.atoll')).toSorted()).toEqual(['agent', 'identity']);
+  expect(readdirSync(join(path, '.atoll')).toSorted()).toEqual(['agent', 'identity', 'mounts']);
 });
 
 test('an image without layers has these places alone', async () => {

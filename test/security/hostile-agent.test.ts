@@ -8,6 +8,7 @@ import { readUsage } from '../fixtures/process-usage.ts';
 import { startTestServer } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 
+const realAgent = join(import.meta.dirname, '../../.build/atoll-agent');
 const BUILD_TIMEOUT_MS = 120_000;
 const WATCH_MS = 2_000;
 const gvisor = (await findDriversUnderTest()).filter(({ name, obstacle }) => name === 'gvisor' && !obstacle);
@@ -53,7 +54,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe.each(runtimes)('a sandbox on %s whose agent means harm', (runtime) => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await startTestServer({ runtime, env: { ATOLL_AGENT_BINARY: binary } });
+    const env = { ATOLL_AGENT_BINARY: binary, ATOLL_TEST_LAUNCHER: realAgent };
+    server = await startTestServer({ runtime, env });
   }, BUILD_TIMEOUT_MS);
   afterAll(() => server.close(), BUILD_TIMEOUT_MS);
 

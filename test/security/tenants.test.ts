@@ -53,6 +53,7 @@ const fixed: Readonly<Record<string, string>> = {
   '{target}': 'default',
   '{userCode}': 'BBBB-BBBB',
   'network-openings/{name}': 'network-openings/victim',
+  'workspaces/{id}': 'workspaces/victim',
 };
 
 function fill(path: string, { name, organization, project }: Tenant, owned: Possession): string {

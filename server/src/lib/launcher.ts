@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { pause } from './deadline.ts';
 import { randomId } from './id.ts';
 import { launchedProgram } from './launched-program.ts';
@@ -60,6 +61,9 @@ async function openLauncher(agentBinary: string): Promise<Launcher> {
     process.on('error', () => {}); // told by its end
     process.stdin.on('error', () => {}); // it ends before we do
     await becomesReady(process);
+    // It ends with this process, and keeps it from its end as little as what it has started.
+    process.unref();
+    for (const pipe of [process.stdin, process.stdout]) (pipe as Socket).unref(); // what Node makes of pipes
     ready = process;
     process.once('exit', () => {
       ready = undefined;

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { waitAtMost } from '../../lib/deadline.ts';
 import type { Log } from '../../lib/log.ts';
-import { hasLauncher, holdLauncher } from '../../lib/launcher.ts';
+import { hasLauncher } from '../../lib/launcher.ts';
 import type { Program } from '../../lib/program.ts';
 import { run } from '../../lib/run.ts';
 import { digestOf } from '../../lib/file-digest.ts';
@@ -71,7 +71,7 @@ interface HeldMain extends HeldRun {
 }
 
 /**
- * Sandboxes in gVisor. A prepared slot is a booted pod with a do-nothing container, and a held `runsc run` that only lacks
+ * Sandboxes in gVisor, by the launcher of this process. A prepared slot is a booted pod with a do-nothing container, and a held `runsc run` that only lacks
  * the image; starting is to write the bundle and release it. Removing kills the slot's cgroup and deletes what runsc had written,
  * without asking runsc, which hangs when a sandbox does.
  */
@@ -87,7 +87,6 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
   const operations = createSlotOperations();
   let version: Promise<string> | undefined;
   const { runsc } = context;
-  const releaseLauncher = await holdLauncher(options.pauseBinary);
   const standstill = createStandstill({ paths });
   const still = { runsc, standstill };
   await makeFolders(paths);
@@ -144,10 +143,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       const ids = await Promise.all([readdir(paths.slotsDir).catch(() => []), options.cgroups.list()]);
       return [...new Set(ids.flat())];
     },
-    close: async () => {
-      await close(context);
-      await releaseLauncher();
-    },
+    close: () => close(context),
   };
 }
 
@@ -250,7 +246,7 @@ function launchMain(
  */
 const launchWithPipes: typeof launchInCgroup = (...command) => {
   if (hasLauncher()) return launchInCgroup(...command);
-  throw new Error('the launcher of programs has ended, and is started again');
+  throw new Error('there is no launcher of programs (holdLauncher), or it is being started again');
 };
 
 function mainCommand({ runsc }: Context, slot: Slot): RunscCommands['runMain'] {
