@@ -99,6 +99,7 @@ export class LayerRewriter extends TarRewriter {
   }
 
   #keep(entry: TarEntry, path: string): void {
+    if (path === '' && entry.kind !== 'directory') throw hostile(entry.path, 'replaces the root');
     verifyNotReserved(path, entry.kind === 'directory');
     const clean = cleanEntry(entry, path);
     if (entry.kind === 'hardlink') {
@@ -112,7 +113,6 @@ export class LayerRewriter extends TarRewriter {
   }
 
   #record(entry: TarEntry, path: string): void {
-    if (path === '' && entry.kind !== 'directory') throw hostile(entry.path, 'replaces the root');
     this.#reviveParents(path);
     if (entry.kind === 'symlink') return this.#tree.add(path, { is: 'symlink' });
     if (entry.kind !== 'directory') return this.#tree.add(path, { is: 'other' });
@@ -123,7 +123,6 @@ export class LayerRewriter extends TarRewriter {
 
   /** Nothing is seen under this path, neither of this layer nor of lower ones. */
   #hide(path: string, is: 'whiteout' | 'device'): void {
-    if (path === '') throw hostile(path, 'replaces the root');
     this.#reviveParents(path);
     this.#tree.add(path, { is });
     this.add({ ...whiteout, path });
