@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { holdLauncher } from './launcher.ts';
 import { startProgram } from './program.ts';
@@ -123,4 +125,15 @@ test('the launcher ends with the last who held it', async () => {
   expect(await parentName()).toContain('launch');
   await releases.pop()?.();
   expect(await parentName()).not.toContain('launch');
+});
+
+test('a process with nothing else to do still hears that the launcher has ended', async () => {
+  const script = `
+    import { holdLauncher } from ${JSON.stringify(join(import.meta.dirname, 'launcher.ts'))};
+    const release = await holdLauncher(${JSON.stringify(agentBinary)});
+    await release();
+    console.log('released');`;
+  const args = ['--input-type=module', '--eval', script];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+  expect(stdout).toBe('released\n');
 });

@@ -83,6 +83,7 @@ async function openLauncher(agentBinary: string): Promise<Launcher> {
       closing.abort();
       if (ready === undefined) return;
       const ended = once(ready, 'exit');
+      ready.ref(); // this process waits for it now
       ready.stdin?.end();
       await ended;
     },
