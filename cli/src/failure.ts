@@ -1,3 +1,4 @@
+import { ApiError } from '@atoll/protocol';
 import { RemoteAPIError, SandboxError } from '@atoll/sdk';
 import { CommanderError } from 'commander';
 
@@ -52,7 +53,8 @@ function hintOf(error: unknown): string | undefined {
   if (error instanceof RemoteAPIError && error.statusCode === 401) {
     return 'The key is not valid here. Log in with `atoll login`, or set ATOLL_API_KEY.';
   }
-  return error instanceof SandboxError ? error.hint : undefined;
+  // An ApiError comes from a server that runs in this process.
+  return error instanceof SandboxError || error instanceof ApiError ? error.hint : undefined;
 }
 
 /** As lines for people, or as one JSON object. */
