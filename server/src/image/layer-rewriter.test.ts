@@ -57,7 +57,10 @@ describe('hostile members end the layer', () => {
     ['a hard link to what is not in the layer', [{ path: 'a', kind: 'hardlink', linkPath: 'b' }]],
     [
       'a hard link in the place of the root',
-      [{ path: 's', kind: 'symlink', linkPath: '/etc' }, { path: '.', kind: 'hardlink', linkPath: 's' }],
+      [
+        { path: 's', kind: 'symlink', linkPath: '/etc' },
+        { path: '.', kind: 'hardlink', linkPath: 's' },
+      ],
     ],
     ['a hard link to a directory', [dir('b'), { path: 'a', kind: 'hardlink', linkPath: 'b' }]],
     [
