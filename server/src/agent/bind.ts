@@ -1,9 +1,7 @@
-import { request } from 'node:http';
-import type { IncomingMessage } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { ApiError } from '@atoll/protocol';
 import { z } from 'zod';
 import { BusyError } from '../lib/busy-error.ts';
+import { readText, requestAgent } from './agent-request.ts';
 import type { AgentAddress } from './ask-agent.ts';
 
 /** Something that the host has mounted, and where it is to be seen. */
@@ -13,7 +11,7 @@ export interface Bind {
 }
 
 const ANSWER_TIMEOUT_MS = 20_000;
-const MAX_ANSWER_BYTES = 64_000;
+const MAX_ANSWER_CHARS = 64_000;
 
 /** Has the agent show a mount at its place. Idempotent. */
 export async function bindMount(agent: AgentAddress, bind: Bind, signal?: AbortSignal): Promise<void> {
@@ -58,37 +56,12 @@ interface Call {
 }
 
 async function ask(
-  { endpoint, token }: AgentAddress,
-  { method, path, body }: Call,
+  agent: AgentAddress,
+  call: Call,
   signal?: AbortSignal,
 ): Promise<{ status: number; body: string }> {
-  const sent = body === undefined ? '' : JSON.stringify(body);
   const deadline = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-  const call = request({
-    host: endpoint.host,
-    port: endpoint.port,
-    method,
-    path,
-    headers: {
-      'x-atoll-token': token,
-      ...(sent !== '' && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) }),
-    },
-    agent: false,
-    signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
-  });
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  call.once('response', resolve).once('error', reject);
-  call.end(sent);
-  const answer = await promise;
-  return { status: answer.statusCode ?? 502, body: await textOf(answer) };
-}
-
-/** What is in a sandbox may have taken the agent's place: it is not read without an end. */
-async function textOf(answer: IncomingMessage): Promise<string> {
-  let size = 0;
-  answer.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) answer.destroy(new Error('the answer is too long'));
-  });
-  return text(answer);
+  const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+  const answer = await requestAgent(agent, { ...call, signal: either });
+  return { status: answer.statusCode ?? 502, body: await readText(answer, MAX_ANSWER_CHARS) };
 }

@@ -3,6 +3,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { ApiError } from '@atoll/protocol';
 import type { SlotEndpoint } from '../runtime/driver.ts';
+import { requestAgent } from './agent-request.ts';
 
 /** One line to a builder: a piece of the log, or one of the two ends. */
 export type BuilderAnswer =
@@ -68,30 +69,16 @@ export async function openBuildSession(
   }
 }
 
-const path = ({ handle }: BuilderCall): string => `/internal/v1/builds/${handle}`;
+const pathOf = ({ handle }: Pick<BuilderCall, 'handle'>): string => `/internal/v1/builds/${handle}`;
 
-const optionsOf = (call: BuilderCall, method: string, signal: AbortSignal) => ({
-  host: call.endpoint.host,
-  port: call.endpoint.port,
-  path: path(call),
-  method,
-  headers: { 'x-atoll-token': call.token },
-  agent: false,
-  signal,
-});
-
-function fetchRequest(call: BuilderCall, signal: AbortSignal): Promise<IncomingMessage | undefined> {
-  return new Promise((resolve, reject) => {
-    const sent = request(optionsOf(call, 'GET', signal));
-    sent.once('error', reject);
-    sent.once('response', (response) => {
-      response.on('error', () => {});
-      if (response.statusCode === 200) return resolve(response);
-      response.destroy();
-      resolve(undefined);
-    });
-    sent.end();
-  });
+async function fetchRequest(
+  { endpoint, token, ...call }: BuilderCall,
+  signal: AbortSignal,
+): Promise<IncomingMessage | undefined> {
+  const response = await requestAgent({ endpoint, token }, { path: pathOf(call), signal });
+  if (response.statusCode === 200) return response;
+  response.destroy();
+  return undefined;
 }
 
 /** The first line. What came with it beyond its end belongs to the archive. */
@@ -146,8 +133,15 @@ const take = (context: IncomingMessage): Buffer | undefined => {
 
 /** The agent answers when the builder has its end, or before that when it is gone. */
 function openReply(call: BuilderCall, signal: AbortSignal, onLost: () => void): ClientRequest {
-  const reply = request(optionsOf(call, 'POST', signal));
-  reply.setHeader('content-type', 'application/x-ndjson');
+  const reply = request({
+    host: call.endpoint.host,
+    port: call.endpoint.port,
+    path: pathOf(call),
+    method: 'POST',
+    headers: { 'x-atoll-token': call.token, 'content-type': 'application/x-ndjson' },
+    agent: false,
+    signal,
+  });
   reply.on('error', onLost);
   reply.once('response', (response) => {
     response.resume();

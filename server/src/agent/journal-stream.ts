@@ -1,8 +1,8 @@
-import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { pause } from '../lib/deadline.ts';
 import type { SlotEndpoint } from '../runtime/driver.ts';
+import { requestAgent } from './agent-request.ts';
 
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 
@@ -46,40 +46,13 @@ const SILENCE_LIMIT_MS = 75_000;
  * an agent does. What is not read waits in the agent, in bounded memory. `unknown` where the agent keeps no journal.
  */
 export async function readJournal(reading: JournalReading): Promise<'ended' | 'unknown'> {
-  const response = await open(reading);
+  const { endpoint, token, seen, follow, signal } = reading;
+  const path = `/internal/v1/logs?seen=${seen.journal}&after=${seen.after}&follow=${follow}`;
+  const call = { path, silenceMs: SILENCE_LIMIT_MS, signal };
+  const response = await requestAgent({ endpoint, token }, call).catch(() => undefined);
   if (response?.statusCode === 200) await readLines(response, reading);
   response?.destroy();
   return response?.statusCode === 404 ? 'unknown' : 'ended';
-}
-
-function open({
-  endpoint,
-  token,
-  seen,
-  follow,
-  signal,
-}: JournalReading): Promise<IncomingMessage | undefined> {
-  return new Promise((resolve) => {
-    const call = request({
-      host: endpoint.host,
-      port: endpoint.port,
-      path: `/internal/v1/logs?seen=${seen.journal}&after=${seen.after}&follow=${follow}`,
-      headers: { 'x-atoll-token': token },
-      agent: false,
-      timeout: SILENCE_LIMIT_MS,
-      signal,
-    });
-    call.once('timeout', () => call.destroy());
-    call.on('error', () => resolve(undefined));
-    // An agent answers at once and as HTTP: whatever does otherwise is none.
-    call.once('information', () => call.destroy());
-    call.once('upgrade', (_response, socket) => (socket.destroy(), resolve(undefined)));
-    call.once('response', (response) => {
-      response.on('error', () => {});
-      resolve(response);
-    });
-    call.end();
-  });
 }
 
 /** The longest line of ours, each byte of it written as six. */

@@ -1,6 +1,6 @@
-import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SlotEndpoint } from '../runtime/driver.ts';
+import { readText, requestAgent } from './agent-request.ts';
 
 /** What an agent is told of its restore. */
 export interface RestoredNews {
@@ -10,6 +10,7 @@ export interface RestoredNews {
 }
 
 const ANSWER_TIMEOUT_MS = 20_000;
+const MAX_ANSWER_CHARS = 64_000;
 const CONNECT_TIMEOUT_MS = 100;
 /** A first packet that comes before the address does is sent again only after a second, so attempts are short. */
 const RETRY_AFTER_MS = 10;
@@ -35,38 +36,22 @@ export async function announceRestored(
   }
 }
 
-function tell(
+async function tell(
   endpoint: SlotEndpoint,
   token: string,
   news: RestoredNews,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const body = JSON.stringify(news);
-  return new Promise((resolve, reject) => {
-    const call = request({
-      host: endpoint.host,
-      port: endpoint.port,
+  const answer = await requestAgent(
+    { endpoint, token },
+    {
       method: 'POST',
       path: '/internal/v1/restored',
-      headers: {
-        'x-atoll-token': token,
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(body),
-      },
-      agent: false,
-      timeout: ANSWER_TIMEOUT_MS,
-      signal,
-    });
-    const notConnected = setTimeout(() => call.destroy(new Error('no connection')), CONNECT_TIMEOUT_MS);
-    call.once('socket', (socket) => socket.once('connect', () => clearTimeout(notConnected)));
-    call.once('timeout', () => call.destroy(new Error('no answer')));
-    call.once('close', () => clearTimeout(notConnected));
-    call.on('error', reject);
-    call.once('response', (response) => {
-      response.on('error', reject);
-      response.resume();
-      response.once('end', () => resolve(response.statusCode));
-    });
-    call.end(body);
-  });
+      body: news,
+      connectMs: CONNECT_TIMEOUT_MS,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+    },
+  );
+  await readText(answer, MAX_ANSWER_CHARS);
+  return answer.statusCode;
 }

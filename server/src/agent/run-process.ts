@@ -1,8 +1,7 @@
-import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { SlotEndpoint } from '../runtime/driver.ts';
+import { readText, requestAgent } from './agent-request.ts';
 
 /** A process to run to its end in a sandbox. */
 export interface ProcessRequest {
@@ -38,6 +37,7 @@ const refusal = z.object({ error: z.string() }).or(z.object({ message: z.string(
 
 /** A sandbox can speak in its agent's name: what it says is bounded. */
 const MAX_EVENT_CHARS = 32 * 1024 * 1024;
+const MAX_REASON_CHARS = 1_000_000;
 /** The agent says something every 15 s. */
 const SILENCE_LIMIT_MS = 75_000;
 
@@ -47,32 +47,30 @@ export interface RunHooks {
 }
 
 /** Runs a process in a sandbox; its output comes line by line. Who aborts takes the process with them. */
-export function runProcess(
+export async function runProcess(
   endpoint: SlotEndpoint,
   token: string,
   process: ProcessRequest,
   { onLine, signal }: RunHooks,
 ): Promise<ProcessEnd> {
-  return new Promise((resolve, reject) => {
-    const call = request({
-      host: endpoint.host,
-      port: endpoint.port,
-      method: 'POST',
-      path: '/api/v1/processes/run',
-      headers: { 'x-atoll-token': token, 'content-type': 'application/json' },
-      agent: false,
-      timeout: SILENCE_LIMIT_MS,
-      signal,
-    });
-    const lose = (): void => (signal.aborted ? reject(signal.reason) : resolve({ kind: 'lost' }));
-    call.once('timeout', () => call.destroy());
-    call.once('error', lose);
-    call.once('response', (response) => {
-      response.once('error', lose);
-      readAnswer(response, onLine).then((end) => (signal.aborted ? lose() : resolve(end)), lose);
-    });
-    call.end(JSON.stringify(bodyOf(process)));
-  });
+  try {
+    const answer = await requestAgent(
+      { endpoint, token },
+      {
+        method: 'POST',
+        path: '/api/v1/processes/run',
+        body: bodyOf(process),
+        silenceMs: SILENCE_LIMIT_MS,
+        signal,
+      },
+    );
+    const end = await readAnswer(answer, onLine);
+    signal.throwIfAborted();
+    return end;
+  } catch {
+    signal.throwIfAborted();
+    return { kind: 'lost' };
+  }
 }
 
 function bodyOf({ argv, env, workingDir, user }: ProcessRequest): object {
@@ -108,7 +106,7 @@ function readEvent(event: string, onLine: (line: OutputLine) => void): ProcessEn
 }
 
 async function reasonOf(response: IncomingMessage): Promise<string> {
-  const body = (await text(response)).slice(0, 4096);
+  const body = (await readText(response, MAX_REASON_CHARS)).slice(0, 4096);
   try {
     const parsed = refusal.parse(JSON.parse(body));
     return 'error' in parsed ? parsed.error : parsed.message;

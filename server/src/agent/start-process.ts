@@ -1,7 +1,5 @@
-import { request } from 'node:http';
-import type { IncomingMessage } from 'node:http';
-import { text } from 'node:stream/consumers';
 import type { SlotEndpoint } from '../runtime/driver.ts';
+import { readText, requestAgent } from './agent-request.ts';
 
 /** What the agent said to a process that it was to start. */
 export interface StartAnswer {
@@ -11,44 +9,19 @@ export interface StartAnswer {
 }
 
 const ANSWER_TIMEOUT_MS = 30_000;
-const MAX_ANSWER_BYTES = 1_000_000;
+const MAX_ANSWER_CHARS = 1_000_000;
 
 /** Has the agent start a process by its sandbox API, as the clients of that do; its end is not waited for. */
 export async function startProcess(
-  { host, port }: SlotEndpoint,
+  endpoint: SlotEndpoint,
   token: string,
   process: object,
   signal: AbortSignal,
 ): Promise<StartAnswer> {
-  const body = JSON.stringify(process);
-  const call = request({
-    host,
-    port,
-    method: 'POST',
-    path: '/blaxel/process',
-    headers: {
-      'x-atoll-token': token,
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-    },
-    agent: false,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
-  });
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  call.once('response', resolve).once('error', reject);
-  call.end(body);
-  const answer = await promise;
-  return readAnswer(answer.statusCode ?? 502, await textOf(answer));
-}
-
-/** What is in a sandbox may have taken the agent's place: it is not read without an end. */
-async function textOf(answer: IncomingMessage): Promise<string> {
-  let size = 0;
-  answer.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) answer.destroy(new Error('the answer is too long'));
-  });
-  return text(answer);
+  const either = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
+  const call = { method: 'POST', path: '/blaxel/process', body: process, signal: either } as const;
+  const answer = await requestAgent({ endpoint, token }, call);
+  return readAnswer(answer.statusCode ?? 502, await readText(answer, MAX_ANSWER_CHARS));
 }
 
 function readAnswer(statusCode: number, body: string): StartAnswer {

@@ -1,7 +1,7 @@
-import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import type { SlotEndpoint } from '../runtime/driver.ts';
+import { requestAgent } from './agent-request.ts';
 
 /** What an agent tells on its event stream. Unknown events of newer agents are left aside. */
 const agentEvent = z.discriminatedUnion('event', [
@@ -21,35 +21,19 @@ const SILENCE_LIMIT_MS = 75_000;
  * Follows the events of a running agent until the stream ends, by itself or by the signal; never rejects. The stream
  * doubles as the agent's sign of life: it breaks when the agent dies, and silence counts as death.
  */
-export function followAgent(
+export async function followAgent(
   endpoint: SlotEndpoint,
   token: string,
   onEvent: (event: AgentEvent) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  return new Promise((resolve) => {
-    const call = request({
-      host: endpoint.host,
-      port: endpoint.port,
-      path: '/internal/v1/events',
-      headers: { 'x-atoll-token': token },
-      agent: false,
-      timeout: SILENCE_LIMIT_MS,
-      signal,
-    });
-    call.once('timeout', () => call.destroy());
-    call.on('error', () => resolve());
-    // An agent answers at once and as HTTP: whatever does otherwise is none.
-    call.once('information', () => call.destroy());
-    call.once('upgrade', (_response, socket) => (socket.destroy(), resolve()));
-    call.once('response', (response) => {
-      response.once('close', resolve);
-      response.on('error', () => {});
-      if (response.statusCode === 200) readEvents(response, onEvent);
-      else response.destroy();
-    });
-    call.end();
-  });
+  const call = { path: '/internal/v1/events', silenceMs: SILENCE_LIMIT_MS, signal };
+  const response = await requestAgent({ endpoint, token }, call).catch(() => undefined);
+  if (response === undefined) return;
+  if (response.statusCode === 200) readEvents(response, onEvent);
+  else response.destroy();
+  // It may have broken right behind its head.
+  if (!response.closed) await new Promise((resolve) => response.once('close', resolve));
 }
 
 /** Longer lines than any event of ours are noise, and would be memory. */
