@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import type { Socket } from 'node:net';
 
 /** Opens a plain connection to a route of the agent. */
@@ -28,6 +27,10 @@ export interface SandboxListener {
 }
 
 const CLOSE_TIMEOUT_MS = 2_000;
+/** Longer ones are none of the agent's. */
+const MAX_LINE_CHARS = 4 * 1024;
+/** Connections that are being fetched at once; who waits to be told of waits in the sandbox. */
+const MAX_CLAIMS = 64;
 
 /**
  * Listens in a sandbox: the agent accepts, and tells of each connection on one of the server's own, by which it lasts.
@@ -40,26 +43,60 @@ export async function listenInSandbox(
 ): Promise<SandboxListener> {
   const control = await ask(`/internal/v1/listen?${queryOf(place)}`);
   control.on('error', () => control.destroy());
-  const claim = async (port: number, { id, from, port: fromPort }: Told): Promise<void> => {
+  const claims = createClaims(async (port, { id, from, port: fromPort }) => {
     const socket = await ask(`/internal/v1/accepted/${encodeURIComponent(id)}`);
     serve({ from, fromPort, port, socket });
-  };
+  });
   return await new Promise((resolve, reject) => {
     control.once('close', () => reject(new Error('the sandbox does not listen')));
-    let bound: number | undefined;
-    createInterface({ input: control }).on('line', (line) => {
-      // The agent's own words, or those of root in the sandbox: a wrong one ends this listener alone.
-      const told = parseLine(line);
-      if (told === undefined) return void control.destroy();
-      if (bound !== undefined) return void claim(bound, told).catch(() => {});
-      bound = told.port;
-      resolve({
-        port: bound,
-        onClose: (handler) => void control.once('close', handler),
-        close: () => close(control),
-      });
-    });
+    const listen = async (): Promise<void> => {
+      let bound: number | undefined;
+      for await (const line of linesOf(control)) {
+        // The agent's own words, or those of root in the sandbox: a wrong one ends this listener alone.
+        const told = parseLine(line);
+        if (told === undefined) return;
+        if (bound !== undefined) await claims.begin(bound, told);
+        else resolve(listenerOf(control, (bound = told.port)));
+      }
+    };
+    void listen()
+      .catch(() => {})
+      .finally(() => control.destroy());
   });
+}
+
+const listenerOf = (control: Socket, port: number): SandboxListener => ({
+  port,
+  onClose: (handler) => void (control.closed ? handler() : control.once('close', handler)),
+  close: () => close(control),
+});
+
+/** Fetches what the agent tells of, a bounded number at once: `begin` waits for its turn, not for the connection. */
+function createClaims(fetch: (port: number, told: Told) => Promise<void>) {
+  let underWay = 0;
+  let wake = (): void => {};
+  return {
+    begin: async (port: number, told: Told): Promise<void> => {
+      while (underWay >= MAX_CLAIMS) await new Promise<void>((resolve) => (wake = resolve));
+      underWay += 1;
+      void fetch(port, told)
+        .catch(() => {}) // who made it has gone, or will find it closed
+        .finally(() => {
+          underWay -= 1;
+          wake();
+        });
+    },
+  };
+}
+
+async function* linesOf(control: Socket): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of control.setEncoding('utf8')) {
+    const lines = (rest + String(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+    if (rest.length > MAX_LINE_CHARS) return;
+  }
 }
 
 /** The end of what the server says is the agent's sign to stop; its own end says that it has. */

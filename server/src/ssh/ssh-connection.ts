@@ -15,10 +15,14 @@ const ANSWER_TIMEOUT_MS = 20_000;
 /** Serves the channels of a client that is logged in. `reach` wakes the sandbox. */
 export function serveConnection(client: Connection, reach: () => Promise<Reach>): { close: () => void } {
   const sockets = new Set<Socket>();
+  let opening = 0;
   const ended = new AbortController();
 
-  /** Everything that is open to the sandbox ends with the connection. */
-  const hold = (socket: Socket): Socket => {
+  /** Everything that is open to the sandbox ends with the connection. Those that are still being opened count as well. */
+  const hold = async (open: () => Promise<Socket>): Promise<Socket> => {
+    if (sockets.size + opening >= MAX_CHANNELS) throw new Error('too many channels are open');
+    opening += 1;
+    const socket = await open().finally(() => (opening -= 1));
     sockets.add(socket.once('close', () => sockets.delete(socket)));
     if (ended.signal.aborted) socket.destroy();
     return socket;
@@ -28,9 +32,8 @@ export function serveConnection(client: Connection, reach: () => Promise<Reach>)
     headers: Record<string, string> = {},
     protocol = 'atoll-tcp',
   ): Promise<Socket> => {
-    if (sockets.size >= MAX_CHANNELS) throw new Error('too many channels are open');
     const call = { path, headers, protocol, timeoutMs: ANSWER_TIMEOUT_MS };
-    return hold(await askAgent(await reach(), call, ended.signal));
+    return hold(async () => askAgent(await reach(), call, ended.signal));
   };
   const forwards = createRemoteForwards(client, ask);
 
@@ -60,11 +63,13 @@ export function serveConnection(client: Connection, reach: () => Promise<Reach>)
   });
 
   const connect = async (host: string, port: number): Promise<Socket> => {
-    if (sockets.size >= MAX_CHANNELS || port === AGENT_PORT) throw new Error('refused');
+    if (port === AGENT_PORT) throw new Error('refused');
     const isLoopback = host === 'localhost' || host === '127.0.0.1' || host === '::1';
-    const { endpoint, token } = await reach();
-    const target = { endpoint, token, port, waitMs: 0, ...(!isLoopback && { host }) };
-    return hold(await connectSandbox(target, ended.signal));
+    return hold(async () => {
+      const { endpoint, token } = await reach();
+      const target = { endpoint, token, port, waitMs: 0, ...(!isLoopback && { host }) };
+      return connectSandbox(target, ended.signal);
+    });
   };
 
   return {
