@@ -1,69 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { SandboxClient } from '@atoll/sdk';
 import type { FileSystemMount } from '@atoll/sdk';
-import { expect, onTestFinished, test } from 'vitest';
-import { call, createSandbox, sandboxCalls } from '../fixtures/api.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { call, sandboxCalls } from '../fixtures/api.ts';
 import { collect } from '../fixtures/collect.ts';
-import { snapshotCalls } from '../fixtures/snapshot-calls.ts';
 import { runCli } from '../fixtures/run-cli.ts';
 import { describeOnEachDriver } from '../fixtures/server.ts';
-import type { TestServer } from '../fixtures/server.ts';
-
-const path = '/platform/v1/file-systems';
-const limits = { memory_mb: 256, disk_mb: 256 };
-
-/** Calls on the volumes of a server, and sandboxes that have them. */
-function volumeCalls(server: () => TestServer) {
-  return {
-    make: async (name: string, more: object = {}): Promise<string> => {
-      const made = await call(server(), path, { body: { name, size_mb: 32, ...more } });
-      expect(made).toMatchObject({ status: 200, body: { name, status: 'ready' } });
-      return (made.body as { id: string }).id; // wire 1.7
-    },
-    remove: (id: string) => call(server(), `${path}/${id}`, { method: 'DELETE' }),
-    show: async (id: string) => (await call(server(), `${path}/${id}`)).body,
-    start: async (mounts: object[], more: object = {}) => {
-      const id = await createSandbox(server(), { resources: limits, file_systems: mounts, ...more });
-      return { id, ...sandboxCalls(server(), id) };
-    },
-    refused: async (mounts: object[]) =>
-      (await call(server(), '/sandboxes', { body: { resources: limits, file_systems: mounts } })).body,
-    attach: (id: string, body: object) => call(server(), `/sandboxes/${id}/file_systems`, { body }),
-    detach: (id: string, mount_path: string) =>
-      call(server(), `/sandboxes/${id}/file_systems`, { method: 'DELETE', body: { mount_path } }),
-    end: (id: string) => call(server(), `/sandboxes/${id}`, { method: 'DELETE' }),
-  };
-}
-
-/** What a server leaves that is killed once it has written what it is about to mount. */
-function leaveCutAttach(
-  { dataDir }: TestServer,
-  sandboxId: string,
-  volume: { volumeId: string; name: string; mountPath: string },
-): void {
-  const database = new DatabaseSync(join(dataDir, 'atoll.db'));
-  const added = JSON.stringify({ ...volume, isReadonly: false, lateId: 'abcdefgh', isUnsettled: true });
-  database
-    .prepare(
-      `UPDATE sandboxes SET operation = 'attach', volumes = json_insert(volumes, '$[#]', json(?)) WHERE id = ?`,
-    )
-    .run(added, sandboxId);
-  database
-    .prepare(
-      'INSERT INTO volume_attachments (sandbox_id, mount_path, volume_id, read_only) VALUES (?, ?, ?, 0)',
-    )
-    .run(sandboxId, volume.mountPath, volume.volumeId);
-  database.close();
-}
-
-const at = (id: string, more: object = {}) => ({ file_system_id: id, mount_path: '/mnt/data', ...more });
+import { at, volumeCalls, volumesPath } from '../fixtures/volume-calls.ts';
+import { testAttaching } from './volume/attach.ts';
 
 describeOnEachDriver('volumes', (server, driver) => {
-  const { make, remove, show, start, refused, attach, detach, end } = volumeCalls(server);
-  const snapshots = snapshotCalls(server);
+  const { make, remove, show, start, refused, detach, end } = volumeCalls(server);
 
   test('what is written outlives the sandbox, up to the size of the volume, and the host gets no device', async () => {
     const id = await make('kept', { labels: { team: 'blue' }, description: 'of the test' });
@@ -99,7 +48,9 @@ describeOnEachDriver('volumes', (server, driver) => {
     expect(await refused([at(id)])).toMatchObject({ code: 'volume_in_use' });
     expect(await refused([at(id, { read_only: true })])).toMatchObject({ code: 'volume_in_use' });
     expect((await remove(id)).body).toMatchObject({ code: 'volume_in_use' });
-    const taken = await call(server(), `${path}/shared/snapshots`, { body: { description: 'before' } });
+    const taken = await call(server(), `${volumesPath}/shared/snapshots`, {
+      body: { description: 'before' },
+    });
     expect(taken).toMatchObject({ status: 200, body: { status: 'ready', file_system_id: id } });
     const { id: snapshotId } = taken.body as { id: string };
     await writer.run('echo two > /mnt/data/file; sync');
@@ -125,7 +76,8 @@ describeOnEachDriver('volumes', (server, driver) => {
     const again = await start([at(grown)]);
     const { output } = await again.run('cat /mnt/data/file; df -m --output=size /mnt/data | tail -1');
     expect(output).toMatch(/^one\n\s*(?:4\d|5\d|6\d)$/);
-    const grow = (size_mb: number) => call(server(), `${path}/grown`, { method: 'PATCH', body: { size_mb } });
+    const grow = (size_mb: number) =>
+      call(server(), `${volumesPath}/grown`, { method: 'PATCH', body: { size_mb } });
     expect((await grow(96)).body).toMatchObject({ code: 'volume_in_use' });
     await end(again.id);
     expect((await grow(32)).body).toMatchObject({ code: 'invalid_resources' });
@@ -174,93 +126,28 @@ describeOnEachDriver('volumes', (server, driver) => {
 
   const isLong = { timeout: 180_000 };
 
-  test(
-    'come and go while a sandbox runs, and stay over its sleep, a rollback and a killed server',
-    isLong,
-    async () => {
-      const id = await make('late');
-      const books = await make('books');
-      const box = await start([], { name: 'roamer' });
-      const { id: snapshotId } = await snapshots.take(box.id);
-      const shown = { file_system_id: id, mount_path: '/srv/of/late' };
-      expect(await attach(box.id, shown)).toMatchObject({ status: 200, body: { file_systems: [shown] } });
-      expect((await attach('roamer', { file_system_id: books, mount_path: '/srv/of' })).body).toMatchObject({
-        code: 'invalid_request',
-      });
-      const library = { file_system_id: books, mount_path: '/mnt/books', read_only: true };
-      expect((await attach(box.id, library)).body).toMatchObject({ file_systems: [shown, library] });
-      const script = `echo one > /srv/of/late/file; df -m --output=size /srv/of/late | tail -1
-      touch /mnt/books/x 2>&1; sudo mknod /srv/of/late/disk b 7 0; sudo cat /srv/of/late/disk 2>&1 | head -c 100
-      sudo touch /.atoll/mounts/mine 2>&1 | grep -c 'cannot touch'`;
-      expect((await box.run(script)).output).toMatch(
-        /^\s*[23]\d\n.*Read-only.*\n.*(?:not permitted|denied|No such).*/s,
-      );
-      expect(await refused([at(id)])).toMatchObject({ code: 'volume_in_use' });
-
-      const cut = await make('cut');
-      await server().kill9();
-      leaveCutAttach(server(), box.id, { volumeId: cut, name: 'cut', mountPath: '/srv/cut' });
-      await server().restart();
-      expect(await show('cut')).toMatchObject({
-        attached_to: [{ sandbox_id: box.id, mount_path: '/srv/cut' }],
-      });
-      expect((await box.run('echo three > /srv/cut/file')).exit.exit_code).toBe(0);
-      expect((await detach(box.id, '/srv/cut')).body).toMatchObject({ file_systems: [shown, library] });
-      expect((await remove(cut)).status).toBe(204);
-      expect((await box.run('cat /srv/of/late/file')).output).toBe('one');
-      const worker = await box.call('/api/v1/processes', {
-        body: { command: 'sleep', args: ['600'], working_dir: '/srv/of/late' },
-      });
-      const { pid } = worker.body as { pid: number }; // wire 2.2
-      const kept = await detach(box.id, '/srv/of/late');
-      expect(kept).toMatchObject({ status: 409, body: { code: 'volume_in_use' } });
-      // On the host's kernel the agent may not look into processes of others.
-      if (driver === 'gvisor') expect(JSON.stringify(kept.body)).toContain(`process ${pid}`);
-      expect((await detach(box.id, '/elsewhere')).body).toMatchObject({ code: 'volume_not_found' });
-
-      await call(server(), '/sandboxes/roamer/suspend', { method: 'POST', headers: { prefer: 'wait=60' } });
-      expect((await call(server(), '/sandboxes/roamer')).body).toMatchObject({ status: 'suspended' });
-      expect((await box.run(`ls -l /proc/${pid}/cwd; cat /srv/of/late/file`)).output).toMatch(/late\none$/);
-      await call(server(), '/sandboxes/roamer/rollback', { body: { snapshot_id: snapshotId } });
-      expect((await box.run('cat /srv/of/late/file; ls /mnt/books')).output).toBe('one');
-      expect((await call(server(), '/sandboxes/roamer')).body).toMatchObject({
-        file_systems: [shown, library],
-      });
-
-      expect((await detach(box.id, '/srv/of/late')).body).toMatchObject({ file_systems: [library] });
-      expect((await box.run('ls /srv/of/late; ls /.atoll/mounts 2>/dev/null | wc -l')).output).toMatch(
-        /^\d$/,
-      );
-      const other = await start([at(id)]);
-      expect((await other.run('cat /mnt/data/file; echo two > /mnt/data/file')).output).toBe('one');
-      expect((await attach(box.id, shown)).body).toMatchObject({ code: 'volume_in_use' });
-      await end(other.id);
-      expect((await attach(box.id, { ...shown, mount_path: '/again' })).status).toBe(200);
-      expect((await box.run('cat /again/file')).output).toBe('two');
-      await end(box.id);
-      for (const volume of [id, books]) expect((await remove(volume)).status).toBe(204);
-      await call(server(), `/snapshots/${snapshotId}`, { method: 'DELETE' });
-    },
-  );
+  describe('that are attached', () => testAttaching(server, driver));
 
   // The same on every driver.
   const testOnce = test.runIf(driver === 'gvisor');
 
   testOnce('are seen by their workspace alone', async () => {
     const id = await make('private');
-    const snapshot = (await call(server(), `${path}/${id}/snapshots`, { body: {} })).body as { id: string };
+    const snapshot = (await call(server(), `${volumesPath}/${id}/snapshots`, { body: {} })).body as {
+      id: string;
+    };
     const account = { name: 'other', workspace: 'other-space', ownerName: 'Other' };
     const { apiKey } = (await call(server(), '/v1/accounts', { body: account })).body as { apiKey: string };
     const theirs = { url: server().url, apiKey };
-    expect((await call(theirs, path)).body).toMatchObject({ items: [] });
+    expect((await call(theirs, volumesPath)).body).toMatchObject({ items: [] });
     const gone = { status: 404, body: { code: 'volume_not_found' } };
-    expect(await call(theirs, `${path}/${id}`)).toMatchObject(gone);
-    expect(await call(theirs, `${path}/${id}`, { method: 'DELETE' })).toMatchObject(gone);
-    expect(await call(theirs, `${path}/${id}/snapshots`, { body: {} })).toMatchObject(gone);
-    expect((await call(theirs, `${path}/${id}/snapshots`)).body).toEqual({ items: [] });
+    expect(await call(theirs, `${volumesPath}/${id}`)).toMatchObject(gone);
+    expect(await call(theirs, `${volumesPath}/${id}`, { method: 'DELETE' })).toMatchObject(gone);
+    expect(await call(theirs, `${volumesPath}/${id}/snapshots`, { body: {} })).toMatchObject(gone);
+    expect((await call(theirs, `${volumesPath}/${id}/snapshots`)).body).toEqual({ items: [] });
     expect(await call(theirs, '/sandboxes', { body: { file_systems: [at(id)] } })).toMatchObject(gone);
     const from = { name: 'stolen', snapshot_id: snapshot.id };
-    expect((await call(theirs, path, { body: from })).body).toMatchObject({
+    expect((await call(theirs, volumesPath, { body: from })).body).toMatchObject({
       code: 'volume_snapshot_not_found',
     });
     expect((await call(theirs, `/platform/v1/file-system-snapshots/${snapshot.id}`)).status).toBe(404);

@@ -3,8 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -12,24 +15,33 @@ import (
 
 // attachVerb and detachVerb change the mounts of a sandbox that runs:
 //
-//	atoll-idmap attach|detach PID SOURCE DESTINATION
+//	atoll-idmap attach PID SOURCE DESTINATION
+//	atoll-idmap detach PID SOURCE DESTINATION OTHERS
 //
-// PID is the sandbox's first process, SOURCE a directory of the host, DESTINATION a plain absolute path inside.
+// PID is the sandbox's first process, SOURCE a mount of the host, DESTINATION a plain absolute path inside, OTHERS how
+// many more mounts of SOURCE the sandbox is to keep.
 const (
 	attachVerb = "attach"
 	detachVerb = "detach"
 	// busyExitCode tells the server that the sandbox uses what it was to lose.
 	busyExitCode = 16
+	// maxDetached is more than anybody mounts over one volume.
+	maxDetached = 100
 )
 
 // resolve looks paths up as the sandbox does, but never through what a process of it has open.
 const resolve = unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS
 
-func changeMounts(verb, pid, source, destination string) error {
+func changeMounts(args []string) error {
+	verb, pid, source, destination := args[0], args[1], args[2], args[3]
 	if verb == attachVerb {
 		return attach(pid, source, destination)
 	}
-	return detach(pid, source, destination)
+	others, err := strconv.Atoi(args[4])
+	if err != nil {
+		return err
+	}
+	return detach(pid, source, destination, others)
 }
 
 // attach does nothing where source is there already.
@@ -61,34 +73,71 @@ func attach(pid, source, destination string) error {
 	return nil
 }
 
-// detach does nothing where source is not mounted at destination. The mount itself is named by its parent, as an open
-// file of it would keep it busy.
-func detach(pid, source, destination string) error {
+// detach takes source away wherever it is by now: folders on the way to it can be renamed. Of a sandbox that is to keep
+// others of the same source it takes the one at destination. A volume is a file system of its own, which tells its mounts.
+func detach(pid, source, destination string, others int) error {
 	var wanted unix.Stat_t
 	if err := unix.Stat(source, &wanted); err != nil {
 		return fmt.Errorf("look at %s: %w", source, err)
 	}
+	mounts, err := os.Open("/proc/" + pid + "/mountinfo")
+	if err != nil {
+		return err
+	}
+	defer mounts.Close()
 	if err := enterMountsOf(pid); err != nil {
 		return err
 	}
-	parent, err := openFolder(path.Dir(destination))
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		return nil
+	for range maxDetached {
+		found, err := mountsOf(mounts, wanted.Dev)
+		if err != nil || len(found) <= others {
+			return err
+		}
+		place := found[len(found)-1]
+		if others > 0 {
+			place = destination
+		}
+		if !slices.Contains(found, place) {
+			break
+		}
+		if err := unmount(place); err != nil {
+			return err
+		}
 	}
+	return fmt.Errorf("%s is not at %s: %w", source, destination, unix.EBUSY)
+}
+
+// mountsOf are the places of a file system, in the order in which they were mounted.
+func mountsOf(mountinfo io.ReadSeeker, device uint64) ([]string, error) {
+	if _, err := mountinfo.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(mountinfo)
+	wanted := fmt.Sprintf("%d:%d", unix.Major(device), unix.Minor(device))
+	var found []string
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) > 4 && fields[2] == wanted {
+			found = append(found, octal.Replace(fields[4]))
+		}
+	}
+	return found, err
+}
+
+// octal is how the kernel writes what would end a field.
+var octal = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+
+// unmount names the place by its parent, as an open file of a mount would keep it busy.
+func unmount(place string) error {
+	parent, err := openFolder(path.Dir(place))
 	if err != nil {
-		return fmt.Errorf("open the folder of %s: %w", destination, err)
+		return fmt.Errorf("open the folder of %s: %w", place, err)
 	}
 	defer unix.Close(parent)
 	if err := unix.Fchdir(parent); err != nil {
 		return err
 	}
-	var found unix.Stat_t
-	name := path.Base(destination)
-	if err := unix.Lstat(name, &found); err != nil || found.Dev != wanted.Dev || found.Ino != wanted.Ino {
-		return nil
-	}
-	if err := unix.Unmount(name, unix.UMOUNT_NOFOLLOW); err != nil {
-		return fmt.Errorf("unmount %s: %w", destination, err)
+	if err := unix.Unmount(path.Base(place), unix.UMOUNT_NOFOLLOW); err != nil {
+		return fmt.Errorf("unmount %s: %w", place, err)
 	}
 	return nil
 }

@@ -61,8 +61,8 @@ func launch(args []string) error {
 	if len(args) == 1 && args[0] == waitVerb {
 		return waitForEnd()
 	}
-	if len(args) == 4 && (args[0] == attachVerb || args[0] == detachVerb) {
-		return changeMounts(args[0], args[1], args[2], args[3])
+	if len(args) == 4 && args[0] == attachVerb || len(args) == 5 && args[0] == detachVerb {
+		return changeMounts(args)
 	}
 	if len(args) < 2 {
 		return fmt.Errorf("usage: atoll-idmap PLAN.json RUNTIME [ARGUMENT...]")

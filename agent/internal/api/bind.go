@@ -44,17 +44,22 @@ func bindMount(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// unbindMount answers 204 where it has undone a bind, else that there was none.
 func unbindMount(w http.ResponseWriter, r *http.Request) error {
 	body, err := readBind(w, r)
 	if err != nil {
 		return err
 	}
-	err = bind.Unbind(body.Source, body.Target)
+	found, err := bind.Unbind(body.Source, body.Target)
 	if errors.Is(err, bind.ErrBusy) {
 		return &failure{http.StatusConflict, "BUSY", body.Target + " is in use"}
 	}
 	if err != nil {
 		return err
+	}
+	if !found {
+		writeJSON(w, http.StatusOK, map[string]bool{"found": false})
+		return nil
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,19 +31,23 @@ func Bind(source, target string) error {
 	return nil
 }
 
-// Unbind undoes Bind. It does nothing where something else is at target: root in the sandbox was faster.
-func Unbind(source, target string) error {
-	if !isSame(source, target) {
-		return nil
+// Unbind undoes Bind, also one that was asked for twice at once, and tells whether there was one. Where something else is
+// at target it does nothing: root in the sandbox was faster. Target may be a link, as it may for Bind.
+func Unbind(source, target string) (found bool, err error) {
+	for isSame(source, target) {
+		place, err := filepath.EvalSymlinks(target)
+		if err == nil {
+			err = unix.Unmount(place, unix.UMOUNT_NOFOLLOW)
+		}
+		if errors.Is(err, unix.EBUSY) {
+			return true, ErrBusy
+		}
+		if err != nil {
+			return true, fmt.Errorf("unmount %s: %w", target, err)
+		}
+		found = true
 	}
-	err := unix.Unmount(target, unix.UMOUNT_NOFOLLOW)
-	if errors.Is(err, unix.EBUSY) {
-		return ErrBusy
-	}
-	if err != nil {
-		return fmt.Errorf("unmount %s: %w", target, err)
-	}
-	return nil
+	return found, nil
 }
 
 func isSame(a, b string) bool {

@@ -28,10 +28,10 @@ export async function bindMount(agent: AgentAddress, bind: Bind, signal?: AbortS
   throw new Error(`the agent binds no mount: ${status} ${body.slice(0, 300)}`);
 }
 
-/** Undoes it; `BusyError` where something has a file of it open. Idempotent. */
-export async function unbindMount(agent: AgentAddress, bind: Bind): Promise<void> {
+/** Undoes it, and tells whether it was there; `BusyError` where something has a file of it open. Idempotent. */
+export async function unbindMount(agent: AgentAddress, bind: Bind): Promise<boolean> {
   const { status, body } = await ask(agent, { method: 'POST', path: '/internal/v1/unbind', body: bind });
-  if (status === 204) return;
+  if (status === 200 || status === 204) return status === 204;
   if (status === 409) throw new BusyError('the mount');
   throw new Error(`the agent undoes no bind: ${status} ${body.slice(0, 300)}`);
 }

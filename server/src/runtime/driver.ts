@@ -208,9 +208,9 @@ export interface RuntimeDriver {
   latePath(mount: LateMount): string | undefined;
   /**
    * Takes it away again, once the agent has undone its bind. Throws a `BusyError` where the sandbox uses it, which then
-   * goes on to see it. Idempotent.
+   * goes on to see it. `others` is how many more mounts of its source the sandbox has. Idempotent.
    */
-  detach(slotId: string, mount: LateMount): Promise<void>;
+  detach(slotId: string, mount: LateMount, others: number): Promise<void>;
   state(slotId: string): Promise<SlotState>;
   /**
    * Whether the host's kernel ended the slot's sandbox for want of memory. To be asked before `remove`. False also where

@@ -7,11 +7,13 @@ import type { VolumeMountRequest } from '../volume/sandbox-volumes.ts';
 import type { SandboxContext } from './context.ts';
 import type { Directory } from './directory.ts';
 import { hideVolume, isBusy, runningPlace, showVolume, usersOf } from './late-volumes.ts';
-import { beginOperation } from './operation.ts';
+import { beginOperation, findUnderWay } from './operation.ts';
 import { requireVolumes } from './volume-use.ts';
 import { wake } from './wake.ts';
 
 const SETTLE_TIMEOUT_MS = 30_000;
+/** One volume comes or goes after the other, and no longer than these take. */
+const waitedFor = ['attach', 'detach', 'checkpoint', 'suspend', 'resume', 'hibernate', 'rollback'] as const;
 
 /** The part of the sandboxes whose volumes come and go while they run. One that sleeps is woken for it. */
 export function createVolumeCalls(context: SandboxContext, directory: Directory) {
@@ -23,7 +25,12 @@ export function createVolumeCalls(context: SandboxContext, directory: Directory)
     const { id } = directory.find(workspaceId, identifier);
     const release = context.activity.hold(id);
     try {
-      await work((await wake(context, directory.find(workspaceId, id))).record);
+      let record: SandboxRecord;
+      do {
+        await findUnderWay(context, { id }, waitedFor)?.catch(() => {});
+        record = (await wake(context, directory.find(workspaceId, id))).record;
+      } while (findUnderWay(context, { id }, waitedFor));
+      await work(record);
       return directory.find(workspaceId, id);
     } finally {
       release();
@@ -95,8 +102,11 @@ async function hide(context: SandboxContext, record: SandboxRecord, volume: Late
   try {
     await hideVolume(context, place, volume);
   } catch (error) {
-    if (isBusy(error)) throw busy(record, volume, await usersOf(place, volume));
-    throw error;
+    if (!isBusy(error)) throw error;
+    const users = await usersOf(place, volume);
+    // It is where it was.
+    write(context, record, 'detach', { put: settledOf(volume) });
+    throw busy(record, volume, users);
   }
 }
 

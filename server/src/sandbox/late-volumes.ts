@@ -13,7 +13,7 @@ import type { HeldLate, SandboxRootfs } from './rootfs.ts';
 export interface RunningPlace {
   slotId: string;
   agent: AgentAddress;
-  rootfs: Pick<SandboxRootfs, 'late'>;
+  rootfs: Pick<SandboxRootfs, 'late' | 'volumes'>;
 }
 
 export function runningPlace(
@@ -59,23 +59,29 @@ export async function hideVolume(
 
 async function takeAway(
   { driver, log }: SandboxContext,
-  { slotId, agent }: RunningPlace,
+  { slotId, agent, rootfs }: RunningPlace,
   { mount }: HeldLate,
 ): Promise<void> {
   const source = driver.latePath(mount);
   const bind = source === undefined ? undefined : { source, target: mount.destination };
-  if (bind) await unbindMount(agent, bind);
+  const wasBound = bind && (await unbindMount(agent, bind));
   try {
-    await driver.detach(slotId, mount);
+    await driver.detach(slotId, mount, mountsOf(rootfs, mount.source) - 1);
   } catch (error) {
     // Something else in the sandbox than its place keeps it.
-    if (bind)
+    if (bind && wasBound)
       await bindMount(agent, bind).catch((err: unknown) =>
         log.warn({ slotId, err }, 'a volume is not in its place'),
       );
     throw error;
   }
 }
+
+/** A volume that is only read can be in several places of a sandbox. */
+const mountsOf = ({ volumes, late }: RunningPlace['rootfs'], source: string): number =>
+  [...volumes, ...[...late.values()].map(({ mount }) => mount)].filter(
+    (mount) => 'source' in mount && mount.source === source,
+  ).length;
 
 /** Who keeps it, as far as the sandbox tells. */
 export const usersOf = ({ agent }: RunningPlace, { mountPath }: LateVolume): Promise<number[]> =>

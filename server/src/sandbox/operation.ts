@@ -35,6 +35,17 @@ export function beginOperation<T>(
   });
 }
 
+/**
+ * The first of these that is under way, to be waited for. All who wait for it are let go at once, and the first of them
+ * begins its own: so who has waited looks again, and awaits nothing between the last look and what is begun after it.
+ */
+export const findUnderWay = (
+  { flights }: Pick<SandboxContext, 'flights'>,
+  { id }: Pick<SandboxRecord, 'id'>,
+  operations: readonly SandboxOperation[],
+): Promise<unknown> | undefined =>
+  operations.map((operation) => flights.join(id, operation)).find((flight) => flight !== undefined);
+
 async function attempt(
   context: SandboxContext,
   record: SandboxRecord,

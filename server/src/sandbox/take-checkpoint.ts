@@ -3,7 +3,7 @@ import type { CheckpointHolder } from '../checkpoint/checkpoint-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import { keepCheckpoint, requireCheckpoints, writeCheckpoint } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
-import { beginOperation } from './operation.ts';
+import { beginOperation, findUnderWay } from './operation.ts';
 import { hibernateSandbox } from './suspend.ts';
 
 /** What a checkpoint waits for: each of them ends soon, and leaves a sandbox that can be written. */
@@ -20,10 +20,8 @@ export async function takeCheckpoint(
 ): Promise<string> {
   requireCheckpoints(context);
   const current = (): SandboxRecord => context.store.byId(record.workspaceId, record.id) ?? record;
-  // All who wait for the same are let go at once, and the first of them begins its own: so the others look again. Nothing
-  // is awaited between the last look and what is begun after it.
-  for (let underWay = findUnderWay(context, record); underWay; underWay = findUnderWay(context, record))
-    await underWay.catch(() => {});
+  const look = (): Promise<unknown> | undefined => findUnderWay(context, record, waitedFor);
+  for (let underWay = look(); underWay; underWay = look()) await underWay.catch(() => {});
   if (current().state !== 'suspended') return takeRunning(context, current(), holder);
   if (current().checkpointId === undefined) await hibernateSandbox(context, current());
   const { checkpointId } = current();
@@ -32,10 +30,6 @@ export async function takeCheckpoint(
   context.checkpoints.hold(checkpointId, holder);
   return checkpointId;
 }
-
-/** The first of those that is under way. */
-const findUnderWay = ({ flights }: SandboxContext, { id }: SandboxRecord): Promise<unknown> | undefined =>
-  waitedFor.map((operation) => flights.join(id, operation)).find((flight) => flight !== undefined);
 
 const takeRunning = (
   context: SandboxContext,

@@ -26,8 +26,9 @@ export async function attachMount(
 export async function detachMount(
   { idmapBinary, firstPid }: Place,
   { source, destination }: LateMount,
+  others: number,
 ): Promise<void> {
-  const argv = [idmapBinary, 'detach', `${firstPid}`, source, destination];
+  const argv = [idmapBinary, 'detach', `${firstPid}`, source, destination, `${others}`];
   await run(argv, { timeoutMs: TIMEOUT_MS }).catch((cause: unknown) => {
     if (cause instanceof CommandError && cause.exitCode === BUSY_EXIT_CODE)
       throw new BusyError('the mount', { cause });

@@ -111,8 +111,8 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
         await attachMount({ idmapBinary, firstPid: await firstPidOf(cgroups, slotId) }, mount, either);
       }),
     latePath: () => undefined,
-    detach: async (slotId, mount) =>
-      detachMount({ idmapBinary, firstPid: await firstPidOf(cgroups, slotId) }, mount),
+    detach: async (slotId, mount, others) =>
+      detachMount({ idmapBinary, firstPid: await firstPidOf(cgroups, slotId) }, mount, others),
     state: async (slotId) => {
       if ((await cgroups.pids(slotId)).length > 0) return 'running';
       return (await exists(nativeSlotPaths(paths, slotId).bundle)) ? 'stopped' : 'absent';
