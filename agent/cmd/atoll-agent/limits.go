@@ -28,20 +28,23 @@ func (a *agent) bound(options *process.Options) {
 		options.Fork, options.Gate = group.Fork, group
 		a.reaper.OnOrphan = group.OrphanCollected
 	}
-	options.OnStarted = childSettings(err != nil, a.config.MaxProcesses)
+	options.OnStarted = a.childSettings(err != nil)
 }
 
 // childOomScore makes the kernel's OOM killer prefer what runs in the sandbox to its agent. Raising it needs no
 // privilege, and whoever lowers it again comes no lower than the agent itself.
 const childOomScore = "500"
 
-// childSettings makes a new process the OOM killer's choice before the agent. Without a cgroup, users but root get a limit of their own.
-func childSettings(limitUsers bool, maxProcesses int64) func(int, uint32) {
+// childSettings makes a new process the OOM killer's choice before the agent, where there is such a killer: gVisor's
+// kernel has none. Without a cgroup, users but root get a limit of their own.
+func (a *agent) childSettings(limitUsers bool) func(int, uint32) {
+	hasKiller, limit := a.config.OomGuard != "meminfo", uint64(max(0, a.config.MaxProcesses))
 	return func(pid int, uid uint32) {
-		_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(childOomScore), 0)
-		if limitUsers && uid != 0 && maxProcesses > 0 {
-			limit := unix.Rlimit{Cur: uint64(maxProcesses), Max: uint64(maxProcesses)}
-			_ = unix.Prlimit(pid, unix.RLIMIT_NPROC, &limit, nil)
+		if hasKiller {
+			_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(childOomScore), 0)
+		}
+		if limitUsers && uid != 0 && limit > 0 {
+			_ = unix.Prlimit(pid, unix.RLIMIT_NPROC, &unix.Rlimit{Cur: limit, Max: limit}, nil)
 		}
 	}
 }
