@@ -43,8 +43,8 @@ export function startProgram(argv: readonly string[], options: ProgramOptions = 
 /** How long a program that is killed may take to end: one in a system call of a broken disk may never. */
 const KILLED_WITHIN_MS = 10_000;
 
-/** What it has started may have its output for ever: nobody waits for that. */
-function endBy(signal: AbortSignal, { kill, ended, hangUp }: Program): void {
+/** What it has started may have its output for ever, also after its own end: nobody waits for that. */
+function endBy(signal: AbortSignal, { kill, ended, hangUp, stdout, stderr }: Program): void {
   let timer: NodeJS.Timeout | undefined;
   const end = (): void => {
     kill();
@@ -56,7 +56,8 @@ function endBy(signal: AbortSignal, { kill, ended, hangUp }: Program): void {
     signal.removeEventListener('abort', end);
   };
   signal.addEventListener('abort', end, { once: true });
-  ended.then(forget, forget);
+  const closed = [stdout, stderr].map((output) => new Promise((resolve) => output.once('close', resolve)));
+  void Promise.allSettled([ended, ...closed]).then(forget);
   if (signal.aborted) end();
 }
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { startProgram } from './program.ts';
 import type { ProgramEnd } from './program.ts';
@@ -60,7 +59,8 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     program.ended.catch((error: Error) => error),
   ]);
   const code = end instanceof Error ? undefined : end.code;
-  if (code === 0 && !flooded.signal.aborted) return { stdout, stderr };
+  const isWhole = program.stdout.readableEnded && program.stderr.readableEnded;
+  if (code === 0 && isWhole && !flooded.signal.aborted) return { stdout, stderr };
   const outcome = flooded.signal.aborted
     ? `more than ${MAX_OUTPUT_BYTES} bytes of output`
     : describeEnd(end, { deadline, given, timeoutMs });
@@ -77,6 +77,7 @@ function describeEnd(end: ProgramEnd | Error, { deadline, given, timeoutMs }: Li
   if (deadline.aborted) return `no end after ${timeoutMs} ms`;
   if (given.aborted) return 'aborted';
   if (end instanceof Error) return end.message;
+  if (end.code === 0) return 'its output was cut';
   return end.code === undefined ? `killed by ${end.signal}` : `exit code ${end.code}`;
 }
 
@@ -88,6 +89,6 @@ async function collect(stream: Readable, onFlood: () => void): Promise<string> {
     if (size <= MAX_OUTPUT_BYTES) chunks.push(chunk);
     else onFlood();
   });
-  if (!stream.closed) await once(stream, 'close');
+  await new Promise((resolve) => stream.once('close', resolve));
   return Buffer.concat(chunks).toString('utf8');
 }

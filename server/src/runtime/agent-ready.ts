@@ -39,7 +39,7 @@ export function awaitAgentReady(
     };
     onReady(command.stdout, (reported) => ((port = reported), check()));
     onEnd(command, said, () => ((isHandedOver = options.handsOver), check()), reject);
-    command.stdout.once('end', () => {
+    command.stdout.once('close', () => {
       if (port === undefined) rejectLater(reject, 'the agent ended before it was ready', said);
     });
     command.stdout.on('error', () => {});
