@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os/exec"
@@ -30,7 +31,10 @@ const (
 	maxFrameBytes = 4 << 20
 )
 
-var errFrame = errors.New("launch: not a frame")
+var (
+	errFrame = errors.New("launch: not a frame")
+	errLong  = fmt.Errorf("launch: more than %d bytes", maxFrameBytes)
+)
 
 type request struct {
 	Argv []string `json:"argv"`
@@ -80,7 +84,7 @@ func readFrame(connection io.Reader) (byte, []byte, error) {
 	}
 	length := binary.BigEndian.Uint32(head[1:])
 	if length > maxFrameBytes {
-		return 0, nil, errFrame
+		return 0, nil, errLong
 	}
 	content := make([]byte, length)
 	_, err := io.ReadFull(connection, content)

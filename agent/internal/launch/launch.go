@@ -3,13 +3,16 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Command as the first argument makes the agent a launcher:
@@ -23,6 +26,9 @@ const Command = "launch"
 
 const exitFailed = 1
 
+// acceptAgainAfter is how long a launcher without a file to spare waits for some of its programs to end.
+const acceptAgainAfter = 20 * time.Millisecond
+
 // Main answers until standard input ends.
 func Main(name string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// Received and dropped, as what ends a server by a signal may have programs to run before it goes. Children would
@@ -33,7 +39,7 @@ func Main(name string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "atoll-agent launch:", err)
 		return exitFailed
 	}
-	l := &launcher{attached: map[*program]struct{}{}}
+	l := newLauncher()
 	go l.serve(listener)
 	fmt.Fprintln(stdout, "ready")
 	_, _ = io.Copy(io.Discard, stdin)
@@ -45,13 +51,34 @@ type launcher struct {
 	mu       sync.Mutex
 	ended    bool
 	attached map[*program]struct{}
+	starts   chan func()
 }
 
+func newLauncher() *launcher {
+	l := &launcher{attached: map[*program]struct{}{}, starts: make(chan func())}
+	go l.fork()
+	return l
+}
+
+// fork is the one that starts programs, on a thread that lives as long as this process: what the kernel is to kill with its
+// parent (PR_SET_PDEATHSIG) ends with the thread that forked.
+func (l *launcher) fork() {
+	runtime.LockOSThread()
+	for start := range l.starts {
+		start()
+	}
+}
+
+// serve goes on after a failure: out of files or of memory, which programs that end give back.
 func (l *launcher) serve(listener net.Listener) {
 	for {
 		connection, err := listener.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil {
+			time.Sleep(acceptAgainAfter)
+			continue
 		}
 		go l.answer(connection.(*net.UnixConn)) // what a listener of this kind accepts
 	}
@@ -63,12 +90,12 @@ func (l *launcher) answer(connection *net.UnixConn) {
 		return
 	}
 	request, err := readRequest(connection)
-	if err != nil {
-		return
-	}
 	p := &program{connection: connection, detached: request.Detached}
-	if err := l.start(p, request); err != nil {
-		p.send(frameEnd, end{Error: reasonOf(err)}.encode())
+	if err == nil {
+		err = l.start(p, request)
+	}
+	if err != nil {
+		p.refuse(err)
 		return
 	}
 	p.attend()
@@ -82,7 +109,9 @@ func (l *launcher) start(p *program, r request) error {
 	if l.ended {
 		return os.ErrClosed
 	}
-	if err := p.start(r); err != nil {
+	started := make(chan error)
+	l.starts <- func() { started <- p.start(r) }
+	if err := <-started; err != nil {
 		return err
 	}
 	if !p.detached {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -40,6 +41,43 @@ func TestAProcessThatIsNotItsParentStartsNothing(t *testing.T) {
 	if _, err := os.Stat(marker); err == nil {
 		t.Error("it started the program of a stranger")
 	}
+}
+
+// busyListener fails as one without a file to spare does.
+type busyListener struct {
+	net.Listener
+	failures int
+}
+
+func (l *busyListener) Accept() (net.Conn, error) {
+	if l.failures > 0 {
+		l.failures--
+		return nil, syscall.EMFILE
+	}
+	return l.Listener.Accept()
+}
+
+func TestALauncherThatWasOutOfFilesAnswersAgain(t *testing.T) {
+	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan struct{})
+	go func() {
+		newLauncher().serve(&busyListener{listener, 3})
+		close(served)
+	}()
+	connection, err := net.Dial("unix", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	_ = connection.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := connection.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("it did not hang up on a stranger: %v", err)
+	}
+	listener.Close()
+	<-served
 }
 
 func TestWhatIsNoRequestIsRefused(t *testing.T) {

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -56,11 +57,23 @@ func (p *program) run(r request, files [3]*os.File) error {
 	p.command.Env = r.Env
 	p.command.Dir = r.Dir
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setsid: r.Detached}
+	if !r.Detached {
+		p.command.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
 	if files[0] != nil {
 		p.command.Stdin = files[0]
 	}
 	p.command.Stdout, p.command.Stderr = files[1], files[2]
 	return p.command.Start()
+}
+
+// refuse tells why there is no program. The server hangs up, as always: the input that it has sent by then would break what
+// is on the way to it.
+func (p *program) refuse(err error) {
+	_ = p.send(frameOutput, nil)
+	_ = p.send(frameErrors, nil)
+	_ = p.send(frameEnd, end{Error: reasonOf(err)}.encode())
+	_, _ = io.Copy(io.Discard, p.connection)
 }
 
 // attend passes on what the program says and is told, and how it ended, until the server hangs up: it does so once it has

@@ -5,6 +5,7 @@ import { createFrameReader, frames, toFrame } from './launch-frame.ts';
 import type { Program, ProgramEnd, ProgramOptions } from './program.ts';
 
 const MAX_INPUT_BYTES = 256 * 1024;
+const LOST = 'the connection to the launcher of programs ended';
 
 /** Sends a frame; false where nobody is there to take it. */
 type Send = (kind: number, content?: Buffer) => boolean;
@@ -48,10 +49,11 @@ export function launchedProgram(
   socket.on('data', read);
   socket.once('close', () => {
     input.broken();
-    for (const output of Object.values(streams)) outputs.take(output, null);
+    for (const output of Object.values(streams)) outputs.cut(output);
   });
   if (isDetached) socket.unref();
-  const variables = env && Object.entries(env).map(([name, value]) => `${name}=${value ?? ''}`);
+  const variables =
+    env && Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : `${name}=${value}`));
   const request = { argv, env: variables, dir: cwd, input: hasInput, detached: isDetached };
   send(frames.start, Buffer.from(JSON.stringify(request)));
   return {
@@ -78,8 +80,8 @@ function followEnd(socket: Socket) {
     if (end instanceof Error) reject(end);
     else resolve(end);
   };
-  socket.once('error', settle);
-  socket.once('close', () => settle(new Error('the connection to the launcher of programs ended')));
+  socket.once('error', (cause) => settle(new Error(`${LOST}: ${cause.message}`, { cause })));
+  socket.once('close', () => settle(new Error(LOST)));
   return {
     ended,
     hasEnded: () => isSettled,
@@ -107,6 +109,7 @@ const signalName = (number: number | undefined): string =>
 /** Output and errors of the program. One that is full and not read stops the connection, and so the program. */
 function createOutputs(socket: Socket) {
   const full = new Set<Readable>();
+  const whole = new Set<Readable>();
   const goOn = (output: Readable): void => {
     full.delete(output);
     if (full.size === 0) socket.resume();
@@ -119,16 +122,22 @@ function createOutputs(socket: Socket) {
         done(error);
       },
     });
+    output.on('error', () => {}); // told to who reads it
     return output;
   };
   return {
     stdout: create(),
     stderr: create(),
     take: (output: Readable | undefined, part: Buffer | null): void => {
-      if (output === undefined || output.destroyed || output.readableEnded) return;
+      if (output === undefined || output.destroyed) return;
+      if (part === null) whole.add(output);
       if (output.push(part) || part === null) return;
       full.add(output);
       socket.pause();
+    },
+    /** What was lost on the way does not look like an end. */
+    cut: (output: Readable): void => {
+      if (!whole.has(output)) output.destroy(new Error(LOST));
     },
   };
 }

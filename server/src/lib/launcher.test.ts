@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { holdLauncher } from './launcher.ts';
+import { hasLauncher, holdLauncher } from './launcher.ts';
 import { startProgram } from './program.ts';
 import type { Program } from './program.ts';
+import { run } from './run.ts';
 
 const agentBinary = join(import.meta.dirname, '../../../.build/atoll-agent');
 
@@ -69,6 +71,23 @@ describe.each(['by the launcher', 'by a fork'])('a program that is started %s', 
     await expect(startProgram(['/nowhere/program']).ended).rejects.toThrow('ENOENT');
   });
 
+  test('that is not there is the same error to who has much to say to it', async () => {
+    const input = 'x'.repeat(1_000_000);
+    for (let i = 0; i < 5; i++) {
+      await expect(run(['/nowhere/program'], { input, timeoutMs: 30_000 })).rejects.toThrow('ENOENT');
+    }
+  });
+
+  test('has no variable without a value', async () => {
+    const env = { PATH: process.env['PATH'], NAME: undefined };
+    expect(await text(startProgram(['sh', '-c', 'echo ${NAME-none}'], { env }).stdout)).toBe('none\n');
+  });
+
+  test('is not waited for beyond its time where what it has started holds its output', async () => {
+    const left = run(['sh', '-c', 'sleep 10 &'], { timeoutMs: 300 });
+    await expect(left).rejects.toThrow('no end after 300 ms');
+  });
+
   test.each([0, 1_000_000])('hears the end of input that is given up after %i bytes', async (sizeBytes) => {
     const program = startProgram(['sh', '-c', 'wc -c'], { hasInput: true });
     program.stdin.write(Buffer.alloc(sizeBytes));
@@ -117,6 +136,43 @@ test('a launcher that dies is started again, and what it ran is lost with a word
   } finally {
     await release();
   }
+});
+
+test('a launcher that dies takes what it ran along, and what was said by then is no whole', async () => {
+  const release = await holdLauncher(agentBinary);
+  try {
+    const shell = startProgram(['sh', '-c', 'echo $PPID']);
+    const launcher = Number(await text(shell.stdout));
+    const [attached, detached] = [false, true].map((isDetached) =>
+      startProgram(['sh', '-c', 'echo $$; exec sleep 60'], { isDetached }),
+    ) as [Program, Program]; // two of two
+    const [one, other] = [await pidOf(attached), await pidOf(detached)];
+    const forked = startProgram(['sh', '-c', 'sleep 60 & echo $!']);
+    const heir = await pidOf(forked);
+    expect(await forked.ended).toEqual({ code: 0 });
+    const rest = text(forked.stdout);
+    process.kill(launcher, 'SIGKILL');
+    await expect(rest).rejects.toThrow('launcher');
+    await expect.poll(() => isAlive(one)).toBe(false);
+    expect(await isAlive(other)).toBe(true);
+    for (const pid of [other, heir]) process.kill(pid, 'SIGKILL');
+  } finally {
+    await release();
+  }
+});
+
+test('a launcher that is being started again when it is given up ends too', async () => {
+  const release = await holdLauncher(agentBinary);
+  const launcher = Number(await text(startProgram(['sh', '-c', 'echo $PPID']).stdout));
+  process.kill(launcher, 'SIGKILL');
+  while (hasLauncher()) await setImmediate();
+  await release();
+  const children = await readFile(`/proc/self/task/${process.pid}/children`, 'utf8');
+  const commands = children
+    .split(' ')
+    .filter((pid) => pid !== '')
+    .map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''));
+  expect((await Promise.all(commands)).filter((line) => line.includes('atoll-launch-'))).toEqual([]);
 });
 
 test('the launcher ends with the last who held it', async () => {

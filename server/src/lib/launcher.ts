@@ -3,19 +3,20 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { pause } from './deadline.ts';
+import { pause, waitAtMost } from './deadline.ts';
 import { randomId } from './id.ts';
 import { launchedProgram } from './launched-program.ts';
 import type { Program, ProgramOptions } from './program.ts';
 
 interface Launcher {
-  /** Its socket in the abstract namespace, where no disk keeps anything of it; absent while it does not answer. */
+  /** Its socket in the abstract namespace, where no disk keeps anything of it; absent while none answers. */
   socket: () => string | undefined;
   close: () => Promise<void>;
 }
 
 const READY_TIMEOUT_MS = 10_000;
 const TRY_AGAIN_AFTER_MS = 1_000;
+const END_TIMEOUT_MS = 5_000;
 
 /** How this process starts programs; as with its environment, all its parts share one. */
 let shared: { opening: Promise<Launcher>; launcher?: Launcher; holders: number } | undefined;
@@ -53,41 +54,63 @@ export function launch(argv: readonly string[], options: ProgramOptions): Progra
 
 /** One that dies is started again. What it had started by then ends with an error for who waits for it. */
 async function openLauncher(agentBinary: string): Promise<Launcher> {
-  const socket = `\0atoll-launch-${randomId(20)}`;
   const closing = new AbortController();
-  let ready: ChildProcess | undefined;
+  let current: Started | undefined;
   const start = async (): Promise<void> => {
-    const process = spawn(agentBinary, ['launch', socket.slice(1)], { stdio: ['pipe', 'pipe', 'inherit'] });
-    process.on('error', () => {}); // told by its end
-    process.stdin.on('error', () => {}); // it ends before we do
-    await becomesReady(process);
-    // It ends with this process, and keeps it from its end as little as what it has started.
-    process.unref();
-    for (const pipe of [process.stdin, process.stdout]) (pipe as Socket).unref(); // what Node makes of pipes
-    ready = process;
-    process.once('exit', () => {
-      ready = undefined;
-      if (!closing.signal.aborted) void startAgain();
+    const started = await startLauncher(agentBinary);
+    current = started;
+    started.process.once('exit', () => {
+      current = undefined;
+      if (!closing.signal.aborted) starting = startAgain();
     });
   };
   const startAgain = async (): Promise<void> => {
-    await start().catch(async () => {
+    while (!closing.signal.aborted) {
+      const isStarted = await start().then(
+        () => true,
+        () => false,
+      );
+      if (isStarted) return;
       await pause(TRY_AGAIN_AFTER_MS, closing.signal);
-      if (!closing.signal.aborted) void startAgain();
-    });
+    }
   };
-  await start();
+  let starting = start();
+  await starting;
   return {
-    socket: () => (ready === undefined ? undefined : socket),
+    socket: () => current?.socket,
     close: async () => {
       closing.abort();
-      if (ready === undefined) return;
-      const ended = once(ready, 'exit');
-      ready.ref(); // this process waits for it now
-      ready.stdin?.end();
-      await ended;
+      await starting;
+      if (current) await end(current.process);
     },
   };
+}
+
+interface Started {
+  process: ChildProcess;
+  socket: string;
+}
+
+/** Each has a name that nobody knew before: once one is dead, anybody on the host could answer to its name. */
+async function startLauncher(agentBinary: string): Promise<Started> {
+  const name = `atoll-launch-${randomId(20)}`;
+  const process = spawn(agentBinary, ['launch', name], { stdio: ['pipe', 'pipe', 'inherit'] });
+  process.on('error', () => {}); // told by its end
+  process.stdin.on('error', () => {}); // it ends before we do
+  await becomesReady(process);
+  // It ends with this process, and keeps it from its end as little as what it has started.
+  process.unref();
+  for (const pipe of [process.stdin, process.stdout]) (pipe as Socket).unref(); // what Node makes of pipes
+  return { process, socket: `\0${name}` };
+}
+
+async function end(process: ChildProcess): Promise<void> {
+  const ended = once(process, 'exit');
+  process.ref(); // this process waits for it now
+  process.stdin?.end();
+  const { timedOut } = await waitAtMost(ended, END_TIMEOUT_MS);
+  if (timedOut) process.kill('SIGKILL');
+  await ended;
 }
 
 /** It says a line once it answers. */
