@@ -6,6 +6,7 @@ import { version } from '../../server/src/version.ts';
 import { apiPage } from './api-page.ts';
 import { cliPage } from './cli-page.ts';
 import { errorPage } from './error-page.ts';
+import { securityPage } from './security-section.ts';
 
 /** A file that is made from code alone. */
 export interface ReferenceFile {
@@ -14,8 +15,8 @@ export interface ReferenceFile {
   content: string;
 }
 
-/** Every file of docs/reference as it should be. */
-export function referenceFiles(): ReferenceFile[] {
+/** Every file of docs/reference as it should be, and the page with a section that tests write. */
+export function referenceFiles(root: string): ReferenceFile[] {
   const [control, dataPlane] = [inOrder(controlRoutes), inOrder(dataPlaneRoutes)];
   const routes = [...control, ...dataPlane];
   const openApi = openApiDocument(routes, version);
@@ -25,6 +26,7 @@ export function referenceFiles(): ReferenceFile[] {
     { path: 'docs/reference/errors.md', content: errorPage(routes) },
     { path: 'docs/reference/cli.md', content: cliPage('atoll') },
     { path: 'docs/reference/bl.md', content: cliPage('bl') },
+    { path: 'SECURITY.md', content: securityPage(root) },
   ];
 }
 
@@ -46,7 +48,7 @@ const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 
 
 /** The files that are missing or say something else than the code. */
 export const findOutdated = (root: string): ReferenceFile[] =>
-  referenceFiles().filter(({ path, content }) => readIfThere(join(root, path)) !== content);
+  referenceFiles(root).filter(({ path, content }) => readIfThere(join(root, path)) !== content);
 
 /** Writes what is out of date and tells which files that were. */
 export function writeReference(root: string): ReferenceFile[] {

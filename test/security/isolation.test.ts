@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AdminClient, SandboxClient } from '@atoll/sdk';
@@ -8,7 +10,11 @@ import type { Sandbox } from '@atoll/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeOnEachDriver } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
+import { confinementInside, confinementOutside } from './confinement.ts';
+import { testExhaustion } from './exhaustion.ts';
 import { head, sendRaw, statusesOf } from './raw-http.ts';
+import { attemptNames, isRecording, readRecord, writeRecord } from './security-record.ts';
+import type { Confinement, DriverRecord, User } from './security-record.ts';
 
 const program = readFileSync(join(import.meta.dirname, 'attempts', 'escape.py'), 'utf8');
 const STARTS_TIMEOUT_MS = 60_000;
@@ -20,6 +26,7 @@ const ofTheSandbox = {
     'processes',
     'environment of the agent',
     'memory of the agent',
+    'file descriptor of the agent',
     'ptrace of the agent',
     'token',
     'kill the agent softly',
@@ -30,8 +37,19 @@ const ofTheSandbox = {
 
 /** Files and keys of gVisor's own kernel, which is the sandbox's alone: the host's are never opened. */
 const ofItsKernel = {
-  gvisor: new Set(['/proc/sysrq-trigger', 'vm settings', 'keyctl']),
+  gvisor: new Set(['/proc/sysrq-trigger', 'vm settings', 'keyctl', 'new mount calls']),
   native: new Set<string>(),
+};
+
+/** What the runtime has in common with its host; the cgroup namespace of gVisor's processes holds nothing of a guest. */
+const namespacesShared = { gvisor: ['cgroup', 'time'], native: ['time'] };
+
+const nothingSeen: Confinement = {
+  capabilities: [],
+  isFiltered: false,
+  gainsNothing: false,
+  isHostRoot: false,
+  sharedNamespaces: [],
 };
 
 describeOnEachDriver('a sandbox', (getServer, driver) => {
@@ -40,6 +58,12 @@ describeOnEachDriver('a sandbox', (getServer, driver) => {
   let client: SandboxClient;
   let sandbox: Sandbox;
   let other: Sandbox;
+  const found: DriverRecord = {
+    inside: { root: nothingSeen, 'tl-user': nothingSeen },
+    outside: nothingSeen,
+    attempts: {},
+    exhaustion: {},
+  };
 
   beforeAll(async () => {
     const server = getServer();
@@ -53,6 +77,22 @@ describeOnEachDriver('a sandbox', (getServer, driver) => {
   }, STARTS_TIMEOUT_MS);
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
+  /** Tries everything as that user; answers what became of each. */
+  async function tryEscape(user: User): Promise<Record<string, string>> {
+    const { dataDir } = getServer();
+    const socket = `atoll-test-${randomBytes(8).toString('hex')}`;
+    const listener = createServer().listen({ path: `\0${socket}` });
+    await once(listener, 'listening');
+    const files = [join(folder, 'marker'), join(dataDir, 'server-key'), join(dataDir, 'admin-key')];
+    const disk = rootDisk();
+    const targets = { files, socket, device: disk.device, disk: disk.path, process: process.pid };
+    const args = ['/tmp/escape.py', JSON.stringify(targets)];
+    const { stdout, stderr } = await sandbox.run('python3', args, { user, timeout: 60 });
+    listener.close();
+    expect(stderr).toBe('');
+    return JSON.parse(stdout) as Record<string, string>; // the program's own output
+  }
+
   const sh = async (script: string, user = 'root', on = sandbox): Promise<string> =>
     (await on.run('/bin/sh', ['-c', script], { user })).stdout;
 
@@ -60,23 +100,40 @@ describeOnEachDriver('a sandbox', (getServer, driver) => {
     'gives %s nothing of the host',
     async (user) => {
       const server = getServer();
-      const dataFile = (name: string): string => join(server.dataDir, name);
-      const hostFiles = [join(folder, 'marker'), dataFile('server-key'), dataFile('admin-key')];
-      const disk = rootDisk();
-      const args = ['/tmp/escape.py', JSON.stringify(hostFiles), String(disk.device), disk.path];
-      const { stdout, stderr } = await sandbox.run('python3', args, { user, timeout: 60 });
-      expect(stderr).toBe('');
-      const attempts = JSON.parse(stdout) as Record<string, string>; // the program's own output
+      const attempts = await tryEscape(user);
       const allowed = ofTheSandbox[user].union(ofItsKernel[driver]);
       const had = Object.entries(attempts).filter(([, outcome]) => outcome.startsWith('got: '));
       expect(Object.fromEntries(had.filter(([name]) => !allowed.has(name)))).toEqual({});
-      expect(Object.keys(attempts).length).toBeGreaterThan(60);
-      for (const secret of [marker, keyIn(dataFile('server-key')), server.apiKey])
-        expect(stdout).not.toContain(secret);
+      expect(Object.keys(attempts)).toEqual(attemptNames(program));
+      const said = JSON.stringify(attempts);
+      for (const secret of [marker, keyIn(join(server.dataDir, 'server-key')), server.apiKey])
+        expect(said).not.toContain(secret);
       expect(attempts['processes']).not.toMatch(/run-server|vitest/);
+      for (const [name, outcome] of Object.entries(attempts))
+        (found.attempts[name] ??= { root: '', 'tl-user': '' })[user] = outcome.replace(/^got: .*$/s, 'own');
     },
     90_000,
   );
+
+  test('is confined as it was when the record was written, inside and as the host sees it', async () => {
+    found.inside = {
+      root: await confinementInside(sandbox, 'root'),
+      'tl-user': await confinementInside(sandbox, 'tl-user'),
+    };
+    found.outside = confinementOutside(getServer());
+    const { inside, outside } = isRecording ? found : (readRecord()[driver] ?? {});
+    expect({ inside: found.inside, outside: found.outside }).toEqual({ inside, outside });
+    expect(found.inside['tl-user'].capabilities).toEqual([]);
+    expect(found.outside).toMatchObject({ isFiltered: true, sharedNamespaces: namespacesShared[driver] });
+  });
+
+  testExhaustion(getServer, (name, outcome) => void (found.exhaustion[name] = outcome));
+
+  test('was refused what the record says', () => {
+    if (isRecording) writeRecord(driver, found);
+    const recorded = readRecord()[driver];
+    expect(outcomesOf(found)).toEqual(recorded && outcomesOf(recorded));
+  });
 
   test.runIf(driver === 'gvisor')('shows the kernel of gVisor, not that of the host', async () => {
     expect(await sh('dmesg')).toContain('gVisor');
@@ -189,6 +246,17 @@ describeOnEachDriver('a sandbox', (getServer, driver) => {
     const readable = files.filter(({ name }) => (statSync(join(server.dataDir, name)).mode & 0o077) !== 0);
     expect(readable.map(({ name }) => name)).toEqual([]);
   });
+});
+
+/** Why something is refused is the host's to choose: what it lacks cannot be denied. */
+const outcomesOf = ({ attempts, exhaustion }: DriverRecord) => ({
+  exhaustion,
+  attempts: Object.fromEntries(
+    Object.entries(attempts).map(([name, by]) => [
+      name,
+      [by.root, by['tl-user']].map((text) => text.split(':')[0]),
+    ]),
+  ),
 });
 
 const keyIn = (path: string): string => readFileSync(path, 'utf8').trim();

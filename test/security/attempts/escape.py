@@ -16,7 +16,8 @@ import subprocess
 import sys
 import time
 
-HOST_FILES = json.loads(sys.argv[1])
+TARGETS = json.loads(sys.argv[1])
+HOST_FILES = TARGETS["files"]
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -61,7 +62,10 @@ def in_user_namespace(action):
     program = f"unshare -Urm sh -c '{action}'"
     done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, timeout=10)
     if done.returncode != 0:
-        raise PermissionError((done.stderr or "failed").strip()[:100])
+        reasons = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ENODEV)
+        for code in (code for code in reasons if os.strerror(code) in done.stderr):
+            raise OSError(code, os.strerror(code))
+        raise PermissionError("failed")
     return done.stdout.strip()[:200] or "done"
 
 
@@ -178,6 +182,98 @@ def write_agent():
     return "written"
 
 
+def metadata():
+    with socket.create_connection(("169.254.169.254", 80), timeout=1):
+        return "connected"
+
+
+def docker_of_the_host():
+    with open("/proc/net/route") as routes:
+        gateways = [line.split()[2] for line in routes if line.split()[1] == "00000000"]
+    address = socket.inet_ntoa(struct.pack("<I", int(gateways[0], 16)))
+    with socket.create_connection((address, 2375), timeout=1):
+        return "connected"
+
+
+def in_child(action):
+    """For what changes the whole process: answers what the child says, and fails as it did."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            said = "+" + str(action())
+        except OSError as error:
+            said = "-" + str(error.errno or 0)
+        os.write(writer, said.encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        said = answer.read()
+    os.waitpid(child, 0)
+    if not said.startswith("+"):
+        code = int(said[1:] or 0)
+        raise OSError(code, os.strerror(code))
+    return said[1:]
+
+
+def chroot_and_climb():
+    outside = os.open("/", os.O_RDONLY)
+    os.makedirs("/tmp/jail", exist_ok=True)
+    os.chroot("/tmp/jail")
+    os.fchdir(outside)
+    for _ in range(64):
+        os.chdir("..")
+    os.chroot(".")
+    return read(HOST_FILES[0])
+
+
+def join_namespaces_of_the_agent():
+    for kind in ("user", "mnt", "net", "pid"):
+        try:
+            checked(libc.setns(os.open(f"/proc/1/ns/{kind}", os.O_RDONLY), 0))
+        except OSError:
+            pass  # one of them is enough
+    return read(HOST_FILES[0])
+
+
+def leaked_files():
+    """A file that the runtime forgot to close leads out by the names above it."""
+    for process in ("self", "1"):
+        for number in os.listdir(f"/proc/{process}/fd"):
+            try:
+                return read(f"/proc/{process}/fd/{number}" + "/.." * 16 + HOST_FILES[0])
+            except OSError:
+                pass
+    raise FileNotFoundError("no file leads out")
+
+
+def copied_from_agent():
+    """What a debugger of the agent may, without ptrace."""
+    pidfd = int(syscall(434, 1, 0))
+    return "file of the agent " + syscall(438, pidfd, 0, 0)
+
+
+def not_empty(text):
+    if not text.strip("\0\n "):
+        raise FileNotFoundError("empty")
+    return text
+
+
+def kernel_addresses():
+    with open("/proc/kallsyms") as symbols:
+        addresses = [line.split()[0] for _, line in zip(range(200), symbols)]
+    if not any(int(address, 16) for address in addresses):
+        raise PermissionError(errno.EPERM, "only zeros")
+    return "addresses"
+
+
+def writable_of(*patterns):
+    found = [path for pattern in patterns for path in glob.glob(pattern)]
+    if not found:
+        raise FileNotFoundError(errno.ENOENT, "none of them")
+    return writable(found[0])
+
+
 def writable(path):
     """Opening is enough to know: were it the host's, a value written there would do harm."""
     os.close(os.open(path, os.O_WRONLY))
@@ -185,11 +281,16 @@ def writable(path):
 
 
 ATTEMPTS = {
-    **{f"host file {path}": (lambda path=path: host_file(path)) for path in HOST_FILES},
+    "file of the host": lambda: host_file(HOST_FILES[0]),
+    "key of the server": lambda: host_file(HOST_FILES[1]),
+    "key of the operator": lambda: host_file(HOST_FILES[2]),
+    "chroot and climb": lambda: in_child(chroot_and_climb),
+    "namespaces of the agent": lambda: in_child(join_namespaces_of_the_agent),
+    "files that leaked": leaked_files,
     "host root through /proc/1/root": host_root_through_agent,
     "processes": processes,
     "block devices": devices,
-    "mknod disk": lambda: open_device(stat.S_IFBLK, os.major(int(sys.argv[2])), os.minor(int(sys.argv[2]))),
+    "mknod disk": lambda: open_device(stat.S_IFBLK, os.major(TARGETS["device"]), os.minor(TARGETS["device"])),
     "mknod loop": lambda: open_device(stat.S_IFBLK, 7, 0),
     "mknod mem": lambda: open_device(stat.S_IFCHR, 1, 1),
     "mknod kmsg": lambda: open_device(stat.S_IFCHR, 1, 11),
@@ -199,7 +300,11 @@ ATTEMPTS = {
     "/dev/kvm": lambda: read("/dev/kvm", 1),
     "/dev/fuse": lambda: read("/dev/fuse", 1),
     "docker socket": lambda: unix_socket("/var/run/docker.sock"),
+    "docker on the gateway": docker_of_the_host,
     "containerd socket": lambda: unix_socket("/run/containerd/containerd.sock"),
+    "abstract socket of the host": lambda: unix_socket("\0" + TARGETS["socket"]),
+    "metadata address": metadata,
+    "signal to a process of the host": lambda: os.kill(TARGETS["process"], 0) or "may signal it",
     "/proc/kcore": lambda: read("/proc/kcore", 64) or "opened",
     "/proc/sysrq-trigger": lambda: writable("/proc/sysrq-trigger"),
     "core_pattern": lambda: writable("/proc/sys/kernel/core_pattern"),
@@ -209,19 +314,32 @@ ATTEMPTS = {
     "panic": lambda: writable("/proc/sys/kernel/panic"),
     "vm settings": lambda: writable("/proc/sys/vm/overcommit_memory"),
     "/sys write": lambda: writable("/sys/power/state"),
+    "/proc/keys": lambda: not_empty(read("/proc/keys")),
+    "/proc/timer_list": lambda: not_empty(read("/proc/timer_list")),
+    "/proc/sched_debug": lambda: not_empty(read("/proc/sched_debug")),
+    "/proc/kallsyms": kernel_addresses,
+    "firmware variables": lambda: writable_of("/sys/firmware/efi/efivars/*", "/sys/firmware/*"),
+    "limits of the own control group": lambda: writable_of(
+        "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+    ),
     "debugfs": lambda: mount("debugfs", "/tmp/debugfs", "debugfs"),
     "tracefs": lambda: mount("tracefs", "/tmp/tracefs", "tracefs"),
     "securityfs": lambda: mount("securityfs", "/tmp/securityfs", "securityfs"),
-    "mount disk": lambda: mount(sys.argv[3], "/tmp/disk", "ext4"),
+    "mount disk": lambda: mount(TARGETS["disk"], "/tmp/disk", "ext4"),
     "mount sysfs": lambda: mount("sysfs", "/tmp/sysfs", "sysfs") and writable("/tmp/sysfs/power/state"),
+    "mount proc": lambda: mount("proc", "/tmp/proc", "proc") and writable("/tmp/proc/sys/kernel/core_pattern"),
+    "new mount calls": lambda: "file system " + syscall(430, b"ext4", 0),
     "remount identity": lambda: checked(libc.mount(b"", b"/.atoll/identity", b"", 32 | 4096, None))
     or write("/.atoll/identity/agent.json", "{}"),
     "release agent": release_agent,
     "release agent of the sandbox": existing_release_agent,
-    "user namespace: mount disk": lambda: in_user_namespace(f"mount {sys.argv[3]} /mnt"),
+    "user namespace: mount disk": lambda: in_user_namespace(f"mount {TARGETS['disk']} /mnt"),
     "user namespace: core_pattern": lambda: in_user_namespace(": >> /proc/sys/kernel/core_pattern"),
     "user namespace: release agent": lambda: in_user_namespace(
         "mkdir -p /tmp/c && mount -t cgroup -o memory c /tmp/c && echo /x > /tmp/c/release_agent"
+    ),
+    "user namespace: mount proc": lambda: in_user_namespace(
+        "mount -t proc proc /mnt && : >> /mnt/sys/kernel/core_pattern"
     ),
     "user namespace: host file": lambda: in_user_namespace(f"cat {HOST_FILES[0]}"),
     "init_module": lambda: syscall(175, b"\x7fELF", 4, b""),
@@ -232,9 +350,11 @@ ATTEMPTS = {
     "acct": lambda: syscall(163, b"/tmp/acct"),
     "bpf": bpf,
     "perf_event_open": perf_event,
+    "io_uring": lambda: "ring " + syscall(425, 1, bytes(120)),
     "userfaultfd": lambda: syscall(323, 0),
     "open_by_handle_at": lambda: syscall(304, -100, struct.pack("Iii", 8, 1, 2) + bytes(4), 0),
     "add_key": lambda: syscall(248, b"user", b"atoll", b"x", 1, -3),
+    "request_key": lambda: syscall(249, b"user", b"atoll", None, 0),
     "keyctl": lambda: syscall(250, 0, -3, 1),
     "iopl": lambda: syscall(172, 3),
     "settimeofday": set_clock,
@@ -243,6 +363,7 @@ ATTEMPTS = {
     "vsock": vsock,
     "ptrace of the agent": ptrace_agent,
     "memory of the agent": agent_memory,
+    "file descriptor of the agent": copied_from_agent,
     "environment of the agent": agent_environment,
     "token": lambda: read("/.atoll/identity/agent.json", 4096),
     "identity folder": lambda: write("/.atoll/identity/x", "x"),
