@@ -117,7 +117,8 @@ async function openRuntime({ config, log, signal, opened }: Start, { dataDir, db
   const runDir = runDirOf(config, dataDir);
   opened.defer(() => removeEmptyFolders(runDir));
   const agents = await openAgentBinaries({ source: config.agentBinary, dataDir: dataDir.path });
-  opened.defer(await holdLauncher(agents.current.path));
+  const onLost = (end: object): void => log.warn(end, 'the launcher of programs died: it is started again');
+  opened.defer(await holdLauncher(agents.current.path, onLost));
   signal.throwIfAborted();
   const store = createSandboxStore(db);
   const openings = createNetworkOpenings(db);

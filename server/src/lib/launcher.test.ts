@@ -126,7 +126,8 @@ describe.each(['by the launcher', 'by a fork'])('a program that is started %s', 
 });
 
 test('a launcher that dies is started again, and what it ran is lost with a word', async () => {
-  const release = await holdLauncher(agentBinary);
+  const deaths: object[] = [];
+  const release = await holdLauncher(agentBinary, (end) => deaths.push(end));
   try {
     const program = startProgram(['sleep', '60']);
     const shell = startProgram(['sh', '-c', 'echo $PPID']);
@@ -136,6 +137,7 @@ test('a launcher that dies is started again, and what it ran is lost with a word
   } finally {
     await release();
   }
+  expect(deaths).toEqual([{ code: null, signal: 'SIGKILL' }]);
 });
 
 test('a launcher that dies takes what it ran along, and what was said by then is no whole', async () => {

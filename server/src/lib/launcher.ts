@@ -18,16 +18,22 @@ const READY_TIMEOUT_MS = 10_000;
 const TRY_AGAIN_AFTER_MS = 1_000;
 const END_TIMEOUT_MS = 5_000;
 
+/** Hears how the launcher ended that nobody has told to. It is started again. */
+type OnLost = (end: { code: number | null; signal: string | null }) => void;
+
 /** How this process starts programs; as with its environment, all its parts share one. */
 let shared: { opening: Promise<Launcher>; launcher?: Launcher; holders: number } | undefined;
 
 /**
  * From now on a small process (agent/internal/launch) starts the programs of this one, until all who asked for it have
  * called what they got. Node starts them by fork(2) and stands still meanwhile, and every request with it: 1 ms with 50 MB
- * of memory, 20 ms with 250 MB.
+ * of memory, 20 ms with 250 MB. The first who asks hears of it when it dies.
  */
-export async function holdLauncher(agentBinary: string): Promise<() => Promise<void>> {
-  const mine = (shared ??= { opening: openLauncher(agentBinary), holders: 0 });
+export async function holdLauncher(
+  agentBinary: string,
+  onLost: OnLost = () => {},
+): Promise<() => Promise<void>> {
+  const mine = (shared ??= { opening: openLauncher(agentBinary, onLost), holders: 0 });
   mine.holders += 1;
   const release = async (): Promise<void> => {
     mine.holders -= 1;
@@ -53,15 +59,17 @@ export function launch(argv: readonly string[], options: ProgramOptions): Progra
 }
 
 /** One that dies is started again. What it had started by then ends with an error for who waits for it. */
-async function openLauncher(agentBinary: string): Promise<Launcher> {
+async function openLauncher(agentBinary: string, onLost: OnLost): Promise<Launcher> {
   const closing = new AbortController();
   let current: Started | undefined;
   const start = async (): Promise<void> => {
     const started = await startLauncher(agentBinary);
     current = started;
-    started.process.once('exit', () => {
+    started.process.once('exit', (code, signal) => {
       current = undefined;
-      if (!closing.signal.aborted) starting = startAgain();
+      if (closing.signal.aborted) return;
+      onLost({ code, signal });
+      starting = startAgain();
     });
   };
   const startAgain = async (): Promise<void> => {
