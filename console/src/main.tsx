@@ -14,6 +14,7 @@ import './style/panel.css';
 import './style/lineage.css';
 import './style/usage.css';
 import './style/images.css';
+import './style/health.css';
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('the page has no root');

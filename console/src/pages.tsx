@@ -11,6 +11,7 @@ const PoolsPage = lazy(() => import('./page/pools/pools-page.tsx'));
 const PoolPage = lazy(() => import('./page/pools/pool-page.tsx'));
 const VolumesPage = lazy(() => import('./page/volumes/volumes-page.tsx'));
 const SecretsPage = lazy(() => import('./page/secrets/secrets-page.tsx'));
+const HealthPage = lazy(() => import('./page/health/health-page.tsx'));
 const SettingsPage = lazy(() => import('./page/settings/settings-page.tsx'));
 const DevicePage = lazy(() => import('./page/login/device-page.tsx'));
 const SandboxPage = lazy(() => import('./page/sandbox/sandbox-page.tsx'));
@@ -32,6 +33,7 @@ function Page() {
   if (place === 'pools') return id === undefined ? <PoolsPage /> : <PoolPage key={id} id={id} />;
   if (place === 'volumes') return <VolumesPage />;
   if (place === 'secrets') return <SecretsPage />;
+  if (place === 'health') return <HealthPage />;
   if (place === 'settings') return <SettingsPage tab={id ?? 'workspace'} />;
   if (place === 'login' && id === 'device') return <DevicePage />;
   return (

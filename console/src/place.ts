@@ -6,5 +6,6 @@ export const places = [
   { name: 'Pools', path: '/pools', key: 'p' },
   { name: 'Volumes', path: '/volumes', key: 'v' },
   { name: 'Secrets', path: '/secrets', key: 'e' },
+  { name: 'Health', path: '/health', key: 'h' },
   { name: 'Settings', path: '/settings', key: 't' },
 ] as const;

@@ -32,6 +32,7 @@ export * from './atoll/usage.ts';
 export * from './atoll/file.ts';
 export * from './atoll/network.ts';
 export * from './atoll/server.ts';
+export * from './atoll/server-health.ts';
 export * from './atoll/session.ts';
 export * from './blaxel/version.ts';
 export * from './blaxel/sandbox.ts';

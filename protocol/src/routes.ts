@@ -7,6 +7,7 @@ import * as imageShare from './atoll/image-share.ts';
 import * as network from './atoll/network.ts';
 import * as quota from './atoll/quota.ts';
 import * as server from './atoll/server.ts';
+import * as serverHealth from './atoll/server-health.ts';
 import * as session from './atoll/session.ts';
 import * as usage from './atoll/usage.ts';
 import * as tenancy from './atoll/tenancy.ts';
@@ -41,6 +42,7 @@ const isRoute = (value: unknown): value is Route =>
 /** Every route that the server itself answers. */
 export const controlRoutes: readonly Route[] = [
   server,
+  serverHealth,
   network,
   platform,
   template,

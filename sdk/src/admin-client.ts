@@ -10,6 +10,7 @@ import { readImport } from './image-import.ts';
 import { ImageShares } from './image-shares.ts';
 import type { PushOptions } from './image-push.ts';
 import { withoutUndefined } from './without-undefined.ts';
+import { ServerHealth } from './server-health.ts';
 import { Quotas } from './workspace-quotas.ts';
 import { workspaceEvents } from './workspace-events.ts';
 import type { WorkspaceEvent, WorkspaceEventsOptions } from './workspace-events.ts';
@@ -116,11 +117,14 @@ export class AdminClient {
   readonly imageShares: ImageShares;
   /** What workspaces may use at once. */
   readonly quotas: Quotas;
+  /** How the server and its machine stand. */
+  readonly serverHealth: ServerHealth;
 
   constructor(options: ClientOptions = {}) {
     this.#connection = createConnection(options);
     this.imageShares = new ImageShares(this.#connection);
     this.quotas = new Quotas(this.#connection);
+    this.serverHealth = new ServerHealth(this.#connection);
   }
 
   /** The server that calls go to, and where it was found. */

@@ -1,5 +1,7 @@
 export * from './admin-client.ts';
 export { ImageShares } from './image-shares.ts';
+export { ServerHealth } from './server-health.ts';
+export type { ServerCheck, ServerChecks, ServerStatus } from './server-health.ts';
 export type { ImageShare, PendingImageShare, ShareImageOptions } from './image-shares.ts';
 export type { ClientOptions } from './connection.ts';
 export { readDockerCredentials, readDockerCredentialsFor } from './docker-config.ts';

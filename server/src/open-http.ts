@@ -26,6 +26,7 @@ import { imageShareRoutes } from './http/atoll/image-share-routes.ts';
 import { quotaRoutes } from './http/atoll/quota-routes.ts';
 import { networkRoutes } from './http/atoll/network-routes.ts';
 import { serverRoutes } from './http/atoll/server-routes.ts';
+import { serverHealthRoutes } from './http/atoll/server-health-routes.ts';
 import { sessionRoutes } from './http/atoll/session-routes.ts';
 import { tenancyRoutes } from './http/atoll/tenancy-routes.ts';
 import { blaxelRoutes } from './http/blaxel/blaxel-routes.ts';
@@ -54,6 +55,7 @@ import type { Db } from './store/db.ts';
 import type { ScheduleStore } from './store/schedule-store.ts';
 import type { Volumes } from './volume/volumes.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
+import { checkMachine, createStatusReader } from './server-status.ts';
 import { followTls, readTls } from './tls-context.ts';
 import { openDeclared } from './open-declared.ts';
 import { version } from './version.ts';
@@ -121,6 +123,11 @@ export async function openHttp(start: Start, parts: HttpParts) {
     ...(tls && { tls: readTls(tls) }),
     bindings: [
       ...serverRoutes({ version, metrics }),
+      ...serverHealthRoutes({
+        readStatus: createStatusReader({ config, sandboxes, builds }),
+        check: (signal) => checkMachine(config, signal),
+        closing: closing.signal,
+      }),
       ...platformRoutes({ tenancy }),
       ...sandboxRoutes({ sandboxes, show, portsSettled: localPorts.settled }),
       ...logRoutes({ sandboxes, closing: closing.signal }),

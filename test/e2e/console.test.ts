@@ -81,6 +81,25 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     expect(await seriousFindings(page)).toEqual([]);
   });
 
+  test('the operator sees how the machine stands, and what the doctor says of it', async () => {
+    await page.keyboard.press('g');
+    await page.keyboard.press('h');
+    const room = page.getByRole('region', { name: 'Room' });
+    await room
+      .getByText(/of \d.* left/)
+      .first()
+      .waitFor();
+    await page.getByRole('region', { name: 'Of all workspaces' }).getByText('1 running').waitFor();
+    await page.getByRole('region', { name: 'Versions' }).getByText(process.versions.node).waitFor();
+    const checks = page.getByRole('region', { name: 'Checks of the machine' });
+    await checks.getByText('runsc (gVisor)').waitFor();
+    expect(await checks.getByText('port', { exact: true }).count()).toBe(0);
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole('link', { name: 'Atoll, sandboxes' }).click();
+    await page.getByRole('link', { name: 'my-env' }).click();
+    await page.getByRole('heading', { name: 'my-env' }).waitFor();
+  });
+
   test('what is typed into a terminal runs, also after the page was loaded again', async () => {
     await page.getByRole('link', { name: 'Terminal' }).click();
     await page.getByRole('tab', { name: 'Terminal 1' }).waitFor();
@@ -145,6 +164,9 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     await viewer.page.getByRole('heading', { name: 'my-env' }).waitFor();
     expect(await viewer.page.getByRole('button', { name: /Create|Suspend|Fork|Terminate/ }).count()).toBe(0);
     expect(await viewer.page.getByRole('link', { name: /Terminal|Files/ }).count()).toBe(0);
+    await viewer.page.getByRole('link', { name: 'Health' }).click();
+    await viewer.page.getByText('The operator of the server sees').waitFor();
+    expect(await viewer.page.getByRole('region', { name: 'Room' }).count()).toBe(0);
     const refused = await viewer.page.evaluate(
       `fetch('/v1/namespaces/default/sandboxes/my-env', {method: 'DELETE', headers: {'x-atoll-console': '1'}}).then((answer) => answer.status)`,
     );

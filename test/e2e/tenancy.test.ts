@@ -320,4 +320,12 @@ describe('the document of the API', () => {
     expect(headers['content-type']).toContain('text/plain');
     expect(String(body)).toMatch(/^# TYPE \w+ (gauge|counter|histogram)$/m);
   });
+
+  test('how the machine stands is for the operator, not for who owns another account', async () => {
+    const { apiKey } = await makeAccount('onlooker');
+    for (const path of ['/metrics', '/v1/server/status', '/v1/server/checks'])
+      expect(await call(withKey(apiKey), path)).toMatchObject(forbidden);
+    expect(await ask(withKey(apiKey), '/v1/whoami')).toMatchObject({ role: 'admin', isOperator: false });
+    expect(await ask(server(), '/v1/whoami')).toMatchObject({ isOperator: true });
+  });
 });

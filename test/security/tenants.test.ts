@@ -123,7 +123,7 @@ describeOnUsualDriver(
       (one) =>
         one.route.method === 'GET' &&
         parameters(one).length === 0 &&
-        !/^(streamEvents|streamUsage|metrics|openApi)$/.test(one.route.id),
+        !/^(streamEvents|streamUsage|streamServerStatus|metrics|openApi)$/.test(one.route.id),
     );
     const listPath = (path: string, tenant: Tenant): string =>
       `${fill(path, tenant, owned)}${path.includes('observability') ? '?workloadIds=victims-upload' : ''}`;

@@ -16,6 +16,7 @@ const tones: Readonly<Record<string, string>> = {
   waiting: 'busy',
   creating: 'busy',
   suspended: 'calm',
+  'to look at': 'busy',
   failed: 'bad',
   cancelled: 'ended',
   terminated: 'ended',
@@ -25,6 +26,6 @@ const tones: Readonly<Record<string, string>> = {
 export const Status = ({ of }: { of: string }) => (
   <span className={`status ${tones[of] ?? 'ended'}`}>
     <span className="dot" aria-hidden="true" />
-    {of.replace('_', ' ')}
+    {of.replaceAll('_', ' ')}
   </span>
 );

@@ -72,6 +72,8 @@ export const whoami = defineRoute({
     keyName: z.string(),
     kind: z.enum(['api', 'personal']),
     role,
+    /** Whether the caller may ask and change what is the whole server's. */
+    isOperator: z.boolean(),
     member: z.object({ id: z.string(), name: z.string() }),
     account: z.object({ id: z.string(), name: z.string() }),
     workspace: z.object({ id: z.string(), name: z.string() }),

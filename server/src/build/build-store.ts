@@ -129,6 +129,10 @@ export function createBuildStore(db: Db) {
         "SELECT count(*) AS count FROM builds WHERE workspace_id = ? AND status IN ('waiting', 'queued', 'running')",
         workspaceId,
       )?.count ?? 0,
+    countUnsettledByStatus: () =>
+      db.all<{ status: BuildStatus; count: number }>(
+        "SELECT status, count(*) AS count FROM builds WHERE status IN ('waiting', 'queued', 'running') GROUP BY status",
+      ),
     /** The newest build that made an image. */
     ofImage: (imageId: string): BuildRecord | undefined => {
       const row = db.get<Row>(

@@ -303,6 +303,7 @@ export function createBuilds(options: BuildsOptions) {
     get: require,
     list: (workspaceId: string, page: BuildPage): BuildRecord[] => store.list(workspaceId, page),
     ofImage: store.ofImage,
+    countUnsettledByStatus: store.countUnsettledByStatus,
     /** The events after a number; the last one is the build's end, unless there is none yet and nobody follows. */
     events: (
       workspaceId: string,

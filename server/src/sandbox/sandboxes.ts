@@ -204,6 +204,7 @@ export function createSandboxes(options: SandboxesOptions) {
     },
     countLive: store.countLive,
     countReady: () => context.pool.readyCount(),
+    countWaiting: () => starts.waiting,
     /** Told when a sandbox ends or stands still, before its address can be given to another. */
     onCut: (listen: (record: SandboxRecord) => void): void => void cutListeners.push(listen),
     /** Settles what an earlier process left, then begins to keep slots ready. */

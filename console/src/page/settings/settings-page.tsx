@@ -1,7 +1,6 @@
 import { useConsole } from '../../live/console-context.ts';
 import { Link } from '../../router.tsx';
 import { AuditTab } from './audit-tab.tsx';
-import { HealthTab } from './health-tab.tsx';
 import { KeysTab } from './keys-tab.tsx';
 import { MembersTab } from './members-tab.tsx';
 import { WorkspaceTab } from './workspace-tab.tsx';
@@ -11,7 +10,6 @@ const tabs = [
   { name: 'members', title: 'Members', forAdmins: false, Part: MembersTab },
   { name: 'keys', title: 'API keys', forAdmins: false, Part: KeysTab },
   { name: 'audit', title: 'Audit log', forAdmins: true, Part: AuditTab },
-  { name: 'health', title: 'Health', forAdmins: false, Part: HealthTab },
 ] as const;
 
 /** What holds for the workspace and for who uses it. */

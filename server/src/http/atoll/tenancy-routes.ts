@@ -1,5 +1,5 @@
 import * as routes from '@atoll/protocol';
-import { requireOperator } from '../../tenancy/caller.ts';
+import { isOperator, requireOperator } from '../../tenancy/caller.ts';
 import type { Tenancy } from '../../tenancy/tenancy.ts';
 import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
@@ -19,6 +19,7 @@ export function tenancyRoutes({ tenancy, version, runtime }: TenancyRouteOptions
       keyName: caller.keyName,
       kind: caller.kind,
       role: caller.role,
+      isOperator: isOperator(caller),
       member: { id: caller.member.id, name: caller.member.name },
       account: { id: caller.account.id, name: caller.account.name },
       workspace: caller.workspace,
