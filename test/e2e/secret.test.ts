@@ -1,39 +1,13 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { globSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, createSandbox, sandboxCalls } from '../fixtures/api.ts';
 import { runCli } from '../fixtures/run-cli.ts';
+import { filesWith, processTexts } from '../fixtures/search-host.ts';
 import { describeOnEachDriver, useServer } from '../fixtures/server.ts';
 
 const path = '/platform/v1/secrets';
-
-/** Files below a folder that hold a text; mounts, images and the disks of sandboxes are left out. */
-async function filesWith(text: string, folder: string): Promise<string[]> {
-  const elsewhere = ['layers', 'blobs', 'agents', 'native'].flatMap((name) => [
-    '-name',
-    name,
-    '-prune',
-    '-o',
-  ]);
-  const grep = ['-exec', 'grep', '-laF', '-e', text, '{}', '+'];
-  // It exits with 1 where there are none.
-  const found = promisify(execFile)('find', [folder, '-xdev', ...elsewhere, '-type', 'f', ...grep]);
-  const { stdout } = await found.catch((error: { stdout: string }) => error);
-  return stdout.split('\n').filter((line) => line !== '');
-}
-
-/** Of every process of the host. */
-const commandLines = (): string[] =>
-  globSync('/proc/[0-9]*/cmdline').flatMap((file) => {
-    try {
-      return [readFileSync(file, 'utf8')];
-    } catch {
-      return []; // it ended in between
-    }
-  });
 
 describeOnEachDriver('secrets', (server, driver) => {
   const value = `hunter-${randomBytes(8).toString('hex')}`;
@@ -77,7 +51,7 @@ describeOnEachDriver('secrets', (server, driver) => {
     expect(slotFiles).toEqual([expect.stringMatching(/\/identity\/[a-z0-9]{8}\/agent\.json$/)]);
     expect(await filesWith(value, server().dataDir)).toEqual([]);
     expect(server().log.join('\n')).not.toContain(value);
-    expect(commandLines().join('\n')).not.toContain(value);
+    expect(processTexts().join('\n')).not.toContain(value);
   });
 
   test('of another sandbox are out of reach', async () => {

@@ -13,6 +13,7 @@ import type { TestServer } from '../fixtures/server.ts';
 import { confinementInside, confinementOutside } from './confinement.ts';
 import { testExhaustion } from './exhaustion.ts';
 import { head, sendRaw, statusesOf } from './raw-http.ts';
+import { testSecretCensus } from './secret-census.ts';
 import { attemptNames, isRecording, readRecord, writeRecord } from './security-record.ts';
 import type { Confinement, DriverRecord, User } from './security-record.ts';
 
@@ -235,6 +236,9 @@ describeOnEachDriver('a sandbox', (getServer, driver) => {
     expect(shown.length).toBeGreaterThan(1000);
     for (const secret of secrets) expect(shown.includes(secret)).toBe(false);
   });
+
+  // What a build and an import do with secrets is the same on each driver.
+  if (driver === 'gvisor') testSecretCensus(getServer);
 
   test('lies where no other user of the host may look', () => {
     const server = getServer();
