@@ -53,6 +53,10 @@ const table = {
     status: 404,
     hint: 'See the snapshots of a volume with `atoll fs snapshot ls`.',
   },
+  volume_template_not_found: {
+    status: 404,
+    hint: 'See the templates of your workspace with GET /v0/volume_templates.',
+  },
   volume_in_use: {
     status: 409,
     hint: 'One sandbox writes to a volume, or any number read it. Terminate the sandbox that has it first.',

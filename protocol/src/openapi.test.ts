@@ -69,6 +69,7 @@ test('the error table is what COMPATIBILITY.md promises', () => {
       "404 snapshot_not_found",
       "404 volume_not_found",
       "404 volume_snapshot_not_found",
+      "404 volume_template_not_found",
       "409 checkpoint_unusable",
       "409 conflict",
       "409 name_taken",

@@ -53,6 +53,7 @@ import type { SandboxEnvironments } from './secret/sandbox-environments.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import type { Db } from './store/db.ts';
 import type { ScheduleStore } from './store/schedule-store.ts';
+import type { VolumeTemplates } from './volume/volume-templates.ts';
 import type { Volumes } from './volume/volumes.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
 import { checkMachine, createStatusReader } from './server-status.ts';
@@ -69,6 +70,7 @@ interface HttpParts {
   definitions: ImageDefinitions;
   templateBuilds: TemplateBuilds;
   volumes: Volumes;
+  volumeTemplates: VolumeTemplates;
   snapshots: Snapshots;
   sandboxes: Sandboxes;
   tenancy: Tenancy;

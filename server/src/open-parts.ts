@@ -6,16 +6,17 @@ import { createTemplateBuildStore } from './build/template/template-build-store.
 import { createTemplateBuilds } from './build/template/template-builds.ts';
 import { openCheckpointStore } from './checkpoint/checkpoint-store.ts';
 import type { ServerConfig } from './config.ts';
+import { unpackArchive } from './build/build-context.ts';
 import { createBuilds } from './build/builds.ts';
 import { createImageDefinitions } from './image/image-definitions.ts';
 import { openImageStore } from './image/image-store.ts';
+import { createLayerTool } from './image/layer-tool.ts';
 import type { ImageStore } from './image/image-store.ts';
 import { holdLauncher } from './lib/launcher.ts';
 import { openJournals } from './journal/journals.ts';
 import { removeEmptyFolders } from './lib/empty-folder.ts';
 import { systemClock } from './lib/clock.ts';
 import { openHost } from './host.ts';
-import type { RuntimeDriver } from './runtime/driver.ts';
 import { checkHost, usualLimits, volumeLimitsOf } from './sandbox/admission.ts';
 import { openRangesOf, policyOf } from './sandbox/network-rules.ts';
 import { createSandboxes } from './sandbox/sandboxes.ts';
@@ -67,7 +68,7 @@ export async function openParts(start: Start, ground: Ground) {
     log,
   });
   opened.defer(() => snapshots.close());
-  const { volumes, sandboxVolumes } = await openFileSystems(start, ground, host.driver);
+  const { volumes, volumeTemplates, sandboxVolumes } = await openFileSystems(start, ground, host);
   const journals = openJournals({ dataDir: dataDir.path, now: systemClock.now, log });
   const sandboxes = createSandboxes({
     ...host,
@@ -107,7 +108,7 @@ export async function openParts(start: Start, ground: Ground) {
   });
   opened.defer(() => sandboxes.close());
   const building = openBuilding(start, ground, host, images);
-  return { images, snapshots, volumes, sandboxes, ...building };
+  return { images, snapshots, volumes, volumeTemplates, sandboxes, ...building };
 }
 
 type Host = Awaited<ReturnType<typeof openRuntime>>;
@@ -174,9 +175,10 @@ async function openCheckpoints({ log, opened }: Start, { dataDir, db }: Ground, 
 async function openFileSystems(
   { config, log, opened }: Start,
   { dataDir, db }: Ground,
-  driver: RuntimeDriver,
+  { driver, agents }: Host,
 ): Promise<OpenVolumes> {
   const { admission } = config;
+  const tool = createLayerTool(agents.current.path);
   const volumes = await openVolumes({
     db,
     dataDir: dataDir.path,
@@ -184,6 +186,7 @@ async function openFileSystems(
     limits: volumeLimitsOf(admission),
     ...(!driver.capabilities.volumes && { unsupportedBy: driver.name }),
     checkHost: () => checkHost(dataDir.path, admission),
+    unpack: (root, archive, signal) => unpackArchive(tool, root, archive, signal),
     clock: systemClock,
     log,
   });

@@ -19,7 +19,6 @@ export const listAbsentBlaxelResources = defineRoute({
     '/v0/jobs',
     '/v0/models',
     '/v0/policies',
-    '/v0/volume_templates',
     '/v0/vpcs',
   ],
   summary: 'Resources of products that this server has not: an empty list',

@@ -15,7 +15,8 @@ export const blaxelVolumeBody = z.object({
   spec: z.looseObject({
     /** In MB. */
     size: z.number().int().nullish(),
-    template: z.string().nullish(),
+    /** What a new one begins with: NAME or NAME:VERSION. */
+    template: z.string().max(200).nullish(),
   }),
 });
 export type BlaxelVolumeBody = z.output<typeof blaxelVolumeBody>;
@@ -26,10 +27,11 @@ export const blaxelVolume = z.object({
     displayName: z.string(),
     workspace: z.string(),
     labels: z.record(z.string(), z.string()),
+    externalId: z.string().optional(),
     createdAt: z.string(),
     updatedAt: z.string(),
   }),
-  spec: z.object({ size: z.number() }),
+  spec: z.object({ size: z.number(), template: z.string().optional() }),
   state: z.object({ attachedTo: z.string().optional() }),
   status: z.enum(['DEPLOYING', 'DEPLOYED', 'DELETING']),
 });
@@ -80,6 +82,7 @@ export const createBlaxelVolume = defineRoute({
     'unsupported',
     'name_taken',
     'quota_exceeded',
+    'volume_template_not_found',
   ],
 });
 
@@ -91,6 +94,20 @@ export const getBlaxelVolume = defineRoute({
   tag,
   access: 'viewer',
   params,
+  query: z.object(workspaceQuery),
+  response: blaxelVolume,
+  status: 200,
+  errors: ['volume_not_found'],
+});
+
+export const getBlaxelVolumeByExternalId = defineRoute({
+  id: 'getBlaxelVolumeByExternalId',
+  method: 'GET',
+  paths: ['/v0/volumes/by-external-id/{externalId}'],
+  summary: 'The newest volume that another system calls so',
+  tag,
+  access: 'viewer',
+  params: z.object({ externalId: z.string() }),
   query: z.object(workspaceQuery),
   response: blaxelVolume,
   status: 200,

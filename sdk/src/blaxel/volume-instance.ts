@@ -12,6 +12,8 @@ export interface CreateVolume {
   /** In MB. */
   size?: number;
   labels?: Record<string, string>;
+  /** The template that it begins with, NAME or NAME:VERSION. */
+  template?: string;
 }
 
 /** A volume: what it holds outlives the sandboxes that have it. A sandbox names it when it is made (`volumes`). */
@@ -27,8 +29,8 @@ export class VolumeInstance {
   /** Makes one. */
   static async create(wanted: CreateVolume, options: BlaxelOptions = {}): Promise<VolumeInstance> {
     const connection = createBlaxelConnection(options);
-    const { size, ...metadata } = wanted;
-    const input = { query: {}, body: { metadata, spec: withoutUndefined({ size }) } };
+    const { size, template, ...metadata } = wanted;
+    const input = { query: {}, body: { metadata, spec: withoutUndefined({ size, template }) } };
     return new VolumeInstance(connection, await connection.call(protocol.createBlaxelVolume, input));
   }
 

@@ -19,14 +19,20 @@ export async function unpackContext(
   { tool, contextDir, signal }: ContextTask,
   body: Readable,
 ): Promise<void> {
-  await tool({
-    verb: 'unpack',
-    root: contextDir,
-    signal,
-    input: (stdin: Writable) => pipeline(body, readContext, stdin, { signal }),
-  }).catch((error: unknown) => {
+  await unpackArchive(tool, contextDir, body, signal).catch((error: unknown) => {
     throw explain(error);
   });
+}
+
+/** Fills a folder with an archive, tar or ZIP, compressed or not. */
+export async function unpackArchive(
+  tool: LayerTool,
+  root: string,
+  archive: Readable,
+  signal: AbortSignal,
+): Promise<void> {
+  const input = (stdin: Writable): Promise<void> => pipeline(archive, readContext, stdin, { signal });
+  await tool({ verb: 'unpack', root, signal, input });
 }
 
 function explain(error: unknown): unknown {

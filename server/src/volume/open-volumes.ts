@@ -7,6 +7,9 @@ import type { SandboxVolumes } from './sandbox-volumes.ts';
 import { createVolumeDisks } from './volume-disks.ts';
 import { createVolumeRecords } from './volume-records.ts';
 import type { VolumeLimits } from './volume-request.ts';
+import { createVolumeTemplateRecords } from './volume-template-records.ts';
+import { createVolumeTemplates } from './volume-templates.ts';
+import type { VolumeTemplates, VolumeTemplatesOptions } from './volume-templates.ts';
 import { createVolumes } from './volumes.ts';
 import type { Volumes } from './volumes.ts';
 
@@ -18,12 +21,14 @@ export interface OpenVolumesOptions {
   /** The name of a runtime that mounts none. */
   unsupportedBy?: string;
   checkHost: () => void;
+  unpack: VolumeTemplatesOptions['unpack'];
   clock: Clock;
   log: Log;
 }
 
 export interface OpenVolumes {
   volumes: Volumes;
+  volumeTemplates: VolumeTemplates;
   sandboxVolumes: SandboxVolumes;
   /** What runs keeps its volumes mounted, for the next start. */
   close(): Promise<void>;
@@ -36,12 +41,17 @@ export async function openVolumes(options: OpenVolumesOptions): Promise<OpenVolu
   const records = createVolumeRecords(db);
   const volumes = createVolumes({ ...options, records, disks, flush: () => void db.flush() });
   const sandboxVolumes = createSandboxVolumes({ volumes, records, disks });
-  if (unsupportedBy !== undefined) return { volumes, sandboxVolumes, close: volumes.close };
+  const volumeTemplates = createVolumeTemplates({
+    ...options,
+    records: createVolumeTemplateRecords(db),
+    volumes,
+  });
+  const opened = { volumes, volumeTemplates, sandboxVolumes };
+  if (unsupportedBy !== undefined) return { ...opened, close: volumes.close };
   await volumes.reconcile();
   await disks.share();
   return {
-    volumes,
-    sandboxVolumes,
+    ...opened,
     close: async () => {
       await volumes.close();
       await disks.unshare();

@@ -16,6 +16,10 @@ export interface VolumeRecord {
   status: VolumeStatus;
   /** The snapshot that it was made of. */
   originSnapshotId?: string;
+  /** The version of a template that it was made of, as NAME:VERSION. */
+  template?: string;
+  /** What another system calls it. */
+  externalId?: string;
   createdAt: number;
   updatedAt: number;
 }
@@ -27,6 +31,8 @@ export interface VolumeSnapshotRecord {
   volumeId: string;
   /** What the volume was called then. */
   volumeName: string;
+  /** Which one of a template's: of one that is no volume. */
+  version?: string;
   description?: string;
   sizeMb: number;
   status: VolumeStatus;
@@ -50,6 +56,8 @@ interface VolumeRow {
   size_mb: number;
   status: VolumeStatus;
   origin_snapshot_id: string | null;
+  template: string | null;
+  external_id: string | null;
   created_at: number;
   updated_at: number;
 }
@@ -59,6 +67,7 @@ interface SnapshotRow {
   workspace_id: string;
   volume_id: string;
   volume_name: string;
+  version: string | null;
   description: string | null;
   size_mb: number;
   status: VolumeStatus;
@@ -97,6 +106,13 @@ export function createVolumeRecords(db: Db) {
     find: (workspaceId: string, identifier: string): VolumeRecord | undefined =>
       volumes('WHERE workspace_id = ? AND id = ?', workspaceId, identifier)[0] ??
       volumes('WHERE workspace_id = ? AND name = ?', workspaceId, identifier)[0],
+    /** The newest of those that another system calls so. */
+    findByExternalId: (workspaceId: string, externalId: string): VolumeRecord | undefined =>
+      volumes(
+        'WHERE workspace_id = ? AND external_id = ? ORDER BY created_at DESC, id DESC LIMIT 1',
+        workspaceId,
+        externalId,
+      )[0],
     /** By name; everything behind `after`, at most `limit`. */
     list: (workspaceId: string, { after = '', limit = -1 }: { after?: string; limit?: number } = {}) =>
       volumes('WHERE workspace_id = ? AND name > ? ORDER BY name LIMIT ?', workspaceId, after, limit),
@@ -106,11 +122,13 @@ export function createVolumeRecords(db: Db) {
       db.run(`UPDATE volumes SET status = 'ready' WHERE id = ? AND status = 'creating'`, id) === 1,
     update: (volume: VolumeRecord): void =>
       void db.run(
-        'UPDATE volumes SET name = ?, description = ?, labels = ?, size_mb = ?, updated_at = ? WHERE id = ?',
+        `UPDATE volumes SET name = ?, description = ?, labels = ?, size_mb = ?, external_id = ?, updated_at = ?
+         WHERE id = ?`,
         volume.name,
         volume.description ?? null,
         JSON.stringify(volume.labels),
         volume.sizeMb,
+        volume.externalId ?? null,
         volume.updatedAt,
         volume.id,
       ),
@@ -170,8 +188,8 @@ function attach(db: Db, sandboxId: string, mount: VolumeMount): void {
 
 function insertVolume(db: Db, volume: VolumeRecord): void {
   db.run(
-    `INSERT INTO volumes (id, workspace_id, name, description, labels, size_mb, status, origin_snapshot_id, created_at,
-       updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO volumes (id, workspace_id, name, description, labels, size_mb, status, origin_snapshot_id, template,
+       external_id, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     volume.id,
     volume.workspaceId,
     volume.name,
@@ -180,6 +198,8 @@ function insertVolume(db: Db, volume: VolumeRecord): void {
     volume.sizeMb,
     volume.status,
     volume.originSnapshotId ?? null,
+    volume.template ?? null,
+    volume.externalId ?? null,
     volume.createdAt,
     volume.updatedAt,
   );
@@ -187,12 +207,13 @@ function insertVolume(db: Db, volume: VolumeRecord): void {
 
 function insertSnapshot(db: Db, snapshot: VolumeSnapshotRecord): void {
   db.run(
-    `INSERT INTO volume_snapshots (id, workspace_id, volume_id, volume_name, description, size_mb, status, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO volume_snapshots (id, workspace_id, volume_id, volume_name, version, description, size_mb, status,
+       created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     snapshot.id,
     snapshot.workspaceId,
     snapshot.volumeId,
     snapshot.volumeName,
+    snapshot.version ?? null,
     snapshot.description ?? null,
     snapshot.sizeMb,
     snapshot.status,
@@ -212,6 +233,8 @@ const toVolume = (row: VolumeRow): VolumeRecord => ({
   updatedAt: row.updated_at,
   ...(row.description !== null && { description: row.description }),
   ...(row.origin_snapshot_id !== null && { originSnapshotId: row.origin_snapshot_id }),
+  ...(row.template !== null && { template: row.template }),
+  ...(row.external_id !== null && { externalId: row.external_id }),
 });
 
 const toSnapshot = (row: SnapshotRow): VolumeSnapshotRecord => ({
@@ -223,6 +246,7 @@ const toSnapshot = (row: SnapshotRow): VolumeSnapshotRecord => ({
   status: row.status,
   createdAt: row.created_at,
   ...(row.description !== null && { description: row.description }),
+  ...(row.version !== null && { version: row.version }),
 });
 
 const toAttachment = (row: AttachmentRow): VolumeAttachment => ({

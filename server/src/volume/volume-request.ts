@@ -8,10 +8,14 @@ export interface VolumeRequest {
   sizeMb?: number;
   /** Begin with what a snapshot holds; not smaller than it. */
   snapshotId?: string;
+  /** Of which version of a template that snapshot is, as NAME:VERSION. */
+  template?: string;
+  /** What another system calls it. */
+  externalId?: string;
 }
 
 /** What to change; absent fields stay. */
-export type VolumeUpdate = Partial<Omit<VolumeRequest, 'snapshotId'>>;
+export type VolumeUpdate = Partial<Omit<VolumeRequest, 'snapshotId' | 'template'>>;
 
 /** What one workspace, and one volume, may have. */
 export interface VolumeLimits {

@@ -33,6 +33,9 @@ export interface VolumesOptions {
   log: Log;
 }
 
+/** What a snapshot is of. */
+type SnapshotRequest = Omit<VolumeSnapshotRecord, 'id' | 'status' | 'createdAt'>;
+
 /** A volume and who has it. */
 export interface VolumeInfo extends VolumeRecord {
   attachments: VolumeAttachment[];
@@ -124,7 +127,12 @@ export function createVolumes(options: VolumesOptions) {
       status: 'creating',
       createdAt: now,
       updatedAt: now,
-      ...withoutUndefined({ description: asked.description, originSnapshotId: origin?.id }),
+      ...withoutUndefined({
+        description: asked.description,
+        originSnapshotId: origin?.id,
+        template: asked.template,
+        externalId: asked.externalId,
+      }),
     };
   };
 
@@ -157,6 +165,23 @@ export function createVolumes(options: VolumesOptions) {
     await track(disks.remove(id));
   };
 
+  const keep = async (
+    asked: SnapshotRequest,
+    fillIt: (id: string, signal: AbortSignal) => Promise<void>,
+  ): Promise<VolumeSnapshotRecord> => {
+    closing.signal.throwIfAborted();
+    const { workspaceId } = asked;
+    if (records.countSnapshots(workspaceId) >= limits.maxSnapshotsPerWorkspace)
+      throw quota('volume snapshots', limits.maxSnapshotsPerWorkspace);
+    checkHost();
+    const id = `fs_snapshot_${newSandboxId()}`;
+    records.insertSnapshot({ ...asked, id, status: 'creating', createdAt: clock.now() });
+    const forget = (): void => records.removeSnapshot(id);
+    const settle = (): boolean => records.settleSnapshot(id);
+    await track(make(id, () => fillIt(id, closing.signal), settle, forget));
+    return findSnapshot(workspaceId, id);
+  };
+
   return {
     create: async (workspaceId: string, asked: VolumeRequest): Promise<VolumeInfo> => {
       closing.signal.throwIfAborted();
@@ -176,6 +201,11 @@ export function createVolumes(options: VolumesOptions) {
     },
     get: async (workspaceId: string, identifier: string): Promise<VolumeInfo> =>
       show(find(workspaceId, identifier)),
+    getByExternalId: async (workspaceId: string, externalId: string): Promise<VolumeInfo> => {
+      const record = records.findByExternalId(workspaceId, externalId);
+      if (record !== undefined) return show(record);
+      throw new ApiError('volume_not_found', `no volume is called ${JSON.stringify(externalId)} elsewhere`);
+    },
     list: async (workspaceId: string, page?: { after?: string; limit?: number }): Promise<VolumeInfo[]> =>
       Promise.all(records.list(workspaceId, page).map(show)),
     count: records.count,
@@ -205,7 +235,8 @@ export function createVolumes(options: VolumesOptions) {
       // Growing took a while, in which another may have taken the name.
       if (name !== now.name) requireFreeName(workspaceId, name);
       const kept = { ...now, name, labels, sizeMb: Math.max(sizeMb, now.sizeMb), updatedAt: clock.now() };
-      records.update({ ...kept, ...withoutUndefined({ description }) });
+      const externalId = asked.externalId ?? record.externalId;
+      records.update({ ...kept, ...withoutUndefined({ description, externalId }) });
       return show(find(workspaceId, record.id));
     },
     /** With all that it holds; its snapshots stay. */
@@ -216,34 +247,31 @@ export function createVolumes(options: VolumesOptions) {
     },
 
     /** Also of a volume that a sandbox writes to: it is consistent, as after a loss of power, and the writer waits. */
-    snapshot: async (
+    snapshot: (
       workspaceId: string,
       identifier: string,
       description?: string,
     ): Promise<VolumeSnapshotRecord> => {
-      closing.signal.throwIfAborted();
-      const volume = findReady(workspaceId, identifier);
+      const { id: volumeId, name: volumeName, sizeMb } = findReady(workspaceId, identifier);
       checkDescription(description);
-      if (records.countSnapshots(workspaceId) >= limits.maxSnapshotsPerWorkspace)
-        throw quota('volume snapshots', limits.maxSnapshotsPerWorkspace);
-      checkHost();
-      const id = `fs_snapshot_${newSandboxId()}`;
-      records.insertSnapshot({
-        id,
-        workspaceId,
-        volumeId: volume.id,
-        volumeName: volume.name,
-        sizeMb: volume.sizeMb,
-        status: 'creating',
-        createdAt: clock.now(),
-        ...withoutUndefined({ description }),
+      const asked = { workspaceId, volumeId, volumeName, sizeMb, ...withoutUndefined({ description }) };
+      return keep(asked, (id, signal) => disks.copy(volumeId, id, signal));
+    },
+    /** A snapshot of no volume, which `write` fills below a path of the host. */
+    fillSnapshot: (
+      asked: SnapshotRequest,
+      write: (root: string, signal: AbortSignal) => Promise<void>,
+    ): Promise<VolumeSnapshotRecord> => {
+      checkSize(asked.sizeMb, limits);
+      return keep(asked, async (id, signal) => {
+        await disks.create(id, asked.sizeMb, signal);
+        const root = await disks.hold(id, { isReadonly: false });
+        await write(root, signal).finally(() => disks.release(id));
       });
-      const copy = (): Promise<void> => disks.copy(volume.id, id, closing.signal);
-      const forget = (): void => records.removeSnapshot(id);
-      await track(make(id, copy, () => records.settleSnapshot(id), forget));
-      return findSnapshot(workspaceId, id);
     },
     getSnapshot: findSnapshot,
+    /** What it takes of the host's disk. */
+    snapshotBytes: (id: string): Promise<number> => disks.usedBytes(id),
     listSnapshots: (workspaceId: string, identifier: string): VolumeSnapshotRecord[] =>
       records.listSnapshots(workspaceId, records.find(workspaceId, identifier)?.id ?? identifier),
     removeSnapshot: async (workspaceId: string, id: string): Promise<void> => {

@@ -148,6 +148,9 @@ export declare class VolumeInstance {
   readonly size: number;
   readonly volume: { state: unknown; spec: { size: number } };
   static create(request: Record<string, unknown>): Promise<VolumeInstance>;
+  readonly spec: { size?: number; template?: string };
+  update(request: Record<string, unknown>): Promise<VolumeInstance>;
+  delete(): Promise<unknown>;
   static createIfNotExists(request: Record<string, unknown>): Promise<VolumeInstance>;
   static get(name: string): Promise<VolumeInstance>;
   static update(name: string, request: Record<string, unknown>): Promise<VolumeInstance>;

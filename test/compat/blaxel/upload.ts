@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { blaxelImage } from '@atoll/protocol';
 import type { BlaxelSandbox } from '@atoll/protocol';
-import { tempDir } from '../../fixtures/temp-dir.ts';
 import type { TestServer } from '../../fixtures/server.ts';
+import { folderOf, zipFolder, zipOf } from '../../fixtures/zip.ts';
 import { readGuide } from '../blaxel-guide/blocks.ts';
 import { call, create, declarationOf, get, IMAGE } from './calls.ts';
 
@@ -18,26 +18,10 @@ const uploaded = (name: string, envs: object[] = []) => ({
   spec: { runtime: { memory: 512, envs, ports: [{ target: 3000, protocol: 'HTTP' }] } },
 });
 
-async function folderOf(files: Record<string, string>): Promise<string> {
-  const dir = await tempDir();
-  for (const [path, content] of Object.entries(files)) {
-    await mkdir(dirname(join(dir, path)), { recursive: true });
-    await writeFile(join(dir, path), content);
-  }
-  return dir;
-}
-
 async function run(command: string, args: string[], cwd: string, env: NodeJS.ProcessEnv = process.env) {
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] });
   const [output] = await Promise.all([text(child.stdout), once(child, 'close')]);
   return { code: child.exitCode, output };
-}
-
-async function zipOf(files: Record<string, string>): Promise<Buffer> {
-  const dir = await folderOf(files);
-  const archive = join(await tempDir(), 'source.zip');
-  expect((await run('zip', ['-q', '-r', archive, '.'], dir)).code).toBe(0);
-  return readFile(archive);
 }
 
 const send = (url: string, body: Buffer): Promise<Response> =>
@@ -186,11 +170,9 @@ export function testUploads(server: () => TestServer): void {
     const body = JSON.stringify({ context: true, builderDiskMb: 64 });
     const begun = await server().fetch('/v1/builds', { method: 'POST', body });
     const { id } = (await begun.json()) as { id: string }; // by the protocol
-    const dir = await folderOf({ Dockerfile: 'FROM scratch\n' });
-    const archive = join(await tempDir(), 'bomb.zip');
-    await run('truncate', ['-s', '200M', 'zeros'], dir);
-    await run('zip', ['-q', '-r', archive, '.'], dir);
-    const zip = await readFile(archive);
+    const dir = await folderOf({ Dockerfile: 'FROM scratch\n', zeros: '' });
+    await truncate(join(dir, 'zeros'), 200 * 1024 * 1024);
+    const zip = await zipFolder(dir);
     expect(zip.length).toBeLessThan(1_000_000);
     const answer = await server().fetch(`/v1/builds/${id}/context`, {
       method: 'PUT',

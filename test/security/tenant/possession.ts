@@ -71,6 +71,8 @@ export async function furnish(
     name: 'victims-volume',
     size_mb: 64,
   });
+  const template = { metadata: { name: 'victims-template' }, spec: { defaultSize: 16 } };
+  const templateUpload = await call(tenant, '/v0/volume_templates?upload=true', { body: template });
   const pool = await post<{ pool_id: string }>('/sandbox-pools', {
     image: BASE,
     max_containers: 1,
@@ -116,6 +118,7 @@ export async function furnish(
       image: 'victims-image',
       volume: volume.id,
       volumeName: 'victims-volume',
+      volumeTemplate: 'victims-template',
       pool: pool.pool_id,
       secret: 'VICTIMS_SECRET',
       build: build.id,
@@ -134,6 +137,7 @@ export async function furnish(
       access.access_token,
       token.spec.token,
       String(upload.headers['x-blaxel-upload-url']).replace(/^.*\//, ''),
+      String(templateUpload.headers['x-blaxel-upload-url']).replace(/^.*\//, ''),
       /=([^;]+)/.exec(session.headers['set-cookie']?.[0] ?? '')?.[1] ?? 'no session',
       tenant.apiKey ?? '',
       tenant.personal,

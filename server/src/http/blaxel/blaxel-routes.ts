@@ -10,6 +10,7 @@ import type { Schedules } from '../../sandbox/schedules.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
 import type { ImageShares } from '../../sharing/image-shares.ts';
 import type { Tenancy } from '../../tenancy/tenancy.ts';
+import type { VolumeTemplates } from '../../volume/volume-templates.ts';
 import type { Volumes } from '../../volume/volumes.ts';
 import type { Binding } from '../bind.ts';
 import { blaxelCredentialRoutes } from './credential-routes.ts';
@@ -23,6 +24,7 @@ import { blaxelUploadRoutes } from './upload-routes.ts';
 import { blaxelScheduleRoutes } from './schedule-routes.ts';
 import { blaxelSnapshotRoutes } from './snapshot-routes.ts';
 import { blaxelUserRoutes } from './user-routes.ts';
+import { blaxelVolumeTemplateRoutes } from './volume-template-routes.ts';
 import { blaxelVolumeRoutes } from './volume-routes.ts';
 import { blaxelWorkspaceRoutes } from './workspace-routes.ts';
 
@@ -36,6 +38,7 @@ export interface BlaxelRoutesOptions {
   declaredOf: (record: SandboxRecord) => Declared | undefined;
   schedules: Schedules;
   volumes: Volumes;
+  volumeTemplates: VolumeTemplates;
   previewUrl: PreviewUrl;
   clock: Clock;
   shares: ImageShares;
@@ -55,6 +58,7 @@ export function blaxelRoutes(options: BlaxelRoutesOptions): Binding[] {
     ...blaxelScheduleRoutes(options),
     ...blaxelSnapshotRoutes(options),
     ...blaxelVolumeRoutes(options),
+    ...blaxelVolumeTemplateRoutes(options),
     ...blaxelImageRoutes({ images, view, shares, sandboxes }),
     ...blaxelImageShareRoutes({ shares, showImage: view.show }),
     ...blaxelWorkspaceRoutes(),

@@ -1,8 +1,9 @@
 import * as routes from '@atoll/protocol';
 import { ApiError } from '@atoll/protocol';
-import type { BlaxelVolume, BlaxelVolumeBody } from '@atoll/protocol';
+import type { BlaxelVolume } from '@atoll/protocol';
 import { withoutUndefined } from '../../lib/without-undefined.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
+import type { VolumeTemplates } from '../../volume/volume-templates.ts';
 import type { VolumeInfo, Volumes } from '../../volume/volumes.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
@@ -11,6 +12,7 @@ import { shownName } from './sandbox-view.ts';
 
 export interface BlaxelVolumeRoutesOptions {
   volumes: Volumes;
+  volumeTemplates: VolumeTemplates;
   sandboxes: Pick<Sandboxes, 'get'>;
 }
 
@@ -19,7 +21,11 @@ const DEFAULT_SIZE_MB = 1024;
 const DEFAULT_LIMIT = 50;
 
 /** Volumes (wire 1.9). */
-export function blaxelVolumeRoutes({ volumes, sandboxes }: BlaxelVolumeRoutesOptions): Binding[] {
+export function blaxelVolumeRoutes({
+  volumes,
+  volumeTemplates,
+  sandboxes,
+}: BlaxelVolumeRoutesOptions): Binding[] {
   /** Whoever is attached to it first; those that only read may be many. */
   const attachedTo = ({ attachments: [first] }: VolumeInfo, { caller }: RequestContext): string | undefined =>
     first && `sandbox:${shownName(sandboxes.get(caller.workspace.id, first.sandboxId))}`;
@@ -34,24 +40,30 @@ export function blaxelVolumeRoutes({ volumes, sandboxes }: BlaxelVolumeRoutesOpt
       displayName: volume.description ?? volume.name,
       workspace: context.caller.workspace.name,
       labels: { ...volume.labels },
+      ...withoutUndefined({ externalId: volume.externalId }),
       createdAt: new Date(volume.createdAt).toISOString(),
       updatedAt: new Date(volume.updatedAt).toISOString(),
     },
-    spec: { size: volume.sizeMb },
+    spec: { size: volume.sizeMb, ...withoutUndefined({ template: volume.template }) },
     state: withoutUndefined({ attachedTo: attachedTo(volume, context) }),
     status,
   });
 
   return [
     bindBlaxel(routes.createBlaxelVolume, async ({ body }, context) => {
-      refuseUnsupported(body);
-      const { name, displayName, labels } = body.metadata;
+      const { name, displayName, labels, externalId } = body.metadata;
+      const { template, size } = body.spec;
+      const workspaceId = context.caller.workspace.id;
       context.target(name);
-      const made = await volumes.create(context.caller.workspace.id, {
+      const origin = template ? volumeTemplates.resolve(workspaceId, template) : undefined;
+      const made = await volumes.create(workspaceId, {
         name,
-        sizeMb: body.spec.size ?? DEFAULT_SIZE_MB,
+        // Clients always send a size: one that is too small for the template is not what somebody chose.
+        sizeMb: Math.max(size ?? DEFAULT_SIZE_MB, origin?.snapshot.sizeMb ?? 0),
         labels: labels ?? {},
         ...(displayName != null && { description: displayName }),
+        ...(externalId && { externalId }),
+        ...(origin && { snapshotId: origin.snapshot.id, template: origin.template }),
       });
       return show(made, context);
     }),
@@ -70,15 +82,22 @@ export function blaxelVolumeRoutes({ volumes, sandboxes }: BlaxelVolumeRoutesOpt
     bindBlaxel(routes.getBlaxelVolume, async ({ params }, context) =>
       show(await volumes.get(context.caller.workspace.id, params.name), context),
     ),
+    bindBlaxel(routes.getBlaxelVolumeByExternalId, async ({ params }, context) =>
+      show(await volumes.getByExternalId(context.caller.workspace.id, params.externalId), context),
+    ),
     bindBlaxel(routes.replaceBlaxelVolume, async ({ params, body }, context) => {
-      refuseUnsupported(body);
-      const { displayName, labels } = body.metadata;
+      const { displayName, labels, externalId } = body.metadata;
       const workspaceId = context.caller.workspace.id;
       const before = await volumes.get(workspaceId, params.name);
-      const { size } = body.spec;
+      const { size, template } = body.spec;
+      if (template && template !== before.template)
+        throw new ApiError('unsupported', 'spec.template of a volume that is there does not change', {
+          hint: 'Make another volume that begins with the template.',
+        });
       const changed = await volumes.update(workspaceId, params.name, {
         ...(displayName != null && { description: displayName }),
         ...(labels != null && { labels }),
+        ...(externalId && { externalId }),
         ...(size != null && size !== before.sizeMb && { sizeMb: size }),
       });
       return show(changed, context);
@@ -91,12 +110,4 @@ export function blaxelVolumeRoutes({ volumes, sandboxes }: BlaxelVolumeRoutesOpt
       return show(volume, context, 'DELETING');
     }),
   ];
-}
-
-function refuseUnsupported({ metadata, spec }: BlaxelVolumeBody): void {
-  const field = spec.template ? 'spec.template' : metadata.externalId ? 'metadata.externalId' : undefined;
-  if (field === undefined) return;
-  throw new ApiError('unsupported', `${field} of a volume is not supported by this server`, {
-    hint: 'Leave it out.',
-  });
 }
