@@ -39,7 +39,7 @@ async function launch(program: string, ...args: string[]): Promise<string[]> {
 
 it('prefers a current Node on PATH and passes every argument on as it is', async () => {
   await putNode('path/node', 'v24.1.0');
-  const [node, , , program, ...args] = await launch(
+  const [node, , , , program, ...args] = await launch(
     join(dir, 'checkout/bin/atoll'),
     'sbx',
     'a b',
