@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/local/go/bin:/usr/sbin:/
 TS := node --disable-warning=ExperimentalWarning
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart setup check test test-long bench soak
+.PHONY: help quickstart setup check test test-long bench bench-compare soak
 
 help: ## shows this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-long: setup ## long chaos, soak and density runs
 bench: setup ## compares with bare runtimes and Docker on this machine
 	@scripts/setup.sh bench-tools
 	$(TS) bench/run.ts
+
+bench-compare: setup ## the same scenarios on two commits: make bench-compare BASE=main [ONLY='exec']
+	$(TS) bench/compare.ts $(BASE) $(ONLY)
 
 soak: setup ## ten minutes of lives of sandboxes; nothing is left behind, and the server grows no more
 	$(TS) bench/soak.ts

@@ -1,44 +1,55 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { arch, availableParallelism, release, totalmem } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { join } from 'node:path';
 import type { FirstCommand } from './first-command.ts';
+import { describeMachine, onMachine } from './machine.ts';
+import type { Machine } from './machine.ts';
 import type { Outcome } from './scenario.ts';
+import { renderTargets } from './target-table.ts';
 
-export interface Report {
+/** When a row was measured, and with how many rounds. */
+export interface Taken {
   takenAt: string;
   mode: 'short' | 'full';
-  machine: { cpu: string; cores: number; memoryGib: number; kernel: string; arch: string };
-  outcomes: Outcome[];
-  firstCommands: FirstCommand[];
+}
+
+/** The newest row of each comparison on one machine. */
+export interface Report {
+  machine: Machine;
+  outcomes: (Outcome & Taken)[];
+  firstCommands: (FirstCommand & Taken)[];
 }
 
 const resultsDir = join(import.meta.dirname, 'results');
-const PARTIAL = 'partial.json';
+const FILE = 'latest.json';
 
-/** What the numbers were taken on: compare rows, not machines. */
-export function describeMachine(): Report['machine'] {
-  const cpu = /^model name\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown';
-  return {
-    cpu,
-    cores: availableParallelism(),
-    memoryGib: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
-    arch: arch(),
-  };
+/** The rows so far; none of another machine. */
+export function openReport(): Report {
+  const machine = describeMachine();
+  const path = join(resultsDir, FILE);
+  const empty = { machine, outcomes: [], firstCommands: [] };
+  if (!existsSync(path)) return empty;
+  const earlier = JSON.parse(readFileSync(path, 'utf8')) as Report; // written below
+  return isDeepStrictEqual(earlier.machine, machine) ? earlier : empty;
 }
 
-/** Writes the results as JSON and as a table for people; returns the table. */
-export function writeReport(report: Report): string {
-  const table = renderReport(report);
-  writeResult('latest.json', toJson(report));
-  writeResult('latest.md', table);
-  rmSync(join(resultsDir, PARTIAL), { force: true });
-  return table;
+/** Puts a row in the place of its earlier one, and writes that down. */
+export function keepOutcome(report: Report, outcome: Report['outcomes'][number]): void {
+  report.outcomes = [...report.outcomes.filter(({ scenario }) => scenario !== outcome.scenario), outcome];
+  writeResult(FILE, toJson(report));
 }
 
-/** Keeps what a run has so far, beside the last whole one: a run that is cut has measured something. */
-export function writePartial(report: Report): void {
-  writeResult(PARTIAL, toJson(report));
+/** The same for first commands. */
+export function keepFirstCommands(report: Report, found: Report['firstCommands'][number]): void {
+  report.firstCommands = [...report.firstCommands.filter(({ arrival }) => arrival !== found.arrival), found];
+  writeResult(FILE, toJson(report));
+}
+
+/** Writes the tables for people; answers that of the targets and that of all comparisons. */
+export function writePages(report: Report): string {
+  const pages = { 'targets.md': renderTargets(report), 'latest.md': renderReport(report) };
+  for (const [file, page] of Object.entries(pages)) writeResult(file, page);
+  return Object.values(pages).join('\n');
 }
 
 const toJson = (report: Report): string => `${JSON.stringify(report, null, 2)}\n`;
@@ -60,7 +71,7 @@ function writeResult(file: string, text: string): void {
 const ms = (value: number): string => value.toFixed(1);
 
 /** A line of the table. */
-export const renderOutcome = (outcome: Outcome): string => {
+export const renderOutcome = (outcome: Outcome & Taken): string => {
   const { subject, comparator, pairs } = outcome;
   const cells = [
     outcome.scenario,
@@ -70,38 +81,41 @@ export const renderOutcome = (outcome: Outcome): string => {
     `${outcome.ratio.toFixed(2)} (${pairs.low.toFixed(2)}–${pairs.high.toFixed(2)})`,
     `≤ ${outcome.goal}`,
     ms(outcome.loopDelayP99Ms),
+    outcome.takenAt.slice(0, 16),
   ];
   return `| ${cells.join(' | ')} |`;
 };
 
 /** A line of the table of first commands. */
-export function renderFirstCommand({ arrival, asked, succeeded, wallMs, times }: FirstCommand): string {
+export function renderFirstCommand(found: FirstCommand & Taken): string {
+  const { arrival, asked, succeeded, wallMs, times } = found;
   const cells = [
     arrival,
     `${succeeded} of ${asked}`,
     `${ms(times.median)} / ${ms(times.p95)} / ${ms(times.p99)}`,
     String(Math.round(wallMs)),
+    found.takenAt.slice(0, 16),
   ];
   return `| ${cells.join(' | ')} |`;
 }
 
-export function renderReport({ machine, mode, takenAt, outcomes, firstCommands }: Report): string {
+function renderReport(report: Report): string {
   return [
     '# Benchmark results',
     '',
-    `Taken ${takenAt}, ${mode} mode, on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib} GiB, Linux ${machine.kernel} ${machine.arch}.`,
+    `${onMachine(report)} A row was measured at the time that it shows (UTC).`,
     'Times are median / p95 / p99 in milliseconds; both sides ran turn by turn in one process.',
-    'The last column is the 99th percentile of the delay of the event loop in our worst round (goal for bulk traffic: 20).',
+    'Loop is the 99th percentile of the delay of the event loop in our worst round (goal for bulk traffic: 20).',
     '',
-    '| scenario | ours | comparator | n | ratio (middle half of pairs) | goal | loop |',
-    '|---|---|---|---|---|---|---|',
-    ...outcomes.map(renderOutcome),
+    '| scenario | ours | comparator | n | ratio (middle half of pairs) | goal | loop | taken |',
+    '|---|---|---|---|---|---|---|---|',
+    ...report.outcomes.map(renderOutcome),
     '',
     'From a create to the answer of its first command, on gVisor by the SDK:',
     '',
-    '| creates | succeeded | median / p95 / p99 (ms) | all (ms) |',
-    '|---|---|---|---|',
-    ...firstCommands.map(renderFirstCommand),
+    '| creates | succeeded | median / p95 / p99 (ms) | all (ms) | taken |',
+    '|---|---|---|---|---|',
+    ...report.firstCommands.map(renderFirstCommand),
     '',
   ].join('\n');
 }
