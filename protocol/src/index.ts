@@ -47,4 +47,5 @@ export * from './blaxel/schedule.ts';
 export * from './blaxel/snapshot.ts';
 export * from './blaxel/volume.ts';
 export * from './blaxel/volume-template.ts';
+export * from './blaxel/drive.ts';
 export * from './blaxel/absent.ts';

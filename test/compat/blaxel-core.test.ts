@@ -8,6 +8,7 @@ import { testSchedules } from './blaxel-core/schedule.ts';
 import { testSnapshots } from './blaxel-core/snapshot.ts';
 import { testVolumes } from './blaxel-core/volume.ts';
 import type { Client, SandboxInstance } from './blaxel-core/client.ts';
+import { testDrives } from './blaxel-core/drive.ts';
 import { testFiles } from './blaxel-core/file.ts';
 import { testFinding } from './blaxel-core/find.ts';
 import { testSeedImage } from './blaxel-core/image.ts';
@@ -71,6 +72,12 @@ describeOnEachDriver('npm @blaxel/core 0.3.21', (server, driver) => {
         () => client,
         () => exportsOf(client).VolumeInstance,
       ));
+  describe('drives', () =>
+    testDrives(
+      server,
+      () => client,
+      () => exportsOf(client).DriveInstance,
+    ));
   describe('files', () => testFiles(server, sandbox));
   describe('finding', () => testFinding(server, sandbox));
   describe('terminals', () => testTerminals(server, sandbox));

@@ -20,12 +20,9 @@ func (s *Server) noModel() error {
 
 func (s *Server) codegen(http.ResponseWriter, *request) error { return s.noModel() }
 
-// drives has none to list: file systems that outlive sandboxes are volumes here, which the server attaches.
-func (s *Server) drives(w http.ResponseWriter, r *request) error {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return writeJSON(w, http.StatusOK, map[string]any{"mounts": []string{}})
-	}
-	return invalid("this server has no drives: create the sandbox with a volume, or attach one (atoll fs attach)")
+// drives are of the server, which answers for them before it asks the agent: who comes from inside has no right to them.
+func (s *Server) drives(http.ResponseWriter, *request) error {
+	return &failure{http.StatusForbidden, "drives are mounted from outside of the sandbox, with a key of the workspace"}
 }
 
 func upgrade(http.ResponseWriter, *request) error {

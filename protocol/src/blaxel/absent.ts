@@ -11,7 +11,6 @@ export const listAbsentBlaxelResources = defineRoute({
     '/v0/agents',
     '/v0/applications',
     '/v0/customdomains',
-    '/v0/drives',
     '/v0/egressgateways',
     '/v0/egressips',
     '/v0/functions',

@@ -136,12 +136,16 @@ function fromPath(url: string | undefined): Address | undefined {
 /** `/WORKSPACE/sandboxes/NAME`, and below it `port/N` (blaxel wire 1.8). Versions of APIs stand in the same place. */
 const workspacePath =
   /^\/(?!v\d+\/)([a-z0-9][a-z0-9._-]{0,62})\/sandboxes\/([a-z0-9][a-z0-9-]{0,62})(?=[/?]|$)/;
+/** What of the API of a sandbox the server itself does, which has the drives. */
+const drivesBelow = /^\/drives\/mount(?=[/?]|$)/;
 const portBelow = /^\/port\/([1-9][0-9]{0,4})(?=[/?]|$)/;
 
 function fromWorkspacePath(url = ''): Address | undefined {
   const [prefix, workspace, identifier] = workspacePath.exec(url) ?? [];
   if (prefix === undefined || workspace === undefined || identifier === undefined) return undefined;
-  const [portPrefix = '', digits] = portBelow.exec(url.slice(prefix.length)) ?? [];
+  const rest = url.slice(prefix.length);
+  if (drivesBelow.test(rest)) return undefined;
+  const [portPrefix = '', digits] = portBelow.exec(rest) ?? [];
   const port = Number(digits);
   if (!(port <= MAX_PORT)) return { kind: 'sandbox', identifier, below: { workspace, prefix } };
   return { kind: 'port', identifier, port, form: 'path', prefix: `${prefix}${portPrefix}`, workspace };

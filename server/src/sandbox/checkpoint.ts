@@ -14,6 +14,13 @@ export const isOnDisk = ({ state, checkpointId }: SandboxRecord): boolean =>
 
 export const canCheckpoint = ({ driver }: SandboxContext): boolean => driver.capabilities.memorySnapshot;
 
+/**
+ * Whether a sandbox may sleep on disk. Memory that knows open files of a shared volume cannot be restored once others have
+ * changed those, so one that has such a volume sleeps in memory alone.
+ */
+export const maySleepOnDisk = (context: SandboxContext, { volumes = [] }: SandboxRecord): boolean =>
+  canCheckpoint(context) && !volumes.some(({ isShared }) => isShared);
+
 /** Refused before anything is done, in the words of the driver. */
 export function requireCheckpoints({ driver }: Pick<SandboxContext, 'driver'>): void {
   if (driver.capabilities.memorySnapshot) return;

@@ -1,6 +1,6 @@
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import { availableMemoryMb } from './admission.ts';
-import { canCheckpoint } from './checkpoint.ts';
+import { canCheckpoint, maySleepOnDisk } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { hibernateSandbox } from './suspend.ts';
 
@@ -28,6 +28,7 @@ export function createDescent(context: SandboxContext, options: DescentOptions) 
   const isDue = (record: SandboxRecord): boolean => {
     const now = context.clock.now();
     if ((failures.get(record.id)?.nextAt ?? 0) > now || context.flights.isUnderWay(record.id)) return false;
+    if (!maySleepOnDisk(context, record)) return false;
     const isScarce = availableMemoryMb() < options.scarceMemoryMb;
     return isScarce || now - (record.suspendedAt ?? 0) >= options.hibernateAfterMs;
   };

@@ -1,7 +1,7 @@
 import { ApiError } from '@atoll/protocol';
 import { stage } from '../lib/stage.ts';
 import type { SandboxOperation, SandboxRecord, SandboxState } from '../store/sandbox-store.ts';
-import { canCheckpoint, settleOnDisk, sleepHolder, writeCheckpoint } from './checkpoint.ts';
+import { maySleepOnDisk, settleOnDisk, sleepHolder, writeCheckpoint } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { guard } from './guard.ts';
 import { operations } from './lifecycle.ts';
@@ -39,9 +39,11 @@ export const standStill = async (context: SandboxContext, record: SandboxRecord)
 function standStillAt(context: SandboxContext, record: SandboxRecord, depth: SuspendDepth): Promise<void> {
   const underWay = context.flights.join(record.id, 'suspend');
   if (underWay) return underWay.then(() => {});
-  const work = depth === 'disk' && canCheckpoint(context) ? sleep : freeze;
   return beginOperation(context, record, 'suspend', {
-    work: (current, signal) => work(context, current, signal),
+    work: (current, signal) => {
+      const work = depth === 'disk' && maySleepOnDisk(context, current) ? sleep : freeze;
+      return work(context, current, signal);
+    },
     undo: (current, error) => unfreeze(context, current, error),
   });
 }

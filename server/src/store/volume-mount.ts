@@ -7,6 +7,8 @@ export interface VolumeMount {
   isReadonly: boolean;
   /** The volume as it was then, instead of as it is. */
   snapshotId?: string;
+  /** Other sandboxes write to it at the same time. */
+  isShared?: true;
   /** Of one that came while the sandbox ran: under which id the runtime has it. */
   lateId?: string;
   /** It is just coming or going. Where nobody carries that out any more, it comes. */

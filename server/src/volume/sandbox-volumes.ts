@@ -44,10 +44,11 @@ const diskOf = ({ volumeId, snapshotId }: VolumeMount): string => snapshotId ?? 
  */
 export function createSandboxVolumes({ volumes, records, disks }: Options) {
   const resolve = (workspaceId: string, asked: VolumeMountRequest): VolumeMount => {
-    const { id, name } = volumes.findReady(workspaceId, asked.volume);
+    const { id, name, isShared } = volumes.findReady(workspaceId, asked.volume);
     const { mountPath, snapshotId, isReadonly = snapshotId !== undefined } = asked;
     if (snapshotId !== undefined && !isReadonly)
       throw new ApiError('invalid_request', `${mountPath}: a snapshot of a volume is mounted read-only`);
+    if (snapshotId === undefined && isShared) return shared({ volumeId: id, name, mountPath, isReadonly });
     if (snapshotId === undefined) return { volumeId: id, name, mountPath, isReadonly };
     const snapshot = volumes.findReadySnapshot(workspaceId, snapshotId);
     if (snapshot.volumeId !== id)
@@ -58,7 +59,9 @@ export function createSandboxVolumes({ volumes, records, disks }: Options) {
     /** Finds what a create asks for. */
     resolveAll: (workspaceId: string, asked: readonly VolumeMountRequest[]): VolumeMount[] => {
       checkMountPaths(asked.map(({ mountPath }) => mountPath));
-      return asked.map((mount) => resolve(workspaceId, mount));
+      const found = asked.map((mount) => resolve(workspaceId, mount));
+      found.forEach(requireOwn);
+      return found;
     },
     /** Finds one that is to come to those that the sandbox has. */
     resolveAnother: (
@@ -91,10 +94,10 @@ export function createSandboxVolumes({ volumes, records, disks }: Options) {
         const found: BindMount[] = [];
         for (const mount of mounts) {
           const id = diskOf(mount);
-          const source = await disks.hold(id, { isReadonly: mount.isReadonly || isQuiet });
+          const isReadonly = !mount.isShared && (mount.isReadonly || isQuiet);
+          const source = await disks.hold(id, { isReadonly });
           held.push(id);
-          const { mountPath: destination, isReadonly } = mount;
-          found.push({ kind: 'bind', destination, source, isReadonly });
+          found.push({ kind: 'bind', destination: mount.mountPath, source, isReadonly: mount.isReadonly });
         }
         return { mounts: found, release };
       } catch (error) {
@@ -116,4 +119,20 @@ export function createSandboxVolumes({ volumes, records, disks }: Options) {
     /** Unmounts what no sandbox in memory needs. After sandboxes are adopted. */
     unmountIdle: disks.unmountIdle,
   };
+}
+
+/** All who have it see one file system of the host, which is mounted once: for all of them it can be written to. */
+function shared(mount: VolumeMount): VolumeMount {
+  if (!mount.isReadonly) return { ...mount, isShared: true };
+  throw new ApiError('unsupported', `volume ${mount.name} is shared, and mounted to be written alone`, {
+    hint: 'Take a snapshot of it, and mount that.',
+  });
+}
+
+/** What is mounted at the start of a sandbox, the runtime takes for the sandbox's alone, and remembers what it has read. */
+function requireOwn({ name, isShared }: VolumeMount): void {
+  if (!isShared) return;
+  throw new ApiError('unsupported', `volume ${name} is shared: a sandbox cannot be created with it`, {
+    hint: 'Attach it when the sandbox runs.',
+  });
 }

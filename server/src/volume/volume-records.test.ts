@@ -14,7 +14,7 @@ function withVolume() {
   const common = { workspaceId, sizeMb: 32, status: 'ready', createdAt: 1 } as const;
   records.insert({ ...common, id: 'v', name: 'skills', labels: {}, updatedAt: 1 });
   records.insertSnapshot({ ...common, id: 's', volumeId: 'v', volumeName: 'skills' });
-  const attach = (sandboxId: string, more: { isReadonly: boolean; snapshotId?: string }) =>
+  const attach = (sandboxId: string, more: { isReadonly: boolean; snapshotId?: string; isShared?: true }) =>
     records.attach(sandboxId, { volumeId: 'v', name: 'skills', mountPath: '/data', ...more });
   return { records, attach, workspaceId };
 }
@@ -56,4 +56,10 @@ test('a volume is found by its id and by its name, in its workspace alone', () =
   expect(records.find(workspaceId, 'v')).toEqual(records.find(workspaceId, 'skills'));
   expect(records.find('another', 'v')).toBeUndefined();
   expect(records.findSnapshot('another', 's')).toBeUndefined();
+});
+
+test('a shared volume has any number of writers', () => {
+  const { records, attach } = withVolume();
+  for (const writer of ['one', 'two']) attach(writer, { isReadonly: false, isShared: true });
+  expect(records.attachmentsOf('v')).toHaveLength(2);
 });

@@ -20,6 +20,8 @@ export interface VolumeRecord {
   template?: string;
   /** What another system calls it. */
   externalId?: string;
+  /** Any number of sandboxes write to it at once. */
+  isShared?: true;
   createdAt: number;
   updatedAt: number;
 }
@@ -58,6 +60,7 @@ interface VolumeRow {
   origin_snapshot_id: string | null;
   template: string | null;
   external_id: string | null;
+  shared: number;
   created_at: number;
   updated_at: number;
 }
@@ -81,6 +84,16 @@ interface AttachmentRow {
   snapshot_id: string | null;
 }
 
+/** Which volumes of a workspace; `isShared` absent: both kinds. */
+export interface VolumePage {
+  after?: string;
+  limit?: number;
+  isShared?: boolean;
+}
+
+const whereShared = (isShared: boolean | undefined): string =>
+  isShared === undefined ? '' : ` AND shared = ${isShared ? 1 : 0}`;
+
 export type VolumeRecords = ReturnType<typeof createVolumeRecords>;
 
 /** The rows of volumes, their snapshots and who has them. All synchronous, so that callers can join one transaction. */
@@ -96,9 +109,11 @@ export function createVolumeRecords(db: Db) {
         id,
       )
       .map(toAttachment);
-  const countOf = (table: 'volumes' | 'volume_snapshots', workspaceId: string): number =>
-    db.get<{ count: number }>(`SELECT count(*) AS count FROM ${table} WHERE workspace_id = ?`, workspaceId)
-      ?.count ?? 0;
+  const countOf = (table: 'volumes' | 'volume_snapshots', workspaceId: string, and = ''): number =>
+    db.get<{ count: number }>(
+      `SELECT count(*) AS count FROM ${table} WHERE workspace_id = ?${and}`,
+      workspaceId,
+    )?.count ?? 0;
   return {
     transaction: db.transaction,
     insert: (volume: VolumeRecord): void => insertVolume(db, volume),
@@ -107,16 +122,26 @@ export function createVolumeRecords(db: Db) {
       volumes('WHERE workspace_id = ? AND id = ?', workspaceId, identifier)[0] ??
       volumes('WHERE workspace_id = ? AND name = ?', workspaceId, identifier)[0],
     /** The newest of those that another system calls so. */
-    findByExternalId: (workspaceId: string, externalId: string): VolumeRecord | undefined =>
+    findByExternalId: (
+      workspaceId: string,
+      externalId: string,
+      isShared: boolean,
+    ): VolumeRecord | undefined =>
       volumes(
-        'WHERE workspace_id = ? AND external_id = ? ORDER BY created_at DESC, id DESC LIMIT 1',
+        `WHERE workspace_id = ? AND external_id = ?${whereShared(isShared)} ORDER BY created_at DESC, id DESC LIMIT 1`,
         workspaceId,
         externalId,
       )[0],
     /** By name; everything behind `after`, at most `limit`. */
-    list: (workspaceId: string, { after = '', limit = -1 }: { after?: string; limit?: number } = {}) =>
-      volumes('WHERE workspace_id = ? AND name > ? ORDER BY name LIMIT ?', workspaceId, after, limit),
-    count: (workspaceId: string): number => countOf('volumes', workspaceId),
+    list: (workspaceId: string, { after = '', limit = -1, isShared }: VolumePage = {}) =>
+      volumes(
+        `WHERE workspace_id = ? AND name > ?${whereShared(isShared)} ORDER BY name LIMIT ?`,
+        workspaceId,
+        after,
+        limit,
+      ),
+    count: (workspaceId: string, isShared?: boolean): number =>
+      countOf('volumes', workspaceId, whereShared(isShared)),
     all: (): VolumeRecord[] => volumes(''),
     settle: (id: string): boolean =>
       db.run(`UPDATE volumes SET status = 'ready' WHERE id = ? AND status = 'creating'`, id) === 1,
@@ -164,8 +189,25 @@ export function createVolumeRecords(db: Db) {
   };
 }
 
-/** One sandbox that writes, or any number that read. Snapshots never change, so they have readers alone. */
+/**
+ * One sandbox that writes, or any number that read; of a shared volume anybody does either. Snapshots never change, so they
+ * have readers alone.
+ */
 function attach(db: Db, sandboxId: string, mount: VolumeMount): void {
+  if (!mount.isShared) requireFree(db, mount);
+  db.run(
+    `INSERT INTO volume_attachments (sandbox_id, mount_path, volume_id, snapshot_id, read_only, shared)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+    sandboxId,
+    mount.mountPath,
+    mount.volumeId,
+    mount.snapshotId ?? null,
+    mount.isReadonly ? 1 : 0,
+    mount.isShared ? 1 : 0,
+  );
+}
+
+function requireFree(db: Db, mount: VolumeMount): void {
   const conflicting = db.get<{ sandbox_id: string; read_only: number }>(
     `SELECT sandbox_id, read_only FROM volume_attachments
      WHERE volume_id = ? AND snapshot_id IS NULL AND (read_only = 0 OR ? = 0) LIMIT 1`,
@@ -176,20 +218,12 @@ function attach(db: Db, sandboxId: string, mount: VolumeMount): void {
     const verb = conflicting.read_only === 0 ? 'writes' : 'reads';
     throw new ApiError('volume_in_use', `sandbox ${conflicting.sandbox_id} ${verb} volume ${mount.name}`);
   }
-  db.run(
-    'INSERT INTO volume_attachments (sandbox_id, mount_path, volume_id, snapshot_id, read_only) VALUES (?, ?, ?, ?, ?)',
-    sandboxId,
-    mount.mountPath,
-    mount.volumeId,
-    mount.snapshotId ?? null,
-    mount.isReadonly ? 1 : 0,
-  );
 }
 
 function insertVolume(db: Db, volume: VolumeRecord): void {
   db.run(
     `INSERT INTO volumes (id, workspace_id, name, description, labels, size_mb, status, origin_snapshot_id, template,
-       external_id, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       external_id, shared, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     volume.id,
     volume.workspaceId,
     volume.name,
@@ -200,6 +234,7 @@ function insertVolume(db: Db, volume: VolumeRecord): void {
     volume.originSnapshotId ?? null,
     volume.template ?? null,
     volume.externalId ?? null,
+    volume.isShared ? 1 : 0,
     volume.createdAt,
     volume.updatedAt,
   );
@@ -235,6 +270,7 @@ const toVolume = (row: VolumeRow): VolumeRecord => ({
   ...(row.origin_snapshot_id !== null && { originSnapshotId: row.origin_snapshot_id }),
   ...(row.template !== null && { template: row.template }),
   ...(row.external_id !== null && { externalId: row.external_id }),
+  ...(row.shared === 1 && { isShared: true as const }),
 });
 
 const toSnapshot = (row: SnapshotRow): VolumeSnapshotRecord => ({

@@ -12,10 +12,12 @@ export interface VolumeRequest {
   template?: string;
   /** What another system calls it. */
   externalId?: string;
+  /** For any number of sandboxes to write at once. */
+  isShared?: boolean;
 }
 
 /** What to change; absent fields stay. */
-export type VolumeUpdate = Partial<Omit<VolumeRequest, 'snapshotId' | 'template'>>;
+export type VolumeUpdate = Partial<Omit<VolumeRequest, 'snapshotId' | 'template' | 'isShared'>>;
 
 /** What one workspace, and one volume, may have. */
 export interface VolumeLimits {

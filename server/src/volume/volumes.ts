@@ -6,6 +6,7 @@ import { withoutUndefined } from '../lib/without-undefined.ts';
 import type { VolumeDisks } from './volume-disks.ts';
 import type {
   VolumeAttachment,
+  VolumePage,
   VolumeRecord,
   VolumeRecords,
   VolumeSnapshotRecord,
@@ -132,6 +133,7 @@ export function createVolumes(options: VolumesOptions) {
         originSnapshotId: origin?.id,
         template: asked.template,
         externalId: asked.externalId,
+        isShared: asked.isShared === true ? (true as const) : undefined,
       }),
     };
   };
@@ -201,12 +203,16 @@ export function createVolumes(options: VolumesOptions) {
     },
     get: async (workspaceId: string, identifier: string): Promise<VolumeInfo> =>
       show(find(workspaceId, identifier)),
-    getByExternalId: async (workspaceId: string, externalId: string): Promise<VolumeInfo> => {
-      const record = records.findByExternalId(workspaceId, externalId);
+    getByExternalId: async (
+      workspaceId: string,
+      externalId: string,
+      isShared = false,
+    ): Promise<VolumeInfo> => {
+      const record = records.findByExternalId(workspaceId, externalId, isShared);
       if (record !== undefined) return show(record);
       throw new ApiError('volume_not_found', `no volume is called ${JSON.stringify(externalId)} elsewhere`);
     },
-    list: async (workspaceId: string, page?: { after?: string; limit?: number }): Promise<VolumeInfo[]> =>
+    list: async (workspaceId: string, page?: VolumePage): Promise<VolumeInfo[]> =>
       Promise.all(records.list(workspaceId, page).map(show)),
     count: records.count,
     /** Sizes only grow, and only while no sandbox has the volume. */

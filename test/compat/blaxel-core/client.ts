@@ -55,7 +55,11 @@ export interface SandboxInstance {
   };
   codegen: { fastapply(path: string, edit: string): Promise<unknown> };
   system: { upgrade(request?: object): Promise<unknown> };
-  drives: { list(): Promise<unknown>; mount(request: object): Promise<unknown> };
+  drives: {
+    list(): Promise<unknown>;
+    mount(request: object): Promise<unknown>;
+    unmount(mountPath: string): Promise<unknown>;
+  };
   fetch(port: number, path?: string): Promise<Response>;
   previews: {
     create(preview: object, force?: boolean): Promise<Preview>;
@@ -157,6 +161,16 @@ export declare class VolumeInstance {
   static delete(name: string): Promise<unknown>;
 }
 
+export declare class DriveInstance {
+  readonly name: string;
+  readonly status: string;
+  delete(): Promise<unknown>;
+  static create(request: Record<string, unknown>): Promise<DriveInstance>;
+  static createIfNotExists(request: Record<string, unknown>): Promise<DriveInstance>;
+  static get(name: string): Promise<DriveInstance>;
+  static list(): Promise<{ data: DriveInstance[] }>;
+}
+
 export declare class ImageInstance {
   static fromRegistry(tag: string): ImageInstance;
   workdir(path: string): ImageInstance;
@@ -174,6 +188,7 @@ export declare class ImageInstance {
 interface Exports {
   SandboxInstance: Client;
   VolumeInstance: typeof VolumeInstance;
+  DriveInstance: typeof DriveInstance;
   ImageInstance: typeof ImageInstance;
 }
 

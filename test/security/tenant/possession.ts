@@ -71,6 +71,7 @@ export async function furnish(
     name: 'victims-volume',
     size_mb: 64,
   });
+  await post('/v0/drives', { metadata: { name: 'victims-drive' }, spec: { size: 64 } });
   const template = { metadata: { name: 'victims-template' }, spec: { defaultSize: 16 } };
   const templateUpload = await call(tenant, '/v0/volume_templates?upload=true', { body: template });
   const pool = await post<{ pool_id: string }>('/sandbox-pools', {
@@ -119,6 +120,7 @@ export async function furnish(
       volume: volume.id,
       volumeName: 'victims-volume',
       volumeTemplate: 'victims-template',
+      drive: 'victims-drive',
       pool: pool.pool_id,
       secret: 'VICTIMS_SECRET',
       build: build.id,

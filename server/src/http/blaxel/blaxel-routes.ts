@@ -16,6 +16,7 @@ import type { Binding } from '../bind.ts';
 import { blaxelCredentialRoutes } from './credential-routes.ts';
 import { blaxelImageRoutes } from './image-routes.ts';
 import { blaxelImageShareRoutes } from './image-share-routes.ts';
+import { blaxelDriveRoutes } from './drive-routes.ts';
 import { createImageStatus } from './image-status.ts';
 import { createImageView } from './image-view.ts';
 import { blaxelPreviewRoutes } from './preview-routes.ts';
@@ -59,6 +60,7 @@ export function blaxelRoutes(options: BlaxelRoutesOptions): Binding[] {
     ...blaxelSnapshotRoutes(options),
     ...blaxelVolumeRoutes(options),
     ...blaxelVolumeTemplateRoutes(options),
+    ...blaxelDriveRoutes(options),
     ...blaxelImageRoutes({ images, view, shares, sandboxes }),
     ...blaxelImageShareRoutes({ shares, showImage: view.show }),
     ...blaxelWorkspaceRoutes(),

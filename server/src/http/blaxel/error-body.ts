@@ -1,7 +1,8 @@
 import type { ApiError, ErrorCode } from '@atoll/protocol';
 
 /** Whether a path belongs to the Blaxel dialect, whose errors have a form of their own. */
-export const isBlaxelPath = (url: string): boolean => url.startsWith('/v0/');
+export const isBlaxelPath = (url: string): boolean =>
+  url.startsWith('/v0/') || /^\/[^/]+\/sandboxes\/[^/]+\/drives\/mount(?=[/?]|$)/.test(url);
 
 /** Whether a path is where tokens are asked for, whose errors are OAuth's (RFC 6749, 5.2; RFC 8628, 3.5). */
 export const isTokenPath = (url: string): boolean => /^(?:\/v0)?\/oauth\/token(?:$|\?)/.test(url);
@@ -25,9 +26,15 @@ export function tokenError(error: ApiError): { status: number; body: Record<stri
 
 /** What a create is refused with, in the words that clients know (wire 1.4). */
 const createCodes: Partial<Record<ErrorCode, string>> = {
-  name_taken: 'SANDBOX_ALREADY_EXISTS',
   image_not_found: 'INVALID_IMAGE',
   quota_exceeded: 'QUOTA_EXCEEDED',
+};
+
+/** How clients call what these paths make. */
+const created: Readonly<Record<string, string>> = {
+  '/v0/sandboxes': 'SANDBOX',
+  '/v0/volumes': 'VOLUME',
+  '/v0/drives': 'DRIVE',
 };
 
 /**
@@ -41,9 +48,10 @@ export function blaxelError(
   const path = url.split('?', 1)[0];
   const status = error.code === 'image_not_found' && path?.startsWith('/v0/sandboxes') ? 400 : error.status;
   const hint = error.hint === undefined ? {} : { hint: error.hint };
-  if (method === 'POST' && (path === '/v0/sandboxes' || path === '/v0/volumes')) {
-    const isVolume = path === '/v0/volumes' && error.code === 'name_taken';
-    const code = isVolume ? 'VOLUME_ALREADY_EXISTS' : (createCodes[error.code] ?? error.code.toUpperCase());
+  const kind = method === 'POST' && path !== undefined ? created[path] : undefined;
+  if (kind !== undefined) {
+    const isTaken = error.code === 'name_taken';
+    const code = isTaken ? `${kind}_ALREADY_EXISTS` : (createCodes[error.code] ?? error.code.toUpperCase());
     const body = { code, error: error.message, message: error.message, status_code: status, ...hint };
     return { status, body: { ...body, timestamp: new Date().toISOString(), request_id: requestId } };
   }

@@ -49,6 +49,13 @@ export function blaxelVolumeRoutes({
     status,
   });
 
+  /** Shared ones are drives in this dialect. */
+  const find = async (name: string, { caller }: RequestContext): Promise<VolumeInfo> => {
+    const found = await volumes.get(caller.workspace.id, name);
+    if (!found.isShared) return found;
+    throw new ApiError('volume_not_found', `${found.name} is a drive, not a volume`);
+  };
+
   return [
     bindBlaxel(routes.createBlaxelVolume, async ({ body }, context) => {
       const { name, displayName, labels, externalId } = body.metadata;
@@ -70,17 +77,20 @@ export function blaxelVolumeRoutes({
     bindBlaxel(routes.listBlaxelVolumes, async ({ query }, context) => {
       const workspaceId = context.caller.workspace.id;
       const limit = query.limit ?? (hasPages(context) ? DEFAULT_LIMIT : undefined);
-      const page = withoutUndefined({ after: query.cursor, limit: limit && limit + 1 });
+      const page = {
+        isShared: false,
+        ...withoutUndefined({ after: query.cursor, limit: limit && limit + 1 }),
+      };
       const found = await volumes.list(workspaceId, page);
       const shown = found.slice(0, limit);
       const data = shown.map((volume) => show(volume, context));
       if (!hasPages(context)) return data;
       const last = found.length > shown.length ? shown.at(-1) : undefined;
-      const meta = { hasMore: last !== undefined, total: volumes.count(workspaceId) };
+      const meta = { hasMore: last !== undefined, total: volumes.count(workspaceId, false) };
       return { data, meta: { ...meta, ...(last && { nextCursor: last.name }) } };
     }),
     bindBlaxel(routes.getBlaxelVolume, async ({ params }, context) =>
-      show(await volumes.get(context.caller.workspace.id, params.name), context),
+      show(await find(params.name, context), context),
     ),
     bindBlaxel(routes.getBlaxelVolumeByExternalId, async ({ params }, context) =>
       show(await volumes.getByExternalId(context.caller.workspace.id, params.externalId), context),
@@ -88,7 +98,7 @@ export function blaxelVolumeRoutes({
     bindBlaxel(routes.replaceBlaxelVolume, async ({ params, body }, context) => {
       const { displayName, labels, externalId } = body.metadata;
       const workspaceId = context.caller.workspace.id;
-      const before = await volumes.get(workspaceId, params.name);
+      const before = await find(params.name, context);
       const { size, template } = body.spec;
       if (template && template !== before.template)
         throw new ApiError('unsupported', 'spec.template of a volume that is there does not change', {
@@ -104,7 +114,7 @@ export function blaxelVolumeRoutes({
     }),
     bindBlaxel(routes.deleteBlaxelVolume, async ({ params }, context) => {
       const workspaceId = context.caller.workspace.id;
-      const volume = await volumes.get(workspaceId, params.name);
+      const volume = await find(params.name, context);
       context.target(volume.id);
       await volumes.remove(workspaceId, volume.id);
       return show(volume, context, 'DELETING');
