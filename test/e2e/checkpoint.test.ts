@@ -31,6 +31,15 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoin
     return (body['logs'] as { body: string }[]).map((line) => line.body);
   };
   const checkpoints = () => readdir(join(server().dataDir, 'checkpoints'));
+  const fiveOf = async (id: string): Promise<string[]> => {
+    const { status, body } = await calls.copy(id, 5);
+    expect(status, JSON.stringify(body)).toBe(200);
+    const copies = body['sandboxes'] as { sandbox_id: string; status: string }[];
+    expect(copies.map((copy) => copy.status)).toEqual(Array.from({ length: 5 }, () => 'running'));
+    const ids = copies.map((copy) => copy.sandbox_id);
+    expect(new Set(ids).size).toBe(5);
+    return ids;
+  };
   /** The one that is kept ready included. */
   const countPods = async () =>
     (await server().census()).filter((line) => / runsc-sandbox /.test(line)).length;
@@ -66,9 +75,14 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoin
       // Its log goes on through all of that, without a line twice.
       await expect.poll(() => logOf(id), { timeout: 30_000 }).toContain('and after');
       expect((await logOf(id)).filter((line) => line === 'kept')).toEqual(['kept']);
-      await calls.terminate(id);
+      const copies = isLong ? await fiveOf(id) : [];
+      for (const copy of copies) {
+        expect(await calls.count(copy)).toBeGreaterThan(after);
+        expect(await calls.run(copy, 'stat -c %s /big; cat /root/file')).toBe(`${BIG_BYTES}\nkept`);
+      }
+      await Promise.all([id, ...copies].map(calls.terminate));
     },
-    TIMEOUT_MS,
+    isLong ? 3 * TIMEOUT_MS : TIMEOUT_MS,
   );
 
   test(
@@ -78,13 +92,7 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoin
       await calls.beginCounting(id);
       const before = await calls.count(id);
       await calls.run(id, 'echo printed by the source');
-      const answer = await calls.copy(id, 5);
-      expect(answer.status, JSON.stringify(answer.body)).toBe(200);
-      const copies = (answer.body['sandboxes'] as { sandbox_id: string; status: string }[]).map((copy) => {
-        expect(copy.status).toBe('running');
-        return copy.sandbox_id;
-      });
-      expect(new Set(copies).size).toBe(5);
+      const copies = await fiveOf(id);
       for (const copy of copies) expect(await calls.count(copy)).toBeGreaterThan(before);
       const ids = await Promise.all([id, ...copies].map((copy) => calls.run(copy, 'cat /etc/machine-id')));
       expect(new Set(ids).size).toBe(6);
