@@ -79,10 +79,17 @@ export function openJournals(options: JournalsOptions) {
   };
 
   return {
-    /** Keeps what an agent has and gets to tell, until the signal. */
-    follow: (sandboxId: string, source: JournalSource, signal: AbortSignal): JournalFollower => {
+    /** Keeps what an agent has and gets to tell, from a moment on until the signal. */
+    follow: (
+      sandboxId: string,
+      source: JournalSource,
+      { after, signal }: { after: Promise<void>; signal: AbortSignal },
+    ): JournalFollower => {
       const onWritten = (): void => ring(sandboxId);
-      void inTurn(sandboxId, (writer) => collect({ source, writer, onWritten, signal }));
+      void inTurn(sandboxId, async (writer) => {
+        await after;
+        await collect({ source, writer, onWritten, signal });
+      });
       return { takeLast: () => inTurn(sandboxId, (writer) => collectLast(source, writer, onWritten)) };
     },
     /** The entries behind a position to where the journal ends now. */

@@ -18,6 +18,8 @@ const REPORT_EVERY_MS = 5_000;
 const LOOK_EVERY_MS = 2_000;
 /** Records are half-written for an instant. */
 const LOOK_AGAIN_AFTER_MS = 250;
+/** How long whoever started or woke a sandbox has it for himself: its own streams would stand before his answer. */
+const FOLLOW_AFTER_MS = 50;
 
 /**
  * Watches over a sandbox from the moment it runs, and starts its idle clock. The agent's event stream is its sign of life: when it breaks, one look at
@@ -32,7 +34,8 @@ export function guard(context: SandboxContext, record: SandboxRecord, rootfs: Sa
   const token = agentToken(context.serverKey, record.id, incarnation);
   const { env } = context.secrets.environment(record.workspaceId, record.secretNames ?? []);
   const source = { endpoint, token, secretValues: Object.values(env) };
-  const journal = context.journals.follow(record.id, source, signal);
+  const isServed = pause(FOLLOW_AFTER_MS, signal);
+  const journal = context.journals.follow(record.id, source, { after: isServed, signal });
   context.live.set(record.id, {
     incarnation,
     since: context.clock.now(),
@@ -42,7 +45,7 @@ export function guard(context: SandboxContext, record: SandboxRecord, rootfs: Sa
   });
   context.activity.restart(record.id);
   const ends = [
-    watch(context, record, { endpoint, token, slotId }, signal),
+    isServed.then(() => watch(context, record, { endpoint, token, slotId }, signal)),
     untilRuntimeEnds(context, slotId, signal),
   ];
   void Promise.race(ends).then(() => {
