@@ -131,6 +131,8 @@ export const blaxelSandbox = z.object({
     'FAILED',
     'DEACTIVATING',
     'DEACTIVATED',
+    'ARCHIVING',
+    'ARCHIVED',
     'DELETING',
     'TERMINATED',
   ]),
@@ -260,6 +262,34 @@ export const replaceBlaxelSandbox = defineRoute({
     'unsupported',
     'sandbox_not_found',
   ],
+});
+
+export const archiveBlaxelSandbox = defineRoute({
+  id: 'archiveBlaxelSandbox',
+  method: 'POST',
+  paths: ['/v0/sandboxes/{name}/archive'],
+  summary: 'Put a sandbox by: it stands still, and nothing wakes it until it is taken out again',
+  tag,
+  access: 'member',
+  params: sandboxParams,
+  query: z.object(workspaceQuery),
+  response: blaxelSandbox,
+  status: 200,
+  errors: ['sandbox_not_found', 'unsupported', 'name_taken', 'conflict'],
+});
+
+export const unarchiveBlaxelSandbox = defineRoute({
+  id: 'unarchiveBlaxelSandbox',
+  method: 'POST',
+  paths: ['/v0/sandboxes/{name}/unarchive'],
+  summary: 'Take a sandbox out of the archive: the next request wakes it where it was',
+  tag,
+  access: 'member',
+  params: sandboxParams,
+  query: z.object(workspaceQuery),
+  response: blaxelSandbox,
+  status: 200,
+  errors: ['sandbox_not_found', 'unsupported', 'name_taken', 'conflict'],
 });
 
 export const deleteBlaxelSandbox = defineRoute({

@@ -150,7 +150,8 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
     const { network = noRules } = request;
     if (!isDeepStrictEqual(network, record.network)) await sandboxes.setNetwork(record, network);
     sandboxes.update(record.workspaceId, record.id, update);
-    const changed = await setActive(record, isDeactivated);
+    const isArchived = current.declaration?.isArchived;
+    const changed = await setActive(record, isDeactivated || isArchived);
     const now = clock.now();
     const kept = current.declaration ?? { createdAt: record.createdAt, createdBy: by, revisions: [] };
     const next: Declaration = {
@@ -161,9 +162,22 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
       updatedAt: now,
       updatedBy: by,
       ...('snapshotNames' in kept && kept.snapshotNames && { snapshotNames: kept.snapshotNames }),
+      ...(isArchived && { isArchived }),
     };
     declarations.put(record, next);
     return { record: changed, declaration: next };
+  };
+
+  const setArchived = async ({ record, declaration }: Declared, isArchived: boolean): Promise<Declared> => {
+    if (declaration === undefined)
+      throw new ApiError('unsupported', `sandbox ${record.id} was not declared, so it is not archived`, {
+        hint: 'Suspend it: it sleeps until somebody asks for it.',
+      });
+    const { isArchived: _, ...rest } = declaration;
+    const next: Declaration = { ...rest, ...(isArchived && { isArchived }) };
+    declarations.put(record, next);
+    const isDeactivated = isArchived || next.spec['enabled'] === false;
+    return { record: await setActive(record, isDeactivated), declaration: next };
   };
 
   return {
@@ -213,6 +227,13 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
         const living = findLiving(workspaceId, asked.name);
         if (living) await sandboxes.terminate(living.record);
         return begin(workspaceId, asked, living, timeoutMs);
+      }),
+    /** Puts a sandbox by, where nothing wakes it, or takes it out again. Idempotent. Throws `sandbox_not_found`. */
+    setArchived: (workspaceId: string, name: string, isArchived: boolean): Promise<Declared> =>
+      inTurn(workspaceId, name, async () => {
+        const living = findLiving(workspaceId, name);
+        if (living) return setArchived(living, isArchived);
+        throw new ApiError('sandbox_not_found', `no sandbox ${JSON.stringify(name.slice(0, 80))}`);
       }),
     /** Gives a snapshot of a sandbox a name among its own. */
     nameSnapshot: (record: SandboxRecord, name: string, snapshotId: string): void => {

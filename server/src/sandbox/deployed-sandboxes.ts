@@ -136,6 +136,11 @@ export function createDeployedSandboxes({ declared, deployments }: DeployedSandb
     tell: ({ deployment }: Deployed): void => {
       if (deployment !== undefined && deployment.status !== 'uploading') deployments.tell(deployment);
     },
+    /** Not while something is on its way to take its place. */
+    setArchived: (workspaceId: string, name: string, isArchived: boolean): Promise<Deployed> => {
+      requireSettled(workspaceId, name);
+      return declared.setArchived(workspaceId, name, isArchived);
+    },
     /** Ends the sandbox and what was on its way to take its place. */
     remove: async (workspaceId: string, name: string): Promise<Deployed> => {
       const before = find(workspaceId, name);

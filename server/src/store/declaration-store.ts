@@ -20,6 +20,8 @@ export interface Declaration {
   updatedBy: string;
   /** Ids of snapshots by the names that they were given. */
   snapshotNames?: Record<string, string>;
+  /** It was put by until it is taken out again. */
+  isArchived?: true;
   /** Each start that the declaration has caused, oldest first. */
   revisions: Revision[];
 }

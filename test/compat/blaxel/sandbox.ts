@@ -188,6 +188,28 @@ export function testSandboxes(server: () => TestServer): void {
     expect(blaxelSandbox.parse(deleted.body).status).toBe('TERMINATED');
   });
 
+  test('a sandbox in the archive stands still, whatever else of it is changed, until it is taken out', async () => {
+    await create(server(), 'put-by');
+    const ask = async (method: string, path = '') =>
+      blaxelSandbox.parse((await call(server(), method, `/v0/sandboxes/put-by${path}`)).body);
+    const exec = (command: string) =>
+      call(server(), 'POST', '/default/sandboxes/put-by/process', { command, waitForCompletion: true });
+    await exec('echo kept > /tmp/kept');
+    expect((await ask('POST', '/archive')).status).toBe('ARCHIVED');
+    expect((await ask('POST', '/archive')).status).toBe('ARCHIVED');
+    expect((await exec('true')).status).toBe(404);
+    const relabelled = await put(server(), 'put-by', ({ metadata, spec }) => ({
+      metadata: { ...metadata, labels: { x: 'y' } },
+      spec,
+    }));
+    expect([relabelled.status, relabelled.metadata.labels]).toEqual(['ARCHIVED', { x: 'y' }]);
+    expect((await ask('POST', '/unarchive')).status).toBe('DEPLOYED');
+    expect((await exec('cat /tmp/kept')).body).toMatchObject({ stdout: 'kept\n' });
+    await ask('DELETE');
+    const ended = await call(server(), 'POST', '/v0/sandboxes/put-by/archive');
+    expect(ended.status).toBe(404);
+  });
+
   test('thousands of variables and large values reach processes', async () => {
     const small = Array.from({ length: 3000 }, (_, index) => ({
       name: `VARIABLE_${index}`,

@@ -91,6 +91,13 @@ export function blaxelSandboxRoutes({
     return show(one, context);
   };
 
+  const setArchived = async (name: string, isArchived: boolean, context: RequestContext) => {
+    find(name, context);
+    const one = await deployed.setArchived(context.caller.workspace.id, name, isArchived);
+    context.target(one.record.id);
+    return show(one, context);
+  };
+
   return [
     bindBlaxel(routes.createBlaxelSandbox, async ({ body: given, query }, context) => {
       const body = withImageBuiltBefore(given);
@@ -153,6 +160,10 @@ export function blaxelSandboxRoutes({
       context.target(one.record.id);
       return show(one, context);
     }),
+    bindBlaxel(routes.archiveBlaxelSandbox, ({ params }, context) => setArchived(params.name, true, context)),
+    bindBlaxel(routes.unarchiveBlaxelSandbox, ({ params }, context) =>
+      setArchived(params.name, false, context),
+    ),
     bindBlaxel(routes.deleteBlaxelSandbox, async ({ params }, context) => {
       find(params.name, context);
       const one = await deployed.remove(context.caller.workspace.id, params.name);

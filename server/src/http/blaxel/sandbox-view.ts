@@ -31,14 +31,24 @@ function statusOfDeployment({ status, isSeen }: Deployment): BlaxelSandbox['stat
   return status === 'building' || !isSeen ? 'BUILDING' : 'DEPLOYING';
 }
 
+/** While it falls asleep, and after. */
+const deactivating = ['DEACTIVATING', 'DEACTIVATED'] as const;
+const archiving = ['ARCHIVING', 'ARCHIVED'] as const;
+
 /** The wire's status. What is past its time has ended, although its end may still be under way. */
-export function statusOf({ record, deployment }: Deployed, now: number): BlaxelSandbox['status'] {
+export function statusOf(
+  { record, declaration, deployment }: Deployed,
+  now: number,
+): BlaxelSandbox['status'] {
   if (deployment !== undefined) return statusOfDeployment(deployment);
   const { state, operation, expiresAt = Infinity } = record;
   if (state === 'failed') return 'FAILED';
   if (state === 'terminated' || expiresAt <= now) return 'TERMINATED';
   if (operation === 'terminate') return 'DELETING';
-  if (record.deactivatedAt !== undefined) return state === 'suspended' ? 'DEACTIVATED' : 'DEACTIVATING';
+  if (record.deactivatedAt !== undefined) {
+    const [under, over] = declaration?.isArchived ? archiving : deactivating;
+    return state === 'suspended' ? over : under;
+  }
   return state === 'pending' ? 'DEPLOYING' : 'DEPLOYED';
 }
 
