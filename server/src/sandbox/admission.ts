@@ -79,6 +79,11 @@ export function checkHost(dataDir: string, settings: AdmissionSettings): void {
       `the host has ${memoryMb} MB of memory left and keeps ${settings.reservedMemoryMb} MB`,
     );
   }
+  checkDisk(dataDir, settings);
+}
+
+/** Refuses what would be written for long while the host has little disk left. */
+export function checkDisk(dataDir: string, settings: AdmissionSettings): void {
   const { bavail, bsize } = statfsSync(dataDir);
   const diskMb = Math.floor((bavail * bsize) / 2 ** 20);
   if (diskMb < settings.reservedDiskMb) {

@@ -7,6 +7,7 @@ import type { SnapshotKind, SnapshotRecord } from '../snapshot/snapshot-records.
 import type { PoolStore } from '../store/pool-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import { createActivity } from './activity.ts';
+import { checkDisk } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
 import { createVolumeCalls } from './attach-volume.ts';
 import { createCheckpointCalls } from './checkpoint-calls.ts';
@@ -178,8 +179,14 @@ export function createSandboxes(options: SandboxesOptions) {
     terminate: (record: SandboxRecord): Promise<void> =>
       terminateSandbox(context, record, { reason: 'terminated_by_user' }),
     /** Begins a snapshot, and waits for it as long as the caller will; it may be ready when this resolves. */
-    snapshot: (record: SandboxRecord, kind: SnapshotKind, patienceMs?: number): Promise<SnapshotRecord> =>
-      takeSnapshot(context, record, kind, memoryFiles, patienceMs),
+    snapshot: async (
+      record: SandboxRecord,
+      kind: SnapshotKind,
+      patienceMs?: number,
+    ): Promise<SnapshotRecord> => {
+      checkDisk(dataDir, admission);
+      return takeSnapshot(context, record, kind, memoryFiles, patienceMs);
+    },
     /** Starts a sandbox again from a snapshot, under the same id and name. */
     rollback: (record: SandboxRecord, target: RollbackTarget): Promise<SandboxRecord> =>
       rollbackSandbox(context, record, target, inTurn),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { opened, request, terminate } from '../../../test/fixtures/open-sandboxes.ts';
 import { withCheckpoints } from '../../../test/fixtures/stand-in-checkpoints.ts';
+import { defaultAdmission } from './admission.ts';
 
 test('a memory snapshot is refused while its sandbox is being terminated', async () => {
   const removing = Promise.withResolvers<void>();
@@ -78,4 +79,18 @@ test('a name that is taken meanwhile keeps a restore from it', async () => {
     if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'name_taken' });
   }
   expect(sandboxes.list(workspaceId)).toHaveLength(2);
+});
+
+test('a host that is short of disk takes no snapshots, and what runs goes on', async () => {
+  const admission = { ...defaultAdmission, reservedMemoryMb: 0, reservedDiskMb: 0 };
+  const { sandboxes, snapshots, workspaceId } = await opened((real) => withCheckpoints(real), { admission });
+  const { record } = await sandboxes.create(workspaceId, request, 10_000);
+  const snapshot = () => sandboxes.snapshot(sandboxes.get(workspaceId, record.id), 'memory');
+  admission.reservedDiskMb = Number.MAX_SAFE_INTEGER;
+  await expect(snapshot()).rejects.toMatchObject({ code: 'host_out_of_disk' });
+  expect(snapshots.list(workspaceId)).toEqual([]);
+  expect(sandboxes.get(workspaceId, record.id).state).toBe('running');
+  admission.reservedDiskMb = 0;
+  expect((await snapshot()).kind).toBe('memory');
+  await terminate({ sandboxes, workspaceId }, record.id);
 });
