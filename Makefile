@@ -33,7 +33,7 @@ test-long: setup ## long chaos, soak and density runs
 
 bench: setup ## compares with bare runtimes and Docker on this machine
 	@scripts/setup.sh bench-tools
-	$(TS) bench/run.ts
+	$(TS) --external-memory-accounted-in-global-limit bench/run.ts
 
 bench-compare: setup ## the same scenarios on two commits: make bench-compare BASE=main [ONLY='exec']
 	$(TS) bench/compare.ts $(BASE) $(ONLY)

@@ -39,7 +39,7 @@ async function launch(program: string, ...args: string[]): Promise<string[]> {
 
 it('prefers a current Node on PATH and passes every argument on as it is', async () => {
   await putNode('path/node', 'v24.1.0');
-  const [node, , , , program, ...args] = await launch(
+  const [node, , , bulk, , program, ...args] = await launch(
     join(dir, 'checkout/bin/atoll'),
     'sbx',
     'a b',
@@ -47,6 +47,7 @@ it('prefers a current Node on PATH and passes every argument on as it is', async
     '--json',
   );
   expect(node).toBe('path/node');
+  expect(bulk).toBe('--external-memory-accounted-in-global-limit');
   expect(program).toBe(join(dir, 'checkout/cli/src/main.ts'));
   expect(args).toEqual(['sbx', 'a b', '', '--json']);
 });
