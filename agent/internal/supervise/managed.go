@@ -63,6 +63,7 @@ type Managed struct {
 	failuresInRow int
 	endWatch      context.CancelFunc
 	givenUp       bool
+	isRetired     bool
 }
 
 // command is a request to the goroutine that owns the runs.
@@ -130,6 +131,9 @@ func (m *Managed) own() {
 func (m *Managed) begin() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.isRetired {
+		return process.ErrNotRunning
+	}
 	if m.spec.Log == nil {
 		m.spec.Log = m.table.NewLog()
 	}
@@ -150,6 +154,19 @@ func (m *Managed) begin() error {
 		go m.Check.watch(ctx, func(err error) bool { return m.judge(next, err) })
 	}
 	return nil
+}
+
+// retire makes room for another process unless this one runs, or is about to. It does not run again: a restart that was
+// asked for at the same time comes too late.
+func (m *Managed) retire() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.state.Status != Stopped {
+		return false
+	}
+	m.isRetired = true
+	close(m.retired)
+	return true
 }
 
 func (m *Managed) unwatch() {

@@ -72,10 +72,9 @@ func (s *Supervisor) makeRoomLocked(name string) error {
 	if index < 0 {
 		return nil
 	}
-	if !s.entries[index].stopped() {
+	if !s.entries[index].retire() {
 		return failure
 	}
-	close(s.entries[index].retired)
 	s.entries = slices.Delete(s.entries, index, index+1)
 	return nil
 }
