@@ -73,6 +73,19 @@ test('a server that takes no more calls on a connection gets the next ones on an
   open.destroy();
 });
 
+test('a server may send nothing that it was not asked for', async () => {
+  let mayPush: boolean | undefined;
+  const client = await openGateway((stream) => {
+    mayPush = stream.pushAllowed;
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+    stream.end();
+  });
+  const stream = call(client, '/push').resume();
+  stream.end();
+  await once(stream, 'close');
+  expect(mayPush).toBe(false);
+});
+
 const HEADERS = 1;
 const SETTINGS = 4;
 const END_STREAM = 1;

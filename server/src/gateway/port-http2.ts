@@ -130,7 +130,9 @@ function sessionOf({ upstream, connect }: PortCall): Promise<ClientHttp2Session>
  */
 async function openSession(connect: PortCall['connect'], onFull: () => void): Promise<ClientHttp2Session> {
   const socket = await connect(new AbortController().signal);
-  const session = connectHttp2('http://sandbox', { createConnection: () => socket });
+  // What a server sends without being asked is for nobody.
+  const settings = { enablePush: false };
+  const session = connectHttp2('http://sandbox', { createConnection: () => socket, settings });
   const leave = (): void => {
     onFull();
     session.close();
