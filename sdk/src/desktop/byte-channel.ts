@@ -4,6 +4,8 @@ import { sendMessage } from '../sandbox-socket.ts';
 
 /** What has come and nobody has read yet, beyond which the socket waits. */
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
+/** More pieces become one: each is memory of its own, however small it is. */
+const MAX_PIECES = 1024;
 
 /** The bytes of a connection, one reader at a time; messages of the WebSocket are no boundaries. */
 export class ByteChannel {
@@ -53,6 +55,7 @@ export class ByteChannel {
 
   #take(message: Buffer): void {
     this.#chunks.push(message);
+    if (this.#chunks.length > MAX_PIECES) this.#chunks = [Buffer.concat(this.#chunks)];
     this.#length += message.length;
     if (this.#length > MAX_QUEUED_BYTES) this.#socket.pause();
     this.#wake();
