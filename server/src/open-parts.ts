@@ -30,6 +30,7 @@ import type { Db } from './store/db.ts';
 import { createDeclarationStore } from './store/declaration-store.ts';
 import { createNetworkOpenings } from './store/network-openings.ts';
 import { createPoolStore } from './store/pool-store.ts';
+import { checkDiskQuota } from './sandbox/quota.ts';
 import { createQuotaStore } from './store/quota-store.ts';
 import { createSandboxStore } from './store/sandbox-store.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';
@@ -179,6 +180,7 @@ async function openFileSystems(
 ): Promise<OpenVolumes> {
   const { admission } = config;
   const tool = createLayerTool(agents.current.path);
+  const quotas = createQuotaStore(db);
   const volumes = await openVolumes({
     db,
     dataDir: dataDir.path,
@@ -186,6 +188,7 @@ async function openFileSystems(
     limits: volumeLimitsOf(admission),
     ...(!driver.capabilities.volumes && { unsupportedBy: driver.name }),
     checkHost: () => checkHost(dataDir.path, admission),
+    checkQuota: (workspaceId, moreMb) => checkDiskQuota(quotas, workspaceId, moreMb),
     unpack: (root, archive, signal) => unpackArchive(tool, root, archive, signal),
     clock: systemClock,
     log,

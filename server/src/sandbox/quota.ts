@@ -2,11 +2,9 @@ import { ApiError, quotaNames } from '@atoll/protocol';
 import type { QuotaName, QuotaUse } from '@atoll/protocol';
 import type { ResourceLimits } from '../runtime/driver.ts';
 import type { Quotas, QuotaStore } from '../store/quota-store.ts';
-import type { SandboxStore } from '../store/sandbox-store.ts';
 import type { AdmissionSettings } from './admission.ts';
 
 export interface QuotaContext {
-  store: Pick<SandboxStore, 'countLiving'>;
   quotas: Pick<QuotaStore, 'of' | 'used'>;
 }
 
@@ -31,16 +29,15 @@ export function checkQuota(
 ): void {
   const quotas = { sandboxes: maxLivingPerWorkspace, ...context.quotas.of(workspaceId) };
   const more = { sandboxes: times, cpus: times * cpus, memoryMb: times * memoryMb, diskMb: times * diskMb };
-  const used = usedOf(context, workspaceId, quotas);
+  const used = context.quotas.used(workspaceId);
   for (const name of ['sandboxes', 'cpus', 'memoryMb', 'diskMb'] as const)
     requireRoom(name, used[name], more[name], quotas[name]);
 }
 
-/** Most workspaces have no limits but that of the number, which an index answers. */
-function usedOf({ store, quotas }: QuotaContext, workspaceId: string, limits: Quotas): Sizes {
-  const isSized = [limits.cpus, limits.memoryMb, limits.diskMb].some((limit) => limit !== undefined);
-  if (isSized) return quotas.used(workspaceId);
-  return { sandboxes: store.countLiving(workspaceId), cpus: 0, memoryMb: 0, diskMb: 0 };
+/** The same for file systems and their snapshots, which share the quota of disk with sandboxes. */
+export function checkDiskQuota(quotas: QuotaContext['quotas'], workspaceId: string, moreMb: number): void {
+  const { diskMb } = quotas.of(workspaceId);
+  if (diskMb !== undefined) requireRoom('diskMb', quotas.used(workspaceId).diskMb, moreMb, diskMb);
 }
 
 /** Parts of CPUs add up to what is not quite their sum. */
@@ -51,7 +48,9 @@ function requireRoom(name: keyof Sizes, used: number, more: number, limit = Infi
   throw new ApiError(
     'quota_exceeded',
     `the workspace has ${round(used)} ${names[name]} and asks for ${round(more)} more; its quota is ${limit}`,
-    { hint: 'Terminate sandboxes that you no longer use, or have the operator raise the quota.' },
+    {
+      hint: 'Terminate sandboxes and delete file systems that you no longer use, or have the operator raise the quota.',
+    },
   );
 }
 

@@ -41,14 +41,16 @@ export function createQuotaStore(db: Db) {
           next.builds,
         );
       }),
-    /** Living sandboxes with the ceilings of their sizes, those that wait for their start included; builds that have not ended. */
+    /**
+     * Living sandboxes with the ceilings of their sizes, those that wait for their start included, and file systems with
+     * their snapshots; builds that have not ended.
+     */
     used: (workspaceId: string): Record<QuotaName, number> =>
       db.get<Record<QuotaName, number>>(
-        `SELECT count(*) AS sandboxes, coalesce(sum(cpus), 0) AS cpus, coalesce(sum(memory_mb), 0) AS memoryMb,
-           coalesce(sum(disk_mb), 0) AS diskMb,
+        `SELECT sandboxes, micro_cpus / 1e6 AS cpus, memory_mb AS memoryMb, disk_mb AS diskMb,
            (SELECT count(*) FROM builds
             WHERE workspace_id = ?1 AND status IN ('waiting', 'queued', 'running')) AS builds
-         FROM sandboxes WHERE workspace_id = ?1 AND state NOT IN ('terminated', 'failed')`,
+         FROM workspace_use WHERE workspace_id = ?1`,
         workspaceId,
       ) ?? { sandboxes: 0, cpus: 0, memoryMb: 0, diskMb: 0, builds: 0 },
   };

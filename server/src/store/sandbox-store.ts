@@ -1,15 +1,17 @@
 import type { ResourceLimits, SlotEndpoint } from '../runtime/driver.ts';
 import type { Db } from './db.ts';
 import type { ListPage, Page } from './list-page.ts';
+import { listSandboxes } from './list-sandboxes.ts';
 import { applyChange } from './sandbox-change.ts';
+import type { SandboxState } from './sandbox-state.ts';
 import { insertSandbox, toRecord } from './sandbox-row.ts';
 import type { SandboxRow } from './sandbox-row.ts';
 import type { VolumeMount } from './volume-mount.ts';
 
 export type { ListFilter, ListPage, Page, ShownOperation } from './list-page.ts';
 
-export const states = ['pending', 'running', 'suspended', 'terminated', 'failed'] as const;
-export type SandboxState = (typeof states)[number];
+export { states } from './sandbox-state.ts';
+export type { SandboxState } from './sandbox-state.ts';
 export type SandboxOperation =
   | 'create'
   | 'suspend'
@@ -149,15 +151,15 @@ export function createSandboxStore(db: Db) {
       ),
     /** Living sandboxes, and those that ended after `endedSince`; newest first. */
     list: (workspaceId: string, endedSince: number, page: ListPage = {}) =>
-      list(db, workspaceId, endedSince, page),
+      listSandboxes(db, workspaceId, endedSince, page),
     listEnded: (workspaceId: string, page: Page) => listEnded(many, workspaceId, page),
     /** Everything that reconcile has to look at. A term each, because an index serves one term. */
     unsettled: () =>
       many(
-        `WHERE id IN (
-           SELECT id FROM sandboxes WHERE state NOT IN ('terminated', 'failed')
-           UNION ALL SELECT id FROM sandboxes WHERE operation IS NOT NULL
-           UNION ALL SELECT id FROM sandboxes WHERE slot_id IS NOT NULL)`,
+        `WHERE rowid IN (
+           SELECT rowid FROM sandboxes WHERE state NOT IN ('terminated', 'failed')
+           UNION ALL SELECT rowid FROM sandboxes WHERE operation IS NOT NULL
+           UNION ALL SELECT rowid FROM sandboxes WHERE slot_id IS NOT NULL)`,
       ),
     bySlot: (slotId: string) => one('WHERE slot_id = ?', slotId),
     living: (workspaceId: string) =>
@@ -222,11 +224,6 @@ export function createSandboxStore(db: Db) {
         before,
         limit,
       ),
-    countLiving: (workspaceId: string): number =>
-      db.get<{ count: number }>(
-        `SELECT count(*) AS count FROM sandboxes WHERE workspace_id = ? AND state NOT IN ('terminated', 'failed')`,
-        workspaceId,
-      )?.count ?? 0,
     countLive: () =>
       db.all<{ state: string; count: number }>(
         `SELECT state, count(*) AS count FROM sandboxes WHERE state NOT IN ('terminated', 'failed') GROUP BY state`,
@@ -301,39 +298,6 @@ export function createSandboxStore(db: Db) {
       change: SandboxChange,
     ): boolean => applyChange(db, record, during, change),
   };
-}
-
-/**
- * Each half by the index that holds no more than its sandboxes: by age alone, a list would read the whole history
- * of its workspace. Rows are read last, for the page alone.
- */
-function list(db: Db, workspaceId: string, endedSince: number, page: ListPage): SandboxRecord[] {
-  const { after = { at: Number.MAX_SAFE_INTEGER, id: '' } } = page;
-  const { filter } = page;
-  const shown = `CASE WHEN operation = 'suspend' THEN 'suspending'
-    WHEN operation = 'snapshot' AND state = 'running' THEN 'snapshotting' ELSE 'none' END`;
-  const asked = `workspace_id = ?1 AND warm = 0 AND (created_at, id) < (?2, ?3)
-    AND state IN (SELECT value FROM json_each(?4)) AND ${shown} = ifnull(?5, ${shown})`;
-  const first = 'ORDER BY created_at DESC, id DESC LIMIT ?7';
-  return db
-    .all<SandboxRow>(
-      `SELECT sandboxes.* FROM (
-         SELECT * FROM (SELECT created_at, id FROM sandboxes INDEXED BY sandboxes_living
-           WHERE state NOT IN ('terminated', 'failed') AND ${asked} ${first})
-         UNION ALL
-         SELECT * FROM (SELECT created_at, id FROM sandboxes INDEXED BY sandboxes_ended_shown
-           WHERE terminated_at > ?6 AND ${asked} ${first})
-         ${first}) AS page JOIN sandboxes USING (id)
-       ORDER BY page.created_at DESC, page.id DESC`,
-      workspaceId,
-      after.at,
-      after.id,
-      JSON.stringify(filter?.states ?? states),
-      filter === undefined ? null : (filter.during ?? 'none'),
-      endedSince,
-      page.limit ?? -1,
-    )
-    .map(toRecord);
 }
 
 function listEnded(

@@ -11,7 +11,7 @@ import { createVolumeTemplateRecords } from './volume-template-records.ts';
 import { createVolumeTemplates } from './volume-templates.ts';
 import type { VolumeTemplates, VolumeTemplatesOptions } from './volume-templates.ts';
 import { createVolumes } from './volumes.ts';
-import type { Volumes } from './volumes.ts';
+import type { Volumes, VolumesOptions } from './volumes.ts';
 
 export interface OpenVolumesOptions {
   db: Db;
@@ -21,6 +21,7 @@ export interface OpenVolumesOptions {
   /** The name of a runtime that mounts none. */
   unsupportedBy?: string;
   checkHost: () => void;
+  checkQuota: VolumesOptions['checkQuota'];
   unpack: VolumeTemplatesOptions['unpack'];
   clock: Clock;
   log: Log;

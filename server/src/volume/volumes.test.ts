@@ -24,6 +24,7 @@ async function openVolumes() {
     disks,
     limits: { maxSizeMb: 64, maxVolumesPerWorkspace: 10, maxSnapshotsPerWorkspace: 10 },
     checkHost: () => {},
+    checkQuota: () => {},
     flush: () => {},
     clock: systemClock,
     log,

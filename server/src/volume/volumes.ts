@@ -28,6 +28,8 @@ export interface VolumesOptions {
   unsupportedBy?: string;
   /** Throws while the host is short. */
   checkHost: () => void;
+  /** Throws where the workspace may not have that much more disk. */
+  checkQuota: (workspaceId: string, moreMb: number) => void;
   /** Brings what is written to the disk, through a loss of power too. */
   flush: () => void;
   clock: Clock;
@@ -48,7 +50,7 @@ export type Volumes = ReturnType<typeof createVolumes>;
 
 /** The volumes of this server. Every dialect goes through here; sandboxes take and leave them by `createSandboxVolumes`. */
 export function createVolumes(options: VolumesOptions) {
-  const { records, disks, limits, checkHost, flush, clock, log } = options;
+  const { records, disks, limits, checkHost, checkQuota, flush, clock, log } = options;
   const closing = new AbortController();
   const underWay = new Set<Promise<unknown>>();
   /** Goes on when its caller has gone; a server that stops aborts it and waits. */
@@ -117,6 +119,7 @@ export function createVolumes(options: VolumesOptions) {
     if (records.count(workspaceId) >= limits.maxVolumesPerWorkspace)
       throw quota('volumes', limits.maxVolumesPerWorkspace);
     checkHost();
+    checkQuota(workspaceId, sizeMb);
     requireFreeName(workspaceId, asked.name);
     const now = clock.now();
     return {
@@ -160,6 +163,20 @@ export function createVolumes(options: VolumesOptions) {
     }
   };
 
+  /** What is added to volumes that still grow, by workspace: their rows have it only once it is there. */
+  const growingMb = new Map<string, number>();
+  const grow = async ({ id, workspaceId, sizeMb }: VolumeRecord, toMb: number): Promise<void> => {
+    const [before, moreMb] = [growingMb.get(workspaceId) ?? 0, toMb - sizeMb];
+    checkQuota(workspaceId, before + moreMb);
+    growingMb.set(workspaceId, before + moreMb);
+    try {
+      await track(disks.grow(id, toMb));
+    } finally {
+      growingMb.set(workspaceId, (growingMb.get(workspaceId) ?? 0) - moreMb);
+      if (growingMb.get(workspaceId) === 0) growingMb.delete(workspaceId);
+    }
+  };
+
   /** The row first: files without one belong to nobody, and the next start removes what is left. */
   const drop = async (id: string, forget: () => void): Promise<void> => {
     forget();
@@ -176,6 +193,7 @@ export function createVolumes(options: VolumesOptions) {
     if (records.countSnapshots(workspaceId) >= limits.maxSnapshotsPerWorkspace)
       throw quota('volume snapshots', limits.maxSnapshotsPerWorkspace);
     checkHost();
+    checkQuota(workspaceId, asked.sizeMb);
     const id = `fs_snapshot_${newSandboxId()}`;
     records.insertSnapshot({ ...asked, id, status: 'creating', createdAt: clock.now() });
     const forget = (): void => records.removeSnapshot(id);
@@ -234,7 +252,7 @@ export function createVolumes(options: VolumesOptions) {
         checkSize(sizeMb, limits);
         checkHost();
         requireUnattached(record, 'grow');
-        await track(disks.grow(record.id, sizeMb));
+        await grow(record, sizeMb);
       }
       const description = asked.description ?? record.description;
       const now = findReady(workspaceId, record.id);
