@@ -1,3 +1,5 @@
+import { quantile } from '../cli/src/quantile.ts';
+
 /** What is reported of a series of times. Milliseconds. */
 export interface Summary {
   n: number;
@@ -5,10 +7,6 @@ export interface Summary {
   p95: number;
   p99: number;
 }
-
-/** The nearest-rank quantile of a sorted series. */
-const quantile = (sorted: readonly number[], part: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
 
 export function summarize(times: readonly number[]): Summary {
   const sorted = times.toSorted((a, b) => a - b);

@@ -5,6 +5,7 @@ import { withGlobalOptions } from './command.ts';
 import { blCommands } from './command/bl/commands.ts';
 import { account } from './command/account/account.ts';
 import { audit } from './command/audit.ts';
+import { bench } from './command/bench.ts';
 import { doctor } from './command/doctor.ts';
 import { events } from './command/events.ts';
 import { fs } from './command/fs/fs.ts';
@@ -30,6 +31,7 @@ const commands: readonly AnyCommand[] = [
   secrets,
   server,
   doctor,
+  bench,
   login,
   logout,
   whoami,

@@ -36,6 +36,16 @@ test('a sandbox from create to terminate, with the key that the server left on t
   expect((await cli('sbx', 'describe', id)).stdout).toMatch(/^Status: +terminated$/m);
 });
 
+test('bench times creates to their first command, leaves nothing, and fails where one fails', async () => {
+  const { exitCode, stdout } = await cli('bench', '--arrival', 'burst', '-n', '2', '--json');
+  const [burst] = JSON.parse(stdout) as Record<string, unknown>[]; // as printed
+  expect([exitCode, burst]).toEqual([0, expect.objectContaining({ asked: 2, succeeded: 2, failures: [] })]);
+  expect((await cli('sbx', 'ls', '-r')).stdout).not.toContain('running');
+  const failing = await cli('bench', '--arrival', 'sequential', '-n', '1', '-i', 'nope');
+  expect([failing.exitCode, failing.stdout]).toEqual([1, expect.stringContaining('0 of 1')]);
+  expect(failing.stderr).toContain('failed: ');
+});
+
 test('clashes and unknown names exit with 1 and say what to do', async () => {
   await cli('sbx', 'create', 'taken');
   for (const args of [
