@@ -16,11 +16,9 @@ const wrapped = z.object({
     counter: counter.optional(),
   }),
 });
-const setListing = z.object({
-  nftables: z.array(z.object({ set: z.object({ elem: z.array(z.unknown()).optional() }).optional() })),
-});
-const mapListing = z.object({
-  nftables: z.array(z.object({ map: z.object({ elem: z.array(z.unknown()).optional() }).optional() })),
+const named = z.object({ name: z.string(), elem: z.array(z.unknown()).optional() });
+const listing = z.object({
+  nftables: z.array(z.object({ set: named.optional(), map: named.optional() })),
 });
 
 export interface NftElement {
@@ -31,12 +29,38 @@ export interface NftElement {
   bytes: number;
 }
 
+/** What a table has in its sets and maps, as they were at one moment. */
+export interface NftTable {
+  /** The elements of a set; none where it does not exist. */
+  set(name: string): NftElement[];
+  /** A map of plain values; empty where it does not exist. */
+  map(name: string): Map<string, number>;
+}
+
 /** The elements of a set; none where table or set do not exist. */
 export async function readSet(table: string, set: string): Promise<NftElement[]> {
-  const listed = await list(['set', 'inet', table, set]);
-  if (listed === undefined) return [];
-  const elements = setListing.parse(listed).nftables.flatMap((entry) => entry.set?.elem ?? []);
-  return elements.flatMap(toElement);
+  return tableOf(await list(['set', 'inet', table, set])).set(set);
+}
+
+/** All sets and maps of a table by one call; none where it does not exist. */
+export const readTable = async (table: string): Promise<NftTable> =>
+  tableOf(await list(['table', 'inet', table]));
+
+function tableOf(listed: unknown): NftTable {
+  const entries = listed === undefined ? [] : listing.parse(listed).nftables;
+  const elementsOf = (kind: 'set' | 'map', name: string): unknown[] =>
+    entries.flatMap((entry) => (entry[kind]?.name === name ? (entry[kind].elem ?? []) : []));
+  return {
+    set: (name) => elementsOf('set', name).flatMap(toElement),
+    map: (name) => new Map(elementsOf('map', name).flatMap(toPair)),
+  };
+}
+
+const pair = z.tuple([z.string(), z.number()]);
+
+function toPair(raw: unknown): [string, number][] {
+  const parsed = pair.safeParse(raw);
+  return parsed.success ? [parsed.data] : [];
 }
 
 function toElement(raw: unknown): NftElement[] {
@@ -57,20 +81,6 @@ function toElement(raw: unknown): NftElement[] {
 
 const partsOf = (value: z.output<typeof key>): (string | number)[] =>
   typeof value === 'object' ? value.concat : [value];
-
-/** A map of plain values; empty where it does not exist. */
-export async function readMap(table: string, map: string): Promise<Map<string, number>> {
-  const listed = await list(['map', 'inet', table, map]);
-  const pair = z.tuple([z.string(), z.number()]);
-  const elements =
-    listed === undefined ? [] : mapListing.parse(listed).nftables.flatMap((entry) => entry.map?.elem ?? []);
-  return new Map(
-    elements.flatMap((raw) => {
-      const parsed = pair.safeParse(raw);
-      return parsed.success ? [parsed.data] : [];
-    }),
-  );
-}
 
 async function list(what: readonly string[]): Promise<unknown> {
   try {

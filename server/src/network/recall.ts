@@ -2,7 +2,7 @@ import { shutPolicy } from './egress-policy.ts';
 import type { EgressPolicy } from './egress-policy.ts';
 import { newRule } from './egress.ts';
 import type { NetworkNames } from './name.ts';
-import { readMap, readSet } from './nft-listing.ts';
+import { readTable } from './nft-listing.ts';
 import type { NftElement } from './nft-listing.ts';
 import { markOf } from './slot-elements.ts';
 import type { SlotRule } from './slot-elements.ts';
@@ -32,12 +32,10 @@ export async function recallRules(
   names: NetworkNames,
   policyOf: (slotId: string) => EgressPolicy | undefined,
 ): Promise<Recalled> {
-  const [marks, allowed, denied, ...counted] = await Promise.all([
-    readMap(names.table, 'generation'),
-    readSet(names.table, 'allowed_names'),
-    readSet(names.table, 'denied_names'),
-    ...COUNTED_SETS.map((set) => readSet(names.table, set)),
-  ]);
+  const table = await readTable(names.table);
+  const marks = table.map('generation');
+  const [allowed, denied] = [table.set('allowed_names'), table.set('denied_names')];
+  const counted = COUNTED_SETS.map(table.set);
   return {
     counted: (sandboxAddresses) =>
       counted.flatMap((elements, index) =>
