@@ -117,7 +117,8 @@ type Host = Awaited<ReturnType<typeof openRuntime>>;
 /** Driver and network with the slots that they make, and what a sandbox is given in one: its agent and its identity. */
 async function openRuntime({ config, log, signal, opened }: Start, { dataDir, db }: Ground) {
   const runDir = runDirOf(config, dataDir);
-  opened.defer(() => removeEmptyFolders(runDir));
+  let isInUse = true; // until it is known
+  opened.defer(() => (isInUse ? undefined : removeEmptyFolders(runDir)));
   const agents = await openAgentBinaries({ source: config.agentBinary, dataDir: dataDir.path });
   const onLost = (end: object): void => log.warn(end, 'the launcher of programs died: it is started again');
   opened.defer(await holdLauncher(agents.current.path, onLost));
@@ -132,8 +133,9 @@ async function openRuntime({ config, log, signal, opened }: Start, { dataDir, db
   const host = await openHost({ config, dataDir, runDir, pauseBinary, policyOf: policyOfSlot, log });
   opened.defer(() => host.network.close());
   opened.defer(async () => {
-    // What still runs keeps what it stands on, for the next start to adopt.
-    if ((await host.driver.list()).length === 0) await host.driver.close();
+    // What still runs keeps what it stands on, empty folders too, for the next start to adopt.
+    isInUse = (await host.driver.list()).length > 0;
+    if (!isInUse) await host.driver.close();
   });
   signal.throwIfAborted();
   const { extraCaFile, readySlots } = config;

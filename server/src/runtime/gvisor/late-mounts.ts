@@ -1,4 +1,4 @@
-import { access, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiError } from '@atoll/protocol/errors';
 import { CommandError, run } from '../../lib/run.ts';
@@ -28,7 +28,7 @@ export function createLateMounts(dir: string) {
     open: async (): Promise<void> => {
       await mkdir(folders, { recursive: true, mode: 0o700 });
       await mkdir(view, { recursive: true, mode: 0o700 });
-      if (!(await isMountPoint(view)))
+      if (!(await isSameFolder(folders, view)))
         await run(['mount', '--bind', folders, view], { timeoutMs: TIMEOUT_MS });
       await shareMounts(view);
       await run(['mount', '-o', 'remount,bind,ro', view], { timeoutMs: TIMEOUT_MS });
@@ -59,6 +59,12 @@ export function createLateMounts(dir: string) {
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** A view that is mounted may be that of a folder which was removed since. */
+async function isSameFolder(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([stat(one), stat(other)]);
+  return a.dev === b.dev && a.ino === b.ino;
 }
 
 async function unmount(target: string): Promise<void> {
