@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { call, createSandbox } from '../../fixtures/api.ts';
+import { call, createSandbox, sandboxCalls } from '../../fixtures/api.ts';
 import type { Target } from '../../fixtures/api.ts';
 import { runCli } from '../../fixtures/run-cli.ts';
 import type { TestServer } from '../../fixtures/server.ts';
@@ -89,6 +89,22 @@ export function testQuotas(server: () => TestServer): void {
     expect(unanswered).toBeGreaterThan(0);
     const answers = await Promise.all(burst);
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+  });
+
+  test('a workspace with many commands under way keeps no command of another workspace waiting', async () => {
+    const [greedy, modest] = [await tenant(), await tenant()];
+    const boxes = [greedy, modest].map(async ({ target }) =>
+      sandboxCalls(target, await createSandbox(target, {})),
+    );
+    const [busy, calm] = await Promise.all(boxes);
+    let unanswered = 150;
+    const burst = Array.from({ length: unanswered }, () =>
+      busy?.run('sleep 2; echo done').finally(() => void (unanswered -= 1)),
+    );
+    expect((await calm?.run('echo first'))?.output).toBe('first');
+    expect(unanswered).toBeGreaterThan(0);
+    const answers = await Promise.all(burst);
+    expect(new Set(answers.map((answer) => answer?.output))).toEqual(new Set(['done']));
   });
 
   test('the operator alone sets quotas, and null is the quota of every workspace', async () => {
