@@ -59,7 +59,11 @@ const workspaceQuery = { workspace: z.string().optional() };
 /** With `upload`, the answer says in `x-blaxel-upload-url` where to send a version. */
 const uploadQuery = z.object({
   upload: z.enum(['true', 'false']).optional(),
-  version: z.string().optional(),
+  /** What to call it; `latest` always means the newest. */
+  version: z
+    .string()
+    .regex(/^(?!latest$)[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/)
+    .optional(),
   ...workspaceQuery,
 });
 

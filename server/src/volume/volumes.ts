@@ -202,6 +202,25 @@ export function createVolumes(options: VolumesOptions) {
     return findSnapshot(workspaceId, id);
   };
 
+  /** All of them or none. `along` joins the transaction that forgets them. */
+  const removeSnapshots = async (
+    workspaceId: string,
+    ids: readonly string[],
+    along: () => void = () => {},
+  ): Promise<void> => {
+    for (const id of ids) {
+      findReadySnapshot(workspaceId, id);
+      const [first] = records.attachmentsOfSnapshot(id);
+      if (first) throw new ApiError('volume_in_use', `sandbox ${first.sandboxId} has volume snapshot ${id}`);
+    }
+    records.transaction(() => {
+      along();
+      ids.forEach(records.removeSnapshot);
+    });
+    flush();
+    await Promise.all(ids.map((id) => track(disks.remove(id))));
+  };
+
   return {
     create: async (workspaceId: string, asked: VolumeRequest): Promise<VolumeInfo> => {
       closing.signal.throwIfAborted();
@@ -298,12 +317,8 @@ export function createVolumes(options: VolumesOptions) {
     snapshotBytes: (id: string): Promise<number> => disks.usedBytes(id),
     listSnapshots: (workspaceId: string, identifier: string): VolumeSnapshotRecord[] =>
       records.listSnapshots(workspaceId, records.find(workspaceId, identifier)?.id ?? identifier),
-    removeSnapshot: async (workspaceId: string, id: string): Promise<void> => {
-      const record = findReadySnapshot(workspaceId, id);
-      const [first] = records.attachmentsOfSnapshot(id);
-      if (first) throw new ApiError('volume_in_use', `sandbox ${first.sandboxId} has volume snapshot ${id}`);
-      await drop(record.id, () => records.removeSnapshot(record.id));
-    },
+    removeSnapshot: (workspaceId: string, id: string): Promise<void> => removeSnapshots(workspaceId, [id]),
+    removeSnapshots,
 
     findReady,
     findReadySnapshot,
