@@ -158,6 +158,20 @@ describe.skipIf(gvisor === undefined)('images in the console on gvisor', () => {
   test('the pages of pools, volumes and secrets say what to do, and do it', async () => {
     await page.getByRole('link', { name: 'Pools' }).click();
     await page.getByText('No pools yet').waitFor();
+    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByRole('dialog').getByLabel('Memory (MB)').fill('256');
+    await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click();
+    await page.getByRole('button', { name: 'Edit' }).click();
+    const pool = page.getByRole('dialog', { name: 'Change this pool' });
+    expect(await pool.getByLabel('Memory (MB)').inputValue()).toBe('256');
+    await pool.getByLabel('Idle limit (s)').fill('600');
+    expect(await seriousFindings(page)).toEqual([]);
+    await pool.getByRole('button', { name: 'Change' }).click();
+    await page.getByText('end after 10 min').waitFor();
+    await page.getByText('256 MB memory').waitFor();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await page.getByText('No pools yet').waitFor();
     await page.getByRole('link', { name: 'Volumes' }).click();
     await page.getByText('No volumes yet').waitFor();
     await page.getByRole('button', { name: 'Create' }).click();

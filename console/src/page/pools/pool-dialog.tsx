@@ -1,8 +1,7 @@
 import { useState } from 'react';
 import type { FormEvent } from 'react';
-import type { CreatePoolOptions } from '@atoll/sdk';
-import { useConsole, useWorkspace } from '../../live/console-context.ts';
-import { navigate } from '../../router.tsx';
+import type { CreatePoolOptions, SandboxPoolInfo } from '@atoll/sdk';
+import { useWorkspace } from '../../live/console-context.ts';
 import { Button } from '../../ui/button.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { ErrorNote } from '../../ui/error-note.tsx';
@@ -17,23 +16,30 @@ const numbers = [
   { name: 'timeoutSecs', label: 'Idle limit (s)', min: '0', placeholder: 'none' },
 ] as const;
 
-/** Asks what the sandboxes of a new pool are, and how many wait. */
-export function PoolDialog({ onClose }: { onClose: () => void }) {
-  const { clients } = useConsole();
+interface Props {
+  title: string;
+  deed: string;
+  /** What it is so far; absent: it is a new one. */
+  pool?: SandboxPoolInfo;
+  act: (options: CreatePoolOptions) => Promise<unknown>;
+  onClose: () => void;
+}
+
+/** Asks what the sandboxes of a pool are, and how many wait. */
+export function PoolDialog({ title, deed, pool, act, onClose }: Props) {
   const { images } = useWorkspace();
-  const [image, setImage] = useState('');
-  const [texts, setTexts] = useState<Readonly<Record<string, string>>>({});
-  const create = useAction(async () => {
-    const { poolId } = await clients.sandboxes.createPool(toOptions(image, texts));
+  const [image, setImage] = useState(pool?.image ?? '');
+  const [texts, setTexts] = useState(() => textsOf(pool));
+  const save = useAction(async () => {
+    await act({ ...keptOf(pool), ...toOptions(image, texts) });
     onClose();
-    navigate(`/pools/${poolId}`);
   });
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    void create.run();
+    void save.run();
   };
   return (
-    <Dialog title="Create a pool" onClose={onClose}>
+    <Dialog title={title} onClose={onClose}>
       <form onSubmit={submit}>
         <div className="dialog-body">
           <Field label="Image">
@@ -67,11 +73,16 @@ export function PoolDialog({ onClose }: { onClose: () => void }) {
             ))}
           </div>
         </div>
-        {create.error !== undefined && <ErrorNote error={create.error} />}
+        {pool !== undefined && (
+          <p className="dialog-body dim">
+            Warm sandboxes that are no longer what the pool says are replaced; claimed ones go on.
+          </p>
+        )}
+        {save.error !== undefined && <ErrorNote error={save.error} />}
         <footer>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" busy={create.busy}>
-            Create
+          <Button kind="primary" type="submit" busy={save.busy}>
+            {deed}
           </Button>
         </footer>
       </form>
@@ -79,8 +90,26 @@ export function PoolDialog({ onClose }: { onClose: () => void }) {
   );
 }
 
+type Texts = Readonly<Record<string, string>>;
+
+function textsOf(pool: SandboxPoolInfo | undefined): Texts {
+  if (pool === undefined) return {};
+  const { resources, warmContainers, maxContainers, timeoutSecs } = pool;
+  const { cpus, memoryMb } = resources;
+  const values = { cpus, memoryMb, warmContainers, maxContainers, timeoutSecs };
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value?.toString() ?? '']));
+}
+
+/** A change takes the place of all that a pool was, so what the form does not ask goes with it. */
+function keptOf(pool: SandboxPoolInfo | undefined): CreatePoolOptions {
+  if (pool === undefined) return {};
+  const { resources, entrypoint, network, secretNames, fileSystems } = pool;
+  const { ephemeralDiskMb } = resources;
+  return { ephemeralDiskMb, secretNames, fileSystems, ...network, ...(entrypoint && { entrypoint }) };
+}
+
 /** Fields that were left alone are left to the server. */
-function toOptions(image: string, texts: Readonly<Record<string, string>>): CreatePoolOptions {
+function toOptions(image: string, texts: Texts): CreatePoolOptions {
   const typed = Object.entries(texts).filter(([, text]) => text.trim() !== '');
   return {
     ...(image.trim() !== '' && { image: image.trim() }),

@@ -12,6 +12,7 @@ import { formatDuration, formatMb, formatTime } from '../../ui/format.ts';
 import { Status } from '../../ui/status.tsx';
 import { useLoad } from '../../ui/use-load.ts';
 import { useAction } from '../../ui/use-action.ts';
+import { PoolDialog } from './pool-dialog.tsx';
 
 /** One pool with its containers. They are read again whenever something of the workspace's sandboxes changes. */
 export default function PoolPage({ id }: { id: string }) {
@@ -29,6 +30,7 @@ export default function PoolPage({ id }: { id: string }) {
     const { sandboxId } = await clients.sandboxes.claim(id);
     navigate(`/sandbox/${sandboxId}`);
   });
+  const [editing, setEditing] = useState(false);
   const [deleting, setDeleting] = useState(false);
   if (pool === undefined) return <Missing id={id} error={error} />;
   return (
@@ -48,6 +50,7 @@ export default function PoolPage({ id }: { id: string }) {
               <Button busy={claim.busy} onClick={() => void claim.run()}>
                 Claim a sandbox
               </Button>
+              <Button onClick={() => setEditing(true)}>Edit</Button>
               <Button kind="danger" onClick={() => setDeleting(true)}>
                 Delete
               </Button>
@@ -64,6 +67,18 @@ export default function PoolPage({ id }: { id: string }) {
         <Containers pool={pool} />
         <CopyCommand command={`atoll sbx pool claim ${id}`} />
       </div>
+      {editing && (
+        <PoolDialog
+          title="Change this pool"
+          deed="Change"
+          pool={pool}
+          act={async (options) => {
+            await clients.sandboxes.updatePool(id, options);
+            reload();
+          }}
+          onClose={() => setEditing(false)}
+        />
+      )}
       {deleting && (
         <Confirm
           title="Delete this pool?"

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { SandboxPoolInfo } from '@atoll/sdk';
 import { useConsole, useWorkspace } from '../../live/console-context.ts';
-import { Link } from '../../router.tsx';
+import { Link, navigate } from '../../router.tsx';
 import { Button } from '../../ui/button.tsx';
 import { Empty } from '../../ui/empty.tsx';
 import { formatMb } from '../../ui/format.ts';
@@ -10,7 +10,7 @@ import { PoolDialog } from './pool-dialog.tsx';
 /** The pools of the workspace: sandboxes that wait, ready, to be claimed. */
 export default function PoolsPage() {
   const { pools, loaded } = useWorkspace();
-  const { mayChange } = useConsole();
+  const { clients, mayChange } = useConsole();
   const [creating, setCreating] = useState(false);
   const all = [...pools.values()].toSorted(
     (a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0),
@@ -32,7 +32,17 @@ export default function PoolsPage() {
           <p>A pool keeps sandboxes of one kind running ahead of time, so that a claim takes no start.</p>
         </Empty>
       )}
-      {creating && <PoolDialog onClose={() => setCreating(false)} />}
+      {creating && (
+        <PoolDialog
+          title="Create a pool"
+          deed="Create"
+          act={async (options) => {
+            const { poolId } = await clients.sandboxes.createPool(options);
+            navigate(`/pools/${poolId}`);
+          }}
+          onClose={() => setCreating(false)}
+        />
+      )}
     </section>
   );
 }
