@@ -1,5 +1,6 @@
 import { followSandboxLogs, getSandboxLogs, listLoggedProcesses, logEvent } from '@atoll/protocol';
 import type { LogSignal } from '@atoll/protocol';
+import { bodyChunks } from './body-chunks.ts';
 import type { WaitOptions } from './call-options.ts';
 import type { Connection } from './connection.ts';
 import { followEvents } from './follow-events.ts';
@@ -135,7 +136,7 @@ async function* followOnce(
   const response = await (
     await connection.server()
   ).stream(followSandboxLogs, input, { signal: options.signal });
-  for await (const { data } of readEvents(response.body ?? new ReadableStream())) {
+  for await (const { data } of readEvents(bodyChunks(response.body ?? new ReadableStream()))) {
     const event = logEvent.safeParse(JSON.parse(data));
     // Newer servers may tell more.
     if (event.success) yield event.data;

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import type { SandboxInfo } from '@atoll/sdk';
 import { useConsole } from '../../live/console-context.ts';
+import { Link } from '../../router.tsx';
 import { Button } from '../../ui/button.tsx';
 import { Empty } from '../../ui/empty.tsx';
 import { ErrorNote } from '../../ui/error-note.tsx';
@@ -29,7 +30,10 @@ export function Awake({ sandbox, children }: { sandbox: SandboxInfo; children: R
     case 'terminated':
       return (
         <Empty title="The sandbox has ended">
-          Nothing is left inside. Snapshots that were taken of it stay.
+          <p>
+            Nothing is left inside. Snapshots that were taken of it stay, and{' '}
+            <Link to={`/sandbox/${sandbox.sandboxId}/logs`}>what it printed</Link> for seven days.
+          </p>
         </Empty>
       );
     default:

@@ -7,6 +7,7 @@ import { Overview } from './overview.tsx';
 const TerminalTab = lazy(() => import('./terminal/terminal-tab.tsx'));
 const FilesTab = lazy(() => import('./files/files-tab.tsx'));
 const ProcessesTab = lazy(() => import('./process/processes-tab.tsx'));
+const LogTab = lazy(() => import('./log/log-tab.tsx'));
 const PortsTab = lazy(() => import('./port/ports-tab.tsx'));
 const NetworkTab = lazy(() => import('./network/network-tab.tsx'));
 const LineageTab = lazy(() => import('./lineage/lineage-tab.tsx'));
@@ -44,6 +45,12 @@ export const tabs: readonly Tab[] = [
     title: 'Processes',
     forMembers: true,
     render: (sandbox) => <ProcessesTab sandbox={sandbox} />,
+  },
+  {
+    name: 'logs',
+    title: 'Logs',
+    forMembers: true,
+    render: (sandbox) => <LogTab sandbox={sandbox} />,
   },
   {
     name: 'ports',
