@@ -107,6 +107,8 @@ export interface SandboxInfo {
   errorDetails?: { message: string };
   /** Where its data plane is reached. */
   sandboxUrl?: string;
+  /** Where the time of its creation went, in the order in which its parts ended; absent until it runs. */
+  startStages?: { name: string; ms: number }[];
   /** What becomes of it when its runtime dies; absent: it is terminated. */
   onCrash?: OnCrash;
   /** The sandbox that it is a copy of. */
@@ -259,6 +261,7 @@ export function toSandboxInfo(wire: WireSandboxInfo): SandboxInfo {
     terminationReason: wire.termination_reason,
     errorDetails: wire.error_details,
     sandboxUrl: wire.sandbox_url,
+    startStages: wire.start_stages,
     onCrash: wire.on_crash,
     originSandboxId: wire.origin_sandbox_id,
     originSnapshotId: wire.origin_snapshot_id,

@@ -67,6 +67,10 @@ describe.each(kinds.filter(({ needsRoot }) => isRoot || !needsRoot))(
       const stats = await driver.stats(slot.id);
       expect(stats.processCount).toBeGreaterThan(0);
       expect(stats.memoryBytes).toBeGreaterThan(1024 * 1024);
+      // Without isolation nothing counts what one sandbox writes.
+      if (isIsolated) await agent.sh('head -c 8388608 /dev/urandom > /eight; sync');
+      const hasEight = (bytes?: number): boolean => (bytes ?? 0) > 8 * 2 ** 20;
+      await expect.poll(async () => hasEight(await driver.diskBytes(slot.id))).toBe(isIsolated);
       await driver.remove(slot.id);
       expect(await driver.state(slot.id)).toBe('absent');
       expect(await stand.census()).toEqual([]);

@@ -26,6 +26,7 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
   let client: SandboxClient;
   let page: Page;
   let problems: string[];
+  let printing: string;
 
   beforeAll(async () => {
     [built, browser] = await Promise.all([buildConsole(), startPlaywright(program)]);
@@ -78,6 +79,9 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     const uses = page.getByRole('region', { name: 'What it uses' });
     await uses.getByText(/[0-9] CPU/).waitFor();
     await uses.getByText(/MB of 512 MB/).waitFor();
+    await uses.getByText(/[kM]?B of 10 GB/).waitFor();
+    await uses.getByText(/^in .*B\/s · out .*B\/s$/).waitFor();
+    await page.getByRole('region', { name: 'Its creation' }).getByText('Runtime').waitFor();
     expect(await seriousFindings(page)).toEqual([]);
   });
 
@@ -123,6 +127,8 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
 
   test('a file that is edited is that of the sandbox', async () => {
     const sandbox = await client.connect('my-env');
+    printing = sandbox.sandboxId;
+    await sandbox.run('echo', { args: ['kept beyond the end'] });
     await sandbox.writeFile('/workspace/notes.txt', 'before');
     await page.getByRole('link', { name: 'Files' }).click();
     await page.getByRole('button', { name: 'notes.txt', exact: true }).click();
@@ -199,6 +205,16 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     expect(await dialog.innerText()).toContain('my-env');
     await dialog.getByRole('button', { name: 'Terminate' }).click();
     await page.getByText('No sandboxes yet').waitFor();
+  });
+
+  test('what was printed in a sandbox is there after its end', async () => {
+    await page.goto(`${server.url}/console/sandbox/${printing}/processes`);
+    await page.getByRole('link', { name: 'what it printed' }).click();
+    await page.getByText('kept beyond the end', { exact: true }).waitFor();
+    await page.getByLabel('Only lines with this text').fill('no such text');
+    await page.getByText('No line fits').waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole('link', { name: 'Atoll, sandboxes' }).click();
   });
 
   test('two browsers have a session each, and one whose key is revoked says that it ended', async () => {

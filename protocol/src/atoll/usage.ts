@@ -8,6 +8,14 @@ export const sandboxUsage = z.object({
   cpuMs: z.number(),
   /** Memory on the host, the runtime's own included. */
   memoryBytes: z.number(),
+  /** What it has written takes on the host's disk, volumes aside; absent where that is not counted. */
+  diskBytes: z.number().optional(),
+  /**
+   * All that it has sent since its slot was made, what it spoke with the server included; absent where sandboxes share
+   * the host's network.
+   */
+  sentBytes: z.number().optional(),
+  receivedBytes: z.number().optional(),
   /** Since when nobody uses it, as epoch milliseconds; absent while somebody does. */
   idleSince: z.number().optional(),
 });

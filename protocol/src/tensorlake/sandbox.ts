@@ -153,6 +153,8 @@ export const sandboxInfo = z.object({
   /** The pool that it was claimed from. */
   pool_id: z.string().optional(),
   file_systems: z.array(mountedFileSystem),
+  /** Of this server: where the time of its creation went, in the order in which its parts ended. */
+  start_stages: z.array(z.object({ name: z.string(), ms: z.number() })).optional(),
   /** Of this server: what becomes of it when its runtime dies; absent: it ends. */
   on_crash: onCrash.optional(),
   /** Of this server: the sandbox that it is a copy of. */

@@ -33,6 +33,7 @@ import { createUpstream, openSandboxResolver } from './sandbox-resolver.ts';
 import { allElements, changeCommands } from './slot-elements.ts';
 import { createSlotRules } from './slot-rules.ts';
 import type { SlotRules } from './slot-rules.ts';
+import { readTraffic } from './traffic.ts';
 import { createLink, createResolverInterface, listLinks, removeInterface, removeLink } from './veth.ts';
 
 export interface LinuxNetworkOptions {
@@ -124,6 +125,7 @@ async function openNetwork(context: Context, options: LinuxNetworkOptions): Prom
     requirePolicy: context.egress.requireResolvable,
     setPolicy: context.egress.change,
     report: (slotId) => report(context, slotId),
+    traffic: (slotId) => readTraffic(context.names.veth(slotId)),
     release: (slotId) => release(context, slotId),
     adopt: (slotId, endpoint, policy) => adopt(context, slotId, endpoint, policy),
     list: () => list(context),

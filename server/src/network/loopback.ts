@@ -15,6 +15,7 @@ export function createLoopbackNetwork(): SandboxNetwork {
         );
     },
     setPolicy: () => Promise.resolve(true),
+    traffic: () => Promise.resolve(undefined),
     report: () => Promise.resolve(emptyReport),
     release: () => Promise.resolve(),
     adopt: () => Promise.resolve(),

@@ -3,6 +3,12 @@ import type { SlotEndpoint } from '../runtime/driver.ts';
 import type { EgressPolicy } from './egress-policy.ts';
 import type { EgressReport } from './egress-report.ts';
 
+/** All that a sandbox has sent and received since its slot was made, what it spoke with the server included. */
+export interface Traffic {
+  sentBytes: number;
+  receivedBytes: number;
+}
+
 export interface SandboxNetwork {
   /** The resolver address that sandboxes use, the same in all of them; absent where they use the host's. */
   readonly resolverAddress?: string;
@@ -17,6 +23,8 @@ export interface SandboxNetwork {
   setPolicy(slotId: string, policy: EgressPolicy): Promise<boolean>;
   /** What went through, and what was refused of late. */
   report(slotId: string): Promise<EgressReport>;
+  /** How much went to and fro; undefined where that is not counted, and of slots that have no network. */
+  traffic(slotId: string): Promise<Traffic | undefined>;
   /** Frees what `attach` made. Idempotent; also of unknown slots. */
   release(slotId: string): Promise<void>;
   /** Takes over the slots of an earlier server process: their rules, addresses and resolver identity. */

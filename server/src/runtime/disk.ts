@@ -1,4 +1,5 @@
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open, rm, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { ApiError } from '@atoll/protocol';
 import { run } from '../lib/run.ts';
 import { isMountPoint } from './mount-point.ts';
@@ -67,4 +68,16 @@ export async function unmountDisk(mountPoint: string): Promise<void> {
 export async function removeDisk({ image, mountPoint }: Disk): Promise<void> {
   await unmountDisk(mountPoint);
   await rm(image, { force: true });
+}
+
+/** What is in use of a disk that is mounted now; undefined where it is not, as the host's own would count instead. */
+export async function usedBytes({ mountPoint }: Pick<Disk, 'mountPoint'>): Promise<number | undefined> {
+  try {
+    const [own, above] = await Promise.all([stat(mountPoint), stat(dirname(mountPoint))]);
+    if (own.dev === above.dev) return undefined;
+    const { blocks, bfree, bsize } = await statfs(mountPoint);
+    return (blocks - bfree) * bsize;
+  } catch {
+    return undefined;
+  }
 }

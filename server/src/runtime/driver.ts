@@ -221,6 +221,8 @@ export interface RuntimeDriver {
   memoryKills(slotId: string): Promise<number>;
   /** Zeros for a slot that is absent. */
   stats(slotId: string): Promise<SlotStats>;
+  /** What the slot has written takes on the host's disk; undefined where nothing counts that. */
+  diskBytes(slotId: string): Promise<number | undefined>;
   /** Ids of all slots of which anything is left on the host. */
   list(): Promise<string[]>;
   /** Ends what belongs to the driver as a whole (mounts, folders under /run). Slots must be gone. */

@@ -1,4 +1,5 @@
 import type { createSemaphore } from '../lib/semaphore.ts';
+import { endStage, stage, withStages } from '../lib/stage.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
 import { carryOutCreate } from './create.ts';
@@ -35,13 +36,22 @@ export function createEnroll(
         context.images.addReference(record.manifestDigest, imageHolder(record));
       inTransaction?.();
     });
-    return context.flights.begin(record.id, 'create', (signal) =>
+    const inTurn = (start: Start, patience: AbortSignal, signal: AbortSignal): Promise<SandboxRecord> => {
+      const waitsSince = performance.now();
+      const begin = (): Promise<SandboxRecord> => {
+        endStage('queue', waitsSince);
+        return context.pool.rush(() => start(signal));
+      };
+      return starts.run(patience, begin, record.workspaceId);
+    };
+    // Where the time goes is noted for each sandbox by itself: a request may make several, a pool makes them without one.
+    const carryOut = (signal: AbortSignal): Promise<SandboxRecord> =>
       carryOutCreate(context, record, async () => {
         const patience = AbortSignal.any([signal, closing]);
         const provided = provide(patience);
-        const start = provided instanceof Promise ? await provided : provided;
-        return starts.run(patience, () => context.pool.rush(() => start(signal)), record.workspaceId);
-      }),
-    );
+        const start = provided instanceof Promise ? await stage('image', () => provided) : provided;
+        return inTurn(start, patience, signal);
+      });
+    return context.flights.begin(record.id, 'create', (signal) => withStages(() => carryOut(signal)));
   };
 }

@@ -3,7 +3,7 @@ import { announceRestored } from '../agent/restored.ts';
 import { agentToken } from '../agent/token.ts';
 import type { RestoreHost } from '../checkpoint/checkpoint-store.ts';
 import type { NamedManifest } from '../image/image-store.ts';
-import { stage } from '../lib/stage.ts';
+import { stage, stagesSoFar } from '../lib/stage.ts';
 import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
@@ -146,6 +146,8 @@ function settle(
     endpoint,
     checkpointId: null,
     error: null,
+    // How it came to be stays; how it woke the last time is told to who asked for it.
+    ...(operation === 'create' && { startStages: stagesSoFar() }),
   });
   if (!written) throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being restored`);
 }

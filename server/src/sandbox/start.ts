@@ -5,7 +5,7 @@ import { BUILDER_IMAGE } from '../agent/builder-image.ts';
 import { agentToken } from '../agent/token.ts';
 import type { NamedManifest } from '../image/image-store.ts';
 import type { RuntimeCapabilities, RuntimeNeeds, SandboxSpec, Slot, SlotPurpose } from '../runtime/driver.ts';
-import { stage } from '../lib/stage.ts';
+import { stage, stagesSoFar } from '../lib/stage.ts';
 import { missingSecrets } from '../secret/secret-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
@@ -76,10 +76,11 @@ async function startOnce(
   const identityDir = await stage('identity', () => fillIdentity(context, record, image, slot));
   const spec = specOf(context, record, { rootfs, identityDir, needs });
   const endpoint = await stage('runtime', () => context.driver.start(slot, spec, signal));
-  const change = { state: 'running', operation: null, endpoint } as const;
+  const startStages = stagesSoFar();
+  const change = { state: 'running', operation: null, endpoint, startStages } as const;
   if (!context.store.change(record, 'create', change)) signal.throwIfAborted();
   const { operation: _, ...settled } = record;
-  return { ...settled, state: 'running', endpoint, slotId: slot.id };
+  return { ...settled, state: 'running', endpoint, slotId: slot.id, startStages };
 }
 
 /** What the runtime is told of one incarnation. */

@@ -22,6 +22,7 @@ const columnOf = {
   expiresAt: 'expires_at',
   idleLimitSecs: 'idle_limit_secs',
   volumes: 'volumes',
+  startStages: 'start_stages',
 } as const satisfies Record<keyof SandboxChange, string>;
 
 /** Writes a change, unless the incarnation or the operation is another one by now. */
@@ -31,13 +32,14 @@ export function applyChange(
   during: SandboxOperation | undefined,
   change: SandboxChange,
 ): boolean {
-  const { endpoint, exposedPorts, allowUnauthenticated, volumes, ...plain } = change;
+  const { endpoint, exposedPorts, allowUnauthenticated, volumes, startStages, ...plain } = change;
   const values: [string, string | number | null][] = Object.entries(plain).map(([key, value]) => [
     columnOf[key as keyof typeof columnOf], // keys of SandboxChange
     value ?? null,
   ]);
   if (endpoint) values.push([columnOf.endpoint, JSON.stringify(endpoint)]);
   if (volumes !== undefined) values.push([columnOf.volumes, volumes && JSON.stringify(volumes)]);
+  if (startStages) values.push([columnOf.startStages, JSON.stringify(startStages)]);
   if (exposedPorts) values.push([columnOf.exposedPorts, JSON.stringify(exposedPorts)]);
   if (allowUnauthenticated !== undefined)
     values.push([columnOf.allowUnauthenticated, allowUnauthenticated ? 1 : 0]);

@@ -7,6 +7,7 @@ import type {
   SandboxOperation,
   SandboxRecord,
   SandboxState,
+  StartStage,
 } from './sandbox-store.ts';
 
 /** A row of the `sandboxes` table. */
@@ -52,6 +53,7 @@ export interface SandboxRow {
   outcome: string | null;
   termination_reason: string | null;
   error: string | null;
+  start_stages: string | null;
 }
 
 /** Writes a new record. */
@@ -139,6 +141,10 @@ export function toRecord(row: SandboxRow): SandboxRecord {
     // Written by this module alone, so their shape is known.
     ...present('endpoint', row.endpoint === null ? null : (JSON.parse(row.endpoint) as SlotEndpoint)),
     ...present('entrypoint', row.entrypoint === null ? null : (JSON.parse(row.entrypoint) as string[])),
+    ...present(
+      'startStages',
+      row.start_stages === null ? null : (JSON.parse(row.start_stages) as StartStage[]),
+    ),
     ...present('volumes', row.volumes === null ? null : (JSON.parse(row.volumes) as VolumeMount[])),
     ...present('secretNames', row.secret_names === null ? null : (JSON.parse(row.secret_names) as string[])),
   };

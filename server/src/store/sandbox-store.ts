@@ -43,6 +43,12 @@ export interface PoolMembership {
 /** What becomes of a sandbox whose runtime dies while it runs. */
 export type OnCrash = 'terminate' | 'restore';
 
+/** One part of a creation, and how long it took. */
+export interface StartStage {
+  name: string;
+  ms: number;
+}
+
 /** A sandbox as the server knows it. Times are epoch milliseconds. */
 export interface SandboxRecord {
   id: string;
@@ -79,6 +85,8 @@ export interface SandboxRecord {
   exposedPorts: readonly number[];
   /** Whether they need no key, as long as the sandbox is named by its id. */
   allowUnauthenticated: boolean;
+  /** Where the time of its creation went; absent until it runs. */
+  startStages?: readonly StartStage[];
   /** Absent: `terminate`. */
   onCrash?: OnCrash;
   /** Where a suspended sandbox is on disk; absent while it is in memory. */
@@ -112,6 +120,7 @@ export type SandboxChange = Partial<
     | 'onCrash'
     | 'exposedPorts'
     | 'allowUnauthenticated'
+    | 'startStages'
   >
 > & {
   operation?: SandboxOperation | null;

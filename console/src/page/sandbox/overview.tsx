@@ -4,6 +4,7 @@ import { CopyCommand } from '../../ui/copy-command.tsx';
 import { Fact, Facts } from '../../ui/facts.tsx';
 import { formatDuration, formatMb, formatTime } from '../../ui/format.ts';
 import { useNow } from '../../ui/use-now.ts';
+import { Creation } from './creation.tsx';
 import { UsagePanel } from './usage/usage-panel.tsx';
 
 /** What a sandbox is, how it came to be, and how to reach it. */
@@ -33,6 +34,7 @@ export function Overview({ sandbox }: { sandbox: SandboxInfo }) {
           </Fact>
         </Facts>
         <Life sandbox={sandbox} />
+        <Creation sandbox={sandbox} />
         <Facts title="Network">
           <Fact term="Internet">{network?.allowInternetAccess === false ? 'closed' : 'open'}</Fact>
           <Fact term="Only to">{network?.allowOut.join(', ')}</Fact>

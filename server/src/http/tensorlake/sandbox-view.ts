@@ -3,7 +3,13 @@ import type { Copied } from '../../sandbox/copy.ts';
 import type { Created } from '../../sandbox/request.ts';
 import type { ResourceLimits } from '../../runtime/driver.ts';
 import { states } from '../../store/sandbox-store.ts';
-import type { ListFilter, NetworkRules, SandboxRecord, ShownOperation } from '../../store/sandbox-store.ts';
+import type {
+  ListFilter,
+  NetworkRules,
+  SandboxRecord,
+  ShownOperation,
+  StartStage,
+} from '../../store/sandbox-store.ts';
 import type { VolumeMountRequest } from '../../volume/sandbox-volumes.ts';
 
 /** The wire's status: the state, unless an operation in flight has a word of its own. */
@@ -42,6 +48,9 @@ interface Ways {
   ssh: SshEndpoint | undefined;
 }
 
+/** To a tenth of a millisecond. */
+const toStage = ({ name, ms }: StartStage): StartStage => ({ name, ms: Math.round(ms * 10) / 10 });
+
 /** A sandbox in the words of the Tensorlake wire (1.4). */
 export function toSandboxInfo(
   record: SandboxRecord,
@@ -67,6 +76,7 @@ export function toSandboxInfo(
     ),
     sandbox_url: baseUrl,
     ...(record.name !== undefined && { name: record.name }),
+    ...(record.startStages && { start_stages: record.startStages.map(toStage) }),
     ...(record.onCrash !== undefined && { on_crash: record.onCrash }),
     ...(record.originSandboxId !== undefined && { origin_sandbox_id: record.originSandboxId }),
     ...(record.originSnapshotId !== undefined && { origin_snapshot_id: record.originSnapshotId }),

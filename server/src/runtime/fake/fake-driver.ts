@@ -72,6 +72,7 @@ export async function createFakeDriver({ runDir, log }: FakeDriverOptions): Prom
         processCount: rows.length,
       };
     },
+    diskBytes: () => Promise.resolve(undefined),
     list: () => readdir(slotsDir),
     close: () => rm(slotsDir, { recursive: true, force: true }),
   };

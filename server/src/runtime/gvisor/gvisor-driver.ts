@@ -34,6 +34,7 @@ import type { DriverPaths, SlotPaths } from './slot-path.ts';
 import { createStandstill } from './standstill.ts';
 import { forgetCgroupV1, isContainerAlive } from './state-file.ts';
 import { exportUpperOf } from './upper-export.ts';
+import { createUpperUsage } from './upper-usage.ts';
 
 export interface GvisorDriverOptions {
   runscPath: string;
@@ -89,6 +90,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
   const { runsc } = context;
   const standstill = createStandstill({ paths });
   const still = { runsc, standstill };
+  const upperUsage = createUpperUsage({ upperDir: paths.upperDir, pids: options.cgroups.pids });
   await makeFolders(paths);
   await context.lateMounts.open();
   return {
@@ -109,6 +111,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
     remove: async (slotId) => {
       await operations.cancel(slotId);
       await remove(context, slotId);
+      upperUsage.forget(slotId);
     },
     freeze: standstill.pause,
     thaw: standstill.resume,
@@ -139,6 +142,7 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
     wasKilledForMemory: async (slotId) => (await options.cgroups.oomKills(slotId)) > 0,
     stats: async (slotId) =>
       (await options.cgroups.stats(slotId)) ?? { cpuUsageMs: 0, memoryBytes: 0, processCount: 0 },
+    diskBytes: upperUsage.read,
     list: async () => {
       const ids = await Promise.all([readdir(paths.slotsDir).catch(() => []), options.cgroups.list()]);
       return [...new Set(ids.flat())];

@@ -10,7 +10,7 @@ import { defaultCapabilities } from '../oci-spec.ts';
 import { launchInCgroup } from '../launch.ts';
 import { attachMount, detachMount, findFirst } from './late-mount.ts';
 import { refuseCheckpoints } from '../no-checkpoint.ts';
-import { createDisk, removeDisk } from '../disk.ts';
+import { createDisk, removeDisk, usedBytes } from '../disk.ts';
 import { createSlotOperations } from '../slot-operation.ts';
 import { idRangeOf } from './id-range.ts';
 import { writeBundle } from './native-bundle.ts';
@@ -122,6 +122,7 @@ export async function createNativeDriver(options: NativeDriverOptions): Promise<
     wasKilledForMemory: () => Promise.resolve(false),
     stats: async (slotId) =>
       (await cgroups.stats(slotId)) ?? { cpuUsageMs: 0, memoryBytes: 0, processCount: 0 },
+    diskBytes: (slotId) => usedBytes({ mountPoint: nativeSlotPaths(paths, slotId).disk }),
     list: () => list(context),
     close: async () => {
       await rm(dirname(paths.stateRoot), { recursive: true, force: true });

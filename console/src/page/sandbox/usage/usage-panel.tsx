@@ -8,6 +8,13 @@ import { useNow } from '../../../ui/use-now.ts';
 import { Chart } from './chart.tsx';
 
 const MB = 2 ** 20;
+/** Bytes a second below which a line stays at the ground: the server asks now and then. */
+const LEAST_TRAFFIC = 10_000;
+
+const trafficOf = ({ receivedPerSecond, sentPerSecond }: Point): string =>
+  receivedPerSecond === undefined || sentPerSecond === undefined
+    ? '…'
+    : `in ${formatBytes(receivedPerSecond)}/s · out ${formatBytes(sentPerSecond)}/s`;
 
 /** What a running sandbox uses, since this page was opened. */
 export function UsagePanel({ sandbox: { sandboxId, resources, timeoutSecs } }: { sandbox: SandboxInfo }) {
@@ -22,16 +29,34 @@ export function UsagePanel({ sandbox: { sandboxId, resources, timeoutSecs } }: {
           title="Processor"
           value={`${last?.cpus?.toFixed(2) ?? '…'} of ${resources.cpus} CPU`}
           points={points}
-          read={({ cpus }) => cpus}
+          lines={[({ cpus }) => cpus]}
           limit={resources.cpus}
         />
         <Chart
           title="Memory"
           value={`${last === undefined ? '…' : formatBytes(last.memoryBytes)} of ${formatMb(resources.memoryMb)}`}
           points={points}
-          read={({ memoryBytes }) => memoryBytes}
+          lines={[({ memoryBytes }) => memoryBytes]}
           limit={resources.memoryMb * MB}
         />
+        {last?.diskBytes !== undefined && (
+          <Chart
+            title="Disk"
+            value={`${formatBytes(last.diskBytes)} of ${formatMb(resources.diskMb)}`}
+            points={points}
+            lines={[({ diskBytes }) => diskBytes]}
+            limit={resources.diskMb * MB}
+          />
+        )}
+        {last?.sentBytes !== undefined && (
+          <Chart
+            title="Network"
+            value={trafficOf(last)}
+            points={points}
+            lines={[({ receivedPerSecond }) => receivedPerSecond, ({ sentPerSecond }) => sentPerSecond]}
+            limit={LEAST_TRAFFIC}
+          />
+        )}
       </div>
       {last !== undefined && <IdleClock idleSince={last.idleSince} timeoutSecs={timeoutSecs} />}
     </section>
