@@ -1,10 +1,12 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openClient } from '../../test/compat/blaxel-core/client.ts';
 import { timed } from '../scenario.ts';
 import type { Scenario } from '../scenario.ts';
 import { openStand } from '../stand.ts';
+import type { Stand } from '../stand.ts';
 
 /** The same size for both: the wire of Blaxel gives a CPU for each 2048 MB. */
 const MEMORY_MB = 2048;
@@ -12,6 +14,13 @@ const IMAGE = 'debian-minimal';
 const GOAL = 1.15;
 const FILES = 100;
 const LEARNING_ROUNDS = 4;
+/** The count of ready slots says nothing of their sizes: by then the one that the last round took is made again. */
+const REFILL_MS = 1_500;
+
+async function slotsOfAllSizes(stand: Stand): Promise<void> {
+  await stand.slotsReady(2);
+  await sleep(REFILL_MS);
+}
 
 /** From the call that creates a sandbox to the answer of its first command: the two dialects, each by its client. */
 export const blaxelCreate: Scenario = {
@@ -30,7 +39,7 @@ export const blaxelCreate: Scenario = {
       subject: {
         name: '@blaxel/core',
         run: async () => {
-          await stand.slotsReady(2);
+          await slotsOfAllSizes(stand);
           let made: { delete: () => Promise<unknown> } | undefined;
           const took = await timed(async () => {
             const sandbox = await blaxel.create({ image: IMAGE, memory: MEMORY_MB });
@@ -44,7 +53,7 @@ export const blaxelCreate: Scenario = {
       comparator: {
         name: '@atoll/sdk',
         run: async () => {
-          await stand.slotsReady(2);
+          await slotsOfAllSizes(stand);
           let id = '';
           const took = await timed(async () => {
             const sandbox = await stand.client.createAndConnect({
