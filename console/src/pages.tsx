@@ -1,26 +1,30 @@
 import { lazy, Suspense } from 'react';
 import { Empty } from './ui/empty.tsx';
+import { Fallible } from './ui/fallible.tsx';
+import { surely } from './ui/surely.ts';
 import { SandboxesPage } from './page/sandboxes/sandboxes-page.tsx';
 import { Link, usePath } from './router.tsx';
 
-const ImagesPage = lazy(() => import('./page/images/images-page.tsx'));
-const ImagePage = lazy(() => import('./page/images/image-page.tsx'));
-const BuildsPage = lazy(() => import('./page/builds/builds-page.tsx'));
-const BuildPage = lazy(() => import('./page/builds/build-page.tsx'));
-const PoolsPage = lazy(() => import('./page/pools/pools-page.tsx'));
-const PoolPage = lazy(() => import('./page/pools/pool-page.tsx'));
-const VolumesPage = lazy(() => import('./page/volumes/volumes-page.tsx'));
-const SecretsPage = lazy(() => import('./page/secrets/secrets-page.tsx'));
-const HealthPage = lazy(() => import('./page/health/health-page.tsx'));
-const SettingsPage = lazy(() => import('./page/settings/settings-page.tsx'));
-const DevicePage = lazy(() => import('./page/login/device-page.tsx'));
-const SandboxPage = lazy(() => import('./page/sandbox/sandbox-page.tsx'));
+const ImagesPage = lazy(surely(() => import('./page/images/images-page.tsx')));
+const ImagePage = lazy(surely(() => import('./page/images/image-page.tsx')));
+const BuildsPage = lazy(surely(() => import('./page/builds/builds-page.tsx')));
+const BuildPage = lazy(surely(() => import('./page/builds/build-page.tsx')));
+const PoolsPage = lazy(surely(() => import('./page/pools/pools-page.tsx')));
+const PoolPage = lazy(surely(() => import('./page/pools/pool-page.tsx')));
+const VolumesPage = lazy(surely(() => import('./page/volumes/volumes-page.tsx')));
+const SecretsPage = lazy(surely(() => import('./page/secrets/secrets-page.tsx')));
+const HealthPage = lazy(surely(() => import('./page/health/health-page.tsx')));
+const SettingsPage = lazy(surely(() => import('./page/settings/settings-page.tsx')));
+const DevicePage = lazy(surely(() => import('./page/login/device-page.tsx')));
+const SandboxPage = lazy(surely(() => import('./page/sandbox/sandbox-page.tsx')));
 
 /** The page that the URL names. */
 export const Pages = () => (
-  <Suspense fallback={<p className="dim">Loading…</p>}>
-    <Page />
-  </Suspense>
+  <Fallible path={usePath().join('/')}>
+    <Suspense fallback={<p className="dim">Loading…</p>}>
+      <Page />
+    </Suspense>
+  </Fallible>
 );
 
 function Page() {

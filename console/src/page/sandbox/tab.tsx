@@ -1,16 +1,17 @@
 import { lazy } from 'react';
 import type { ReactNode } from 'react';
 import type { SandboxInfo } from '@atoll/sdk';
+import { surely } from '../../ui/surely.ts';
 import { Overview } from './overview.tsx';
 
 // Each is loaded when it is looked at.
-const TerminalTab = lazy(() => import('./terminal/terminal-tab.tsx'));
-const FilesTab = lazy(() => import('./files/files-tab.tsx'));
-const ProcessesTab = lazy(() => import('./process/processes-tab.tsx'));
-const LogTab = lazy(() => import('./log/log-tab.tsx'));
-const PortsTab = lazy(() => import('./port/ports-tab.tsx'));
-const NetworkTab = lazy(() => import('./network/network-tab.tsx'));
-const LineageTab = lazy(() => import('./lineage/lineage-tab.tsx'));
+const TerminalTab = lazy(surely(() => import('./terminal/terminal-tab.tsx')));
+const FilesTab = lazy(surely(() => import('./files/files-tab.tsx')));
+const ProcessesTab = lazy(surely(() => import('./process/processes-tab.tsx')));
+const LogTab = lazy(surely(() => import('./log/log-tab.tsx')));
+const PortsTab = lazy(surely(() => import('./port/ports-tab.tsx')));
+const NetworkTab = lazy(surely(() => import('./network/network-tab.tsx')));
+const LineageTab = lazy(surely(() => import('./lineage/lineage-tab.tsx')));
 
 interface Tab {
   name: string;
