@@ -8,7 +8,6 @@ import type { Log } from './lib/log.ts';
 import { openDataDir, writePrivate } from './store/data-dir.ts';
 import type { DataDir } from './store/data-dir.ts';
 import { openDb } from './store/db.ts';
-import type { Db } from './store/db.ts';
 import { createSshEndpoint } from './ssh-endpoint.ts';
 import { createTenancy } from './tenancy/tenancy.ts';
 import type { Tenancy } from './tenancy/tenancy.ts';

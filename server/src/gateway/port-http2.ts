@@ -5,7 +5,6 @@ import type {
   ClientHttp2Stream,
   Http2Server,
   Http2ServerRequest,
-  IncomingHttpHeaders,
   OutgoingHttpHeaders,
   ServerHttp2Session,
   ServerHttp2Stream,

@@ -81,7 +81,7 @@ export type Sandboxes = ReturnType<typeof createSandboxes>;
 
 /** The sandboxes of this server: every dialect and the gateway go through here. */
 export function createSandboxes(options: SandboxesOptions) {
-  const { store, clock, log } = options;
+  const { store, clock } = options;
   const cutListeners: ((record: SandboxRecord) => void)[] = [];
   const activity = createActivity(clock.now);
   const directory = createDirectory(options);

@@ -6,7 +6,6 @@ import { RemoteAPIError } from '@atoll/sdk';
 import { uploadFolder, uploadUrlOf, waitUntilDeployed } from '@atoll/sdk/blaxel';
 import type { BlaxelConnection } from '@atoll/sdk/blaxel';
 import { command } from '../../command.ts';
-import type { Context } from '../../context.ts';
 import { CliError, UsageError } from '../../failure.ts';
 import { flag, list, text } from '../../parameter.ts';
 import { buildOptions, readBuild, readUpload } from './build-option.ts';

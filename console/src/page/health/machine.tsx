@@ -3,7 +3,7 @@ import type { ServerStatus } from '@atoll/sdk';
 import { useConsole } from '../../live/console-context.ts';
 import { useFollow } from '../../live/use-follow.ts';
 import { Fact, Facts } from '../../ui/facts.tsx';
-import { formatBytes, formatDuration, formatMb, formatTime } from '../../ui/format.ts';
+import { formatBytes, formatDuration, formatTime } from '../../ui/format.ts';
 import { Room } from './room.tsx';
 
 /** The server's machine and what waits on it, of all workspaces, as it changes. */
