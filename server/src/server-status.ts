@@ -5,7 +5,7 @@ import type { Builds } from './build/builds.ts';
 import type { ServerConfig } from './config.ts';
 import { createDoctorContext, doctorChecks, runChecks } from './doctor/doctor.ts';
 import type { CheckReport } from './doctor/doctor.ts';
-import { availableMemoryMb } from './sandbox/admission.ts';
+import { availableMemoryMb } from './lib/host-memory.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
 import { version } from './version.ts';
 

@@ -35,6 +35,14 @@ test('a size is kept ready once it was missed twice', () => {
   expect(ask(2)).toMatchObject({ id: 'slot1' });
 });
 
+test('after a burst as many are kept ready as it asked for', () => {
+  const { ask, fill, readySizes } = open(2, 40);
+  fill();
+  for (let asked = 0; asked < 30; asked += 1) ask(1);
+  fill();
+  expect(readySizes()).toHaveLength(30);
+});
+
 test('other sizes leave the room of the usual one', () => {
   const { ask, fill, readySizes } = open(2, 4);
   fill();

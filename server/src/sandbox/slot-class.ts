@@ -28,8 +28,9 @@ const classKey = ({ limits: { cpus, memoryMb, diskMb }, flavour, purpose = 'star
 
 /**
  * Which kinds of slots are kept ready, and which slots are. A kind is a size, and a flavour where an image asks for
- * one; images with one are few, so here a kind is called by its size. A size's target doubles each time a create finds none, and shrinks
- * when the size is no longer asked for. When there is no room, the size that was asked for longest ago gives way.
+ * one; images with one are few, so here a kind is called by its size. A size's target grows by one each time a create
+ * finds none, so that a burst like the last one would find as many as it needs, and shrinks when the size is no longer
+ * asked for. When there is no room, the size that was asked for longest ago gives way.
  */
 export function createSlotClasses({ usualLimits, minReady, maxReady, now = Date.now }: SlotClassesOptions) {
   const classes = new Map<string, SlotClass>();
@@ -65,7 +66,7 @@ export function createSlotClasses({ usualLimits, minReady, maxReady, now = Date.
   const miss = (slotClass: SlotClass): void => {
     slotClass.misses += 1;
     if (slotClass !== usual && slotClass.misses < MISSES_BEFORE_READY) return;
-    slotClass.target = Math.min(maxReady, Math.max(1, slotClass.target * 2));
+    slotClass.target = Math.min(maxReady, slotClass.target + 1);
   };
 
   return {

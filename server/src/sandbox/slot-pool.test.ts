@@ -79,3 +79,33 @@ test('a slot that nobody owns and that could not be freed is freed later', async
   expect(await real.list()).toContain(slot.id);
   await expect.poll(() => real.list()).not.toContain(slot.id);
 });
+
+test('who vacates a slot does not wait for its network, which is tried again until it is gone', async () => {
+  const log = createLog('silent');
+  const loopback = createLoopbackNetwork();
+  const held = Promise.withResolvers<void>();
+  let releases = 0;
+  const release = async (slotId: string): Promise<void> => {
+    releases += 1;
+    await held.promise;
+    if (releases === 1) throw new Error('stuck');
+    await loopback.release(slotId);
+  };
+  const driver = await createFakeDriver({ runDir: await tempDir(), log });
+  const network = { ...loopback, release };
+  const pool = createSlotPool({
+    driver,
+    network,
+    log,
+    usualLimits,
+    minReady: 0,
+    maxReady: 1,
+    reviewEveryMs: 30,
+  });
+  onTestFinished(pool.close);
+  const slot = await pool.take({ limits: usualLimits }, AbortSignal.timeout(1_000));
+  await pool.vacate(slot.id);
+  expect(await driver.list()).not.toContain(slot.id);
+  held.resolve();
+  await expect.poll(() => releases).toBeGreaterThan(1);
+});

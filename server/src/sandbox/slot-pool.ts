@@ -18,6 +18,8 @@ const SETTLE_MS = 50;
 /** How long a slot that nobody needs any more may keep its memory while sandboxes start. */
 const ASIDE_MS = 1_000;
 const REVIEW_EVERY_MS = 30_000;
+/** With more under way, who ends a sandbox waits for its network too: else they would end faster than their networks go. */
+const MAX_FREEING = 32;
 
 export type SlotPool = ReturnType<typeof createSlotPool>;
 
@@ -42,19 +44,33 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
   /** What is being freed, with or without somebody who waits for it. */
   const freeing = new Set<Promise<void>>();
 
-  const freeOnce = async (slotId: string, mayBegin: Promise<void>): Promise<void> => {
+  const freeOnce = async (slotId: string, work: () => Promise<void>): Promise<void> => {
     leftBehind.add(slotId);
-    const freed = mayBegin
-      .then(() => free(slotId))
-      .then(
-        () => void leftBehind.delete(slotId),
-        (err: unknown) => log.warn({ slotId, err }, 'slot left behind'),
-      );
+    const freed = work().then(
+      () => void leftBehind.delete(slotId),
+      (err: unknown) => log.warn({ slotId, err }, 'slot left behind'),
+    );
     freeing.add(freed);
     await freed.finally(() => freeing.delete(freed));
   };
 
-  const freeSurely = (slotId: string): Promise<void> => freeOnce(slotId, Promise.resolve());
+  const freeSurely = (slotId: string): Promise<void> => freeOnce(slotId, () => free(slotId));
+
+  const freeAside = (slotId: string, work: (slotId: string) => Promise<void>): Promise<void> =>
+    freeOnce(slotId, async () => {
+      await rush.whenOver(ASIDE_MS);
+      await work(slotId);
+    });
+
+  /**
+   * The kernel takes the longest for the network, of which nothing is left that could use it; its address rests until it
+   * is gone. A server that dies meanwhile leaves a slot that no record names.
+   */
+  const vacate = async (slotId: string): Promise<void> => {
+    await driver.remove(slotId);
+    const released = freeAside(slotId, network.release);
+    if (freeing.size > MAX_FREEING) await released;
+  };
 
   const make = async ({ limits, flavour, purpose }: SlotKind, signal: AbortSignal): Promise<Slot> => {
     const id = newSlotId();
@@ -137,10 +153,12 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
     /** A slot of that kind that has not waited. */
     takeFresh: make,
     free,
+    /** Ends what runs in a slot and removes it from the host, but for its network, which goes by itself afterwards. */
+    vacate,
     /** Frees a slot that no record names; never rejects, and tries again when it fails. */
     freeSurely,
     /** As above, but not while sandboxes start: whoever suspends one may want it again at once. */
-    freeAside: (slotId: string): Promise<void> => freeOnce(slotId, rush.whenOver(ASIDE_MS)),
+    freeAside: (slotId: string): Promise<void> => freeAside(slotId, free),
     refill,
     readyCount: classes.readyCount,
     /** Frees what is ready, and ends what is being freed; slots that were taken stay. */
