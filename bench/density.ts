@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SandboxStatus } from '@atoll/sdk';
-import { availableMemoryMb } from '@atoll/server/sandbox/admission';
+import { availableMemoryMb } from '@atoll/server/lib/host-memory';
 import { writePage } from './report.ts';
 import { openStand } from './stand.ts';
 import type { Stand } from './stand.ts';

@@ -4,12 +4,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TarEntry } from '@atoll/server/image/tar-entry';
 import { TarReader } from '@atoll/server/image/tar-reader';
 import { UpperRewriter } from '@atoll/server/image/upper-rewriter';
+import { createCgroups } from '@atoll/server/runtime/cgroup';
+import { readCgroupLayout } from '@atoll/server/runtime/cgroup-layout';
 import type { UpperExport } from '@atoll/server/runtime/driver';
 import { openDriverStand } from './driver-stand.ts';
 import type { DriverKind, DriverStand, Sandbox } from './driver-stand.ts';
 
 const never = new AbortController().signal;
 const SETUP_TIMEOUT_MS = 120_000;
+const MB = 2 ** 20;
+/** gVisor gives its memory back at a pace of its own. */
+const LIMIT_TIMEOUT = { timeout: 60_000, interval: 500 };
 const kinds: DriverKind[] = process.getuid?.() === 0 ? ['gvisor', 'native'] : [];
 
 /** Every form in which an overlay keeps a change. */
@@ -33,7 +38,10 @@ describe.each(kinds)('what a sandbox of driver %s has changed', (kind) => {
     sandbox = await stand.newSandbox();
     expect(await sandbox.agent.sh(changes)).toMatchObject({ exitCode: 0 });
   }, SETUP_TIMEOUT_MS);
-  afterAll(() => stand.close(), SETUP_TIMEOUT_MS);
+  afterAll(async () => {
+    await stand.removeAll();
+    await stand.close();
+  }, SETUP_TIMEOUT_MS);
 
   const exported = () => stand.driver.exportUpper(sandbox.slot.id, read, never);
   const countUp = () =>
@@ -113,6 +121,24 @@ describe.each(kinds)('what a sandbox of driver %s has changed', (kind) => {
     await expect(reading).rejects.toThrow('cut');
   });
 
+  test(
+    'may be a file that is larger than the memory of the sandbox, time and again',
+    { timeout: 120_000 },
+    async () => {
+      const { slot, agent } = await stand.newSandbox({ memoryMb: 64, diskMb: 500 });
+      const { instanceId } = stand.folders;
+      const cgroups = createCgroups({ layout: await readCgroupLayout(), instanceId });
+      const limit = await cgroups.memoryLimit(slot.id);
+      expect(await agent.sh('head -c 300M /dev/zero > /large')).toMatchObject({ exitCode: 0 });
+      for (const round of [1, 2]) {
+        const bytes = await stand.driver.exportUpper(slot.id, countBytes, never);
+        expect({ round, isWhole: bytes > 300 * MB }).toEqual({ round, isWhole: true });
+      }
+      expect(await agent.sh('stat -c %s /large')).toMatchObject({ exitCode: 0, output: `${300 * MB}` });
+      await expect.poll(() => cgroups.memoryLimit(slot.id), LIMIT_TIMEOUT).toBe(limit);
+    },
+  );
+
   test('ends with the sandbox', async () => {
     const reading = stand.driver.exportUpper(
       sandbox.slot.id,
@@ -123,6 +149,7 @@ describe.each(kinds)('what a sandbox of driver %s has changed', (kind) => {
     );
     const [outcome] = await Promise.allSettled([reading, stand.driver.remove(sandbox.slot.id)]);
     expect(outcome.status).toBe('rejected');
+    await stand.removeAll();
     expect(await stand.census()).toEqual([]);
   });
 });
@@ -145,6 +172,12 @@ async function read({ tar, ids }: UpperExport): Promise<Read[]> {
   });
   return entries;
 }
+
+const countBytes = async ({ tar }: UpperExport): Promise<number> => {
+  let bytes = 0;
+  for await (const chunk of tar) bytes += chunk.length;
+  return bytes;
+};
 
 const countIn = async (upper: UpperExport): Promise<number> =>
   Number((await read(upper)).find(({ path }) => path === 'count')?.text);

@@ -23,6 +23,9 @@ export interface Cgroups {
   /** Makes the group with these limits; an existing one gets the limits. Also for `a/b`, once `a` is there. */
   create(name: string, limits: CgroupLimits): Promise<void>;
   limit(name: string, limits: CgroupLimits): Promise<void>;
+  memoryLimit(name: string): Promise<number>;
+  /** Lowers the limit once what is in use fits into it, and answers whether it did; an absent group has nothing to lower. */
+  lowerMemory(name: string, bytes: number): Promise<boolean>;
   /** The files that a process writes its id (or `0`) to in order to join the group. */
   joinFiles(name: string): string[];
   move(name: string, pid: number): Promise<void>;
@@ -93,6 +96,9 @@ export function createCgroups({ layout, instanceId, base = '' }: CgroupsOptions)
       await limit(name, limits);
     },
     limit,
+    memoryLimit: (name) => files.memoryLimit(join(parent, name)),
+    lowerMemory: async (name, bytes) =>
+      (await files.lowerMemory(join(parent, name), bytes).catch(ignoreAbsent)) ?? true,
     joinFiles: (name) => dirsOf(name).map((dir) => join(dir, 'cgroup.procs')),
     move: async (name, pid) => {
       for (const dir of dirsOf(name)) await writeFile(join(dir, 'cgroup.procs'), `${pid}`);
@@ -135,6 +141,8 @@ interface CgroupFiles {
   makeParent(parent: string): Promise<void>;
   makeUsable(group: string): Promise<void>;
   limit(group: string, limits: CgroupLimits): Promise<void>;
+  memoryLimit(group: string): Promise<number>;
+  lowerMemory(group: string, bytes: number): Promise<boolean>;
   usage(group: string): Promise<Usage>;
   oomKills(group: string): Promise<number>;
   /** Asks for the freeze and answers whether all stand still. */
@@ -163,6 +171,11 @@ function v2Files(root: string): CgroupFiles {
       if (memoryBytes !== undefined) await write(dir, 'memory.swap.max', '0').catch(ignoreAbsent);
       if (maxPids !== undefined) await write(dir, 'pids.max', `${maxPids}`);
     },
+    memoryLimit: async (group) => {
+      const limit = (await read(join(root, group), 'memory.max')).trim();
+      return limit === 'max' ? Number.POSITIVE_INFINITY : Number(limit);
+    },
+    lowerMemory: async (group, bytes) => lowerV2Memory(join(root, group), bytes),
     usage: async (group) => {
       const dir = join(root, group);
       const cpu = parseFlat(await read(dir, 'cpu.stat'));
@@ -218,6 +231,16 @@ function v1Files(mounts: ReadonlyMap<string, string>): CgroupFiles {
       if (memoryBytes !== undefined) await limitV1Memory(join(mountOf('memory'), group), memoryBytes);
       if (maxPids !== undefined) await write(join(mountOf('pids'), group), 'pids.max', `${maxPids}`);
     },
+    memoryLimit: async (group) => Number(await read(join(mountOf('memory'), group), 'memory.limit_in_bytes')),
+    // v1 takes back what it can and refuses a limit that is still too low.
+    lowerMemory: (group, bytes) =>
+      limitV1Memory(join(mountOf('memory'), group), bytes).then(
+        () => true,
+        (error: unknown) => {
+          if (isErrno(error, 'EBUSY')) return false;
+          throw error;
+        },
+      ),
     usage: async (group) => {
       const cpuNs = Number(await read(join(mountOf('cpuacct'), group), 'cpuacct.usage'));
       const memoryDir = join(mountOf('memory'), group);
@@ -251,6 +274,15 @@ function v1Files(mounts: ReadonlyMap<string, string>): CgroupFiles {
       await write(join(freezer, group), 'freezer.state', 'THAWED').catch(ignoreAbsent);
     },
   };
+}
+
+/** v2 kills for a hard limit that is too low, so a soft one first takes back what can be. */
+async function lowerV2Memory(dir: string, bytes: number): Promise<boolean> {
+  await write(dir, 'memory.high', `${bytes}`);
+  const fits = Number(await read(dir, 'memory.current')) <= bytes;
+  if (fits) await write(dir, 'memory.max', `${bytes}`);
+  await write(dir, 'memory.high', 'max');
+  return fits;
 }
 
 /** With swap the kernel wants memory ≤ memory+swap at all times, so which one moves first depends on the direction. */

@@ -17,6 +17,7 @@ import { createSlotOperations } from '../slot-operation.ts';
 import { hasOwnDisk, mainSpec, pauseRootEntries, pauseSpec } from './bundle.ts';
 import type { MainFiles } from './bundle.ts';
 import { checkpointSlot } from './checkpoint.ts';
+import { createExportMemory } from './export-memory.ts';
 import { giveCheckpoint } from './give-checkpoint.ts';
 import { findGofer, seesSameFiles } from './gofer.ts';
 import { guestLimits, hostMemoryBytes } from './guest-limits.ts';
@@ -91,8 +92,10 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
   const standstill = createStandstill({ paths });
   const still = { runsc, standstill };
   const upperUsage = createUpperUsage({ upperDir: paths.upperDir, pids: options.cgroups.pids });
+  const exportMemory = createExportMemory({ cgroups: options.cgroups, paths, log: options.log });
   await makeFolders(paths);
   await context.lateMounts.open();
+  await exportMemory.open();
   return {
     name: 'gvisor',
     capabilities: {
@@ -112,11 +115,14 @@ export async function createGvisorDriver(options: GvisorDriverOptions): Promise<
       await operations.cancel(slotId);
       await remove(context, slotId);
       upperUsage.forget(slotId);
+      exportMemory.forget(slotId);
     },
     freeze: standstill.pause,
     thaw: standstill.resume,
     exportUpper: (slotId, consume, signal) =>
-      operations.run(slotId, signal, (either) => exportUpperOf(still, slotId, consume, either)),
+      operations.run(slotId, signal, (either) =>
+        exportUpperOf({ ...still, upperUsage, exportMemory }, slotId, consume, either),
+      ),
     checkpoint: (slotId, dir, { leaveRunning }, signal) =>
       operations.run(slotId, signal, async (either) => {
         const isFrozen = standstill.isStill(slotId);

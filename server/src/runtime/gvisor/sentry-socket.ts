@@ -2,7 +2,12 @@ import { connect } from 'node:net';
 import { z } from 'zod';
 
 /** The calls of gVisor's control server (`runsc/boot/controller.go`) that are made without runsc. */
-export type SentryMethod = 'containerManager.Pause' | 'containerManager.Resume' | 'debug.Stacks';
+export type SentryMethod =
+  | 'containerManager.Pause'
+  | 'containerManager.Resume'
+  | 'debug.Stacks'
+  /** Collects what is garbage in gVisor's own memory. */
+  | 'Usage.Reduce';
 
 /** What a call came to where it did not succeed. */
 export class SentryError extends Error {

@@ -20,6 +20,8 @@ export interface SlotPaths {
   gate: string;
   /** Says how far gVisor holds the slot's processes; absent while it does not. */
   paused: string;
+  /** The host's memory limit in bytes, while the slot is charged for less than it uses; absent while it is in force. */
+  waived: string;
   /** State files and socket that runsc keeps under its root. */
   runscFiles: readonly string[];
   /** The socket of gVisor's control server. */
@@ -72,6 +74,7 @@ export function slotPaths(paths: DriverPaths, slotId: string): SlotPaths {
     mainConfig: join(dir, 'main', 'config.json'),
     gate: join(dir, 'gate'),
     paused: join(dir, 'paused'),
+    waived: join(dir, 'waived'),
     runscFiles: [
       ...containers.flatMap((id) => [stateOf(id, 'state'), stateOf(id, 'lock')]),
       stateOf(podIdOf(slotId), 'state.next'),

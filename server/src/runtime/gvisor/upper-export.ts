@@ -1,13 +1,32 @@
 import { outputOf } from '../../lib/output-of.ts';
 import type { UpperExport } from '../driver.ts';
+import type { ExportMemory } from './export-memory.ts';
 import type { RunscCommands } from './runsc.ts';
 import type { Standstill } from './standstill.ts';
+import type { UpperUsage } from './upper-usage.ts';
+
+export interface UpperExportTools {
+  runsc: RunscCommands;
+  standstill: Standstill;
+  upperUsage: UpperUsage;
+  exportMemory: ExportMemory;
+}
 
 const EXPORT_TIMEOUT_MS = 30 * 60_000;
 
 /** Lets `consume` read the upper layer of a sandbox, which gVisor alone knows, while it stands still. */
 export async function exportUpperOf<T>(
-  { runsc, standstill }: { runsc: RunscCommands; standstill: Standstill },
+  tools: UpperExportTools,
+  slotId: string,
+  consume: (upper: UpperExport) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const upperBytes = (await tools.upperUsage.read(slotId)) ?? 0;
+  return tools.exportMemory.during(slotId, upperBytes, () => readStill(tools, slotId, consume, signal));
+}
+
+async function readStill<T>(
+  { runsc, standstill }: UpperExportTools,
   slotId: string,
   consume: (upper: UpperExport) => Promise<T>,
   signal: AbortSignal,

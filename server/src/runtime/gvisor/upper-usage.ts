@@ -10,6 +10,8 @@ export interface UpperUsageOptions {
 
 const BLOCK_BYTES = 512;
 
+export type UpperUsage = ReturnType<typeof createUpperUsage>;
+
 /**
  * What sandboxes have written, on the host's disk. runsc unlinks the file of an upper layer as soon as it has it, so only
  * a process that holds it open leads there; who that is does not change while a slot runs.
