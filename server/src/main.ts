@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { ConfigError, readConfig, serverFlags } from './config.ts';
 import type { ServerConfig } from './config.ts';
+import { collectWhenIdle } from './lib/idle-collection.ts';
 import { createLog } from './lib/log.ts';
 import type { Log } from './lib/log.ts';
 import { startServer } from './server.ts';
@@ -39,7 +40,7 @@ async function serve(
     log.info('stopped before it listened');
   });
   if (!server) return;
-  dropWhatStartingNeeded();
+  using _collecting = keepMemorySmall();
   log.info({ url: server.url, runtime: config.runtime, dataDir: config.dataDir }, 'listening');
   onReady(server.url);
   if (!stop.aborted) await once(stop, 'abort');
@@ -48,11 +49,18 @@ async function serve(
 }
 
 /**
- * Half of the heap is what loading and the first look at images left, and little is allocated from here on: on its own it
- * would stay for hours. There is no such function where Node was not started by `bin/atoll`.
+ * Half of the heap is what loading and the first look at images left, and later what the last burst of requests needed: on
+ * its own it would stay for hours. Only `bin/atoll` starts Node so that it can be told to look.
  */
-const dropWhatStartingNeeded = (): void =>
-  void globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+function keepMemorySmall(): Disposable {
+  const { gc } = globalThis;
+  if (gc === undefined) return { [Symbol.dispose]: () => {} };
+  // A usual collection gives a third as much back.
+  const collect = (): void => gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  collect();
+  const stop = collectWhenIdle({ usedBytes: process.memoryUsage.rss, collect });
+  return { [Symbol.dispose]: stop };
+}
 
 /** A second signal ends the process at once: what is left then is the next start's to reconcile. */
 function listenForStop(): { signal: AbortSignal; forget: () => void } {

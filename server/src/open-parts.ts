@@ -21,6 +21,7 @@ import { checkHost, usualLimits, volumeLimitsOf } from './sandbox/admission.ts';
 import { openRangesOf, policyOf } from './sandbox/network-rules.ts';
 import { createSandboxes } from './sandbox/sandboxes.ts';
 import { createSlotPool } from './sandbox/slot-pool.ts';
+import { slotRoom } from './sandbox/slot-room.ts';
 import { createSnapshotRecords } from './snapshot/snapshot-records.ts';
 import { createSnapshots } from './snapshot/snapshots.ts';
 import type { SandboxEnvironments } from './secret/sandbox-environments.ts';
@@ -139,8 +140,13 @@ async function openRuntime({ config, log, signal, opened }: Start, { dataDir, db
   });
   signal.throwIfAborted();
   const { extraCaFile, readySlots } = config;
-  const maxReady = Math.max(8, readySlots);
-  const pool = createSlotPool({ ...host, log, usualLimits, minReady: readySlots, maxReady });
+  const pool = createSlotPool({
+    ...host,
+    log,
+    usualLimits,
+    minReady: readySlots,
+    maxReady: slotRoom(readySlots),
+  });
   const identities = createIdentityFolders({ runDir, ...(extraCaFile !== undefined && { extraCaFile }) });
   return { ...host, pool, agents, store, openings, identities };
 }

@@ -295,7 +295,7 @@ export const suspendSandbox = defineRoute({
   access: 'member',
   params: sandboxParams,
   status: 202,
-  errors: ['sandbox_not_found', 'invalid_state', 'conflict'],
+  errors: ['sandbox_not_found', 'invalid_state', 'conflict', 'host_out_of_disk'],
 });
 
 export const resumeSandbox = defineRoute({
@@ -307,7 +307,16 @@ export const resumeSandbox = defineRoute({
   access: 'member',
   params: sandboxParams,
   status: 202,
-  errors: ['sandbox_not_found', 'invalid_state', 'conflict', 'checkpoint_unusable'],
+  errors: [
+    'sandbox_not_found',
+    'invalid_state',
+    'conflict',
+    'checkpoint_unusable',
+    'host_out_of_memory',
+    'host_out_of_disk',
+    'start_failed',
+    'too_busy',
+  ],
 });
 
 export const copySandboxAnswer = z.object({

@@ -49,7 +49,7 @@ export function openJournals(options: JournalsOptions) {
   /** Of each sandbox the one who writes now, or last: a successor waits for its end. */
   const writing = new Map<string, Promise<void>>();
 
-  /** Until its end, each sandbox has one that knows what is on disk. */
+  /** Until its end or its sleep on disk, each sandbox has one that knows what is written. */
   const writers = new Map<string, JournalWriter>();
 
   const writerOf = async (sandboxId: string): Promise<JournalWriter> => {
@@ -116,6 +116,12 @@ export function openJournals(options: JournalsOptions) {
         }
       }
     },
+    /** The sandbox sleeps on disk, and so does all that is known of its journal. */
+    asleep: (sandboxId: string): Promise<void> =>
+      inTurn(sandboxId, () => {
+        writers.delete(sandboxId);
+        return Promise.resolve();
+      }),
     /** The sandbox has ended: its journal is kept for a while from now on. */
     ended: (sandboxId: string): void => {
       writers.delete(sandboxId);

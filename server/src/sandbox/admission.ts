@@ -1,5 +1,6 @@
-import { readFileSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { ApiError } from '@atoll/protocol';
+import { availableMemoryMb } from '../lib/host-memory.ts';
 import type { ResourceLimits } from '../runtime/driver.ts';
 
 /** What one sandbox may ask for, and what the host keeps for itself. */
@@ -82,16 +83,21 @@ export function checkHost(dataDir: string, settings: AdmissionSettings): void {
   checkDisk(dataDir, settings);
 }
 
-/** Refuses what would be written for long while the host has little disk left. */
-export function checkDisk(dataDir: string, settings: AdmissionSettings): void {
+/** Refuses to write so much more where the host has little disk left, or would have then. */
+export function checkDisk(dataDir: string, { reservedDiskMb }: AdmissionSettings, moreBytes = 0): void {
+  const diskMb = Math.floor(freeDiskBytes(dataDir) / 2 ** 20);
+  const moreMb = Math.ceil(moreBytes / 2 ** 20);
+  if (diskMb - moreMb >= reservedDiskMb) return;
+  const needed = moreMb > 0 ? `what is to be written takes about ${moreMb} MB; ` : '';
+  throw new ApiError(
+    'host_out_of_disk',
+    `${needed}the data directory has ${diskMb} MB left and keeps ${reservedDiskMb} MB`,
+  );
+}
+
+export function freeDiskBytes(dataDir: string): number {
   const { bavail, bsize } = statfsSync(dataDir);
-  const diskMb = Math.floor((bavail * bsize) / 2 ** 20);
-  if (diskMb < settings.reservedDiskMb) {
-    throw new ApiError(
-      'host_out_of_disk',
-      `the data directory has ${diskMb} MB left and keeps ${settings.reservedDiskMb} MB`,
-    );
-  }
+  return bavail * bsize;
 }
 
 /** What goes on from a checkpoint begins with memory that is in use, so there has to be room for it. */
@@ -104,10 +110,4 @@ export function checkMemoryFor(bytes: number, { reservedMemoryMb }: AdmissionSet
     `what is asked for would begin with ${neededMb} MB of memory; the host has ${memoryMb} MB left and keeps ${reservedMemoryMb} MB`,
     { hint: 'Ask for less at once, or terminate sandboxes.' },
   );
-}
-
-/** Two small synchronous reads of the kernel's memory: microseconds, unlike a turn through the thread pool. */
-export function availableMemoryMb(): number {
-  const found = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
-  return found === undefined ? Number.POSITIVE_INFINITY : Math.floor(Number(found) / 1024);
 }

@@ -1,6 +1,7 @@
 import { ApiError } from '@atoll/protocol';
-import type { CheckpointHolder, WrittenCheckpoint } from '../checkpoint/checkpoint-store.ts';
+import type { CheckpointFacts, CheckpointHolder, WrittenCheckpoint } from '../checkpoint/checkpoint-store.ts';
 import { readCpuFeatures } from '../checkpoint/cpu-features.ts';
+import type { RuntimeDriver } from '../runtime/driver.ts';
 import type { SandboxOperation, SandboxRecord } from '../store/sandbox-store.ts';
 import { stage } from '../lib/stage.ts';
 import type { SandboxContext } from './context.ts';
@@ -33,27 +34,72 @@ export function requireCheckpoints({ driver }: Pick<SandboxContext, 'driver'>): 
   );
 }
 
-/** Files that nobody owns yet. Unless it is to go on, the sandbox stands still afterwards. */
+/** How a checkpoint is written. */
+export interface Writing {
+  leaveRunning: boolean;
+  /** Told when it begins, once there is room for it. */
+  onBegin?: () => void;
+}
+
+/**
+ * Files that nobody owns yet. Unless it is to go on, the sandbox stands still afterwards. One that waits for its turn, or
+ * for which there is no room, goes on as it did.
+ */
 export async function writeCheckpoint(
   context: SandboxContext,
   record: SandboxRecord,
-  { leaveRunning }: { leaveRunning: boolean },
+  writing: Writing,
   signal: AbortSignal,
 ): Promise<WrittenCheckpoint> {
-  const { driver, checkpoints } = context;
-  const { slotId } = record;
+  const { slotId, workspaceId, limits } = record;
   if (slotId === undefined) throw new Error(`sandbox ${record.id} runs nowhere`);
-  const facts = {
-    sandboxId: record.id,
-    workspaceId: record.workspaceId,
-    incarnation: record.incarnation,
-    runtime: driver.name,
-    runtimeVersion: await driver.version(),
-    cpuFeatures: await readCpuFeatures(),
-    agentDigest: record.agentDigest,
-    manifestDigest: record.manifestDigest,
-    limits: record.limits,
+  const facts = await factsOf(context, record);
+  const size = {
+    // With what the runtime itself has of it.
+    mostBytes: (2 * limits.memoryMb + limits.diskMb) * 2 ** 20,
+    estimateBytes: () => estimateBytes(context.driver, slotId),
   };
+  return context.room.write({ workspaceId, ...size, signal }, () => {
+    writing.onBegin?.();
+    return writeFiles(context, { slotId, facts, leaveRunning: writing.leaveRunning }, signal);
+  });
+}
+
+const factsOf = async (
+  { driver }: SandboxContext,
+  { id, workspaceId, incarnation, agentDigest, manifestDigest, limits }: SandboxRecord,
+): Promise<CheckpointFacts> => ({
+  sandboxId: id,
+  workspaceId,
+  incarnation,
+  runtime: driver.name,
+  runtimeVersion: await driver.version(),
+  cpuFeatures: await readCpuFeatures(),
+  agentDigest,
+  manifestDigest,
+  limits,
+});
+
+/** About what a checkpoint of a slot takes on the disk: its memory, and what it has changed of its files. */
+async function estimateBytes(driver: RuntimeDriver, slotId: string): Promise<number> {
+  const [{ memoryBytes }, diskBytes = 0] = await Promise.all([
+    driver.stats(slotId),
+    driver.diskBytes(slotId).catch(() => undefined),
+  ]);
+  return memoryBytes + diskBytes;
+}
+
+interface SlotWriting {
+  slotId: string;
+  facts: CheckpointFacts;
+  leaveRunning: boolean;
+}
+
+async function writeFiles(
+  { driver, checkpoints }: SandboxContext,
+  { slotId, facts, leaveRunning }: SlotWriting,
+  signal: AbortSignal,
+): Promise<WrittenCheckpoint> {
   try {
     return await stage('checkpoint', () =>
       checkpoints.write(
@@ -66,7 +112,7 @@ export async function writeCheckpoint(
     signal.throwIfAborted();
     throw new ApiError(
       'checkpoint_failed',
-      `sandbox ${record.id} was not written to disk: ${reasonOf(cause)}`,
+      `sandbox ${facts.sandboxId} was not written to disk: ${reasonOf(cause)}`,
       {
         cause,
       },

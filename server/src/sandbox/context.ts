@@ -19,6 +19,7 @@ import type { SandboxVolumes } from '../volume/sandbox-volumes.ts';
 import type { Ending } from './ending.ts';
 import type { Activity } from './activity.ts';
 import type { createFlights } from './flight.ts';
+import type { HostRoom } from './host-room.ts';
 import type { Snapshots } from '../snapshot/snapshots.ts';
 import type { SandboxRootfs } from './rootfs.ts';
 import type { SlotPool } from './slot-pool.ts';
@@ -34,6 +35,9 @@ export interface Live {
   takeLastLines?: JournalFollower['takeLast'];
   rootfs: SandboxRootfs;
 }
+
+/** Waits for its turn among the starts of all sandboxes. */
+export type InTurn = <T>(workspaceId: string, signal: AbortSignal, start: () => Promise<T>) => Promise<T>;
 
 /** What the operations on sandboxes work with. */
 export interface SandboxContext {
@@ -63,6 +67,9 @@ export interface SandboxContext {
   log: Log;
   activity: Activity;
   flights: ReturnType<typeof createFlights>;
+  /** For what brings up a sandbox that has a record already. */
+  inTurn: InTurn;
+  room: HostRoom;
   live: Map<string, Live>;
   /** Told as soon as a sandbox answers no more requests: it ends, or stands still. */
   onCut: (record: SandboxRecord) => void;

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { opened, request, terminate } from '../../../test/fixtures/open-sandboxes.ts';
 import { withCheckpoints } from '../../../test/fixtures/stand-in-checkpoints.ts';
 import type { RuntimeDriver } from '../runtime/driver.ts';
+import { defaultAdmission } from './admission.ts';
 import type { SandboxesOptions } from './sandboxes.ts';
 
 /** Sandboxes with one to copy, on a driver that counts the checkpoints it writes. */
@@ -46,6 +47,14 @@ test('copies beyond the memory of the host are refused before anything starts', 
   }));
   await expect(copy(2)).rejects.toMatchObject({ code: 'host_out_of_memory', status: 503 });
   expect([ids(), written()]).toEqual([1, 0]);
+});
+
+test('copies beyond the quota of the workspace are refused before anything starts', async () => {
+  const admission = { ...defaultAdmission, maxLivingPerWorkspace: 3 };
+  const { copy, ids, written } = await openWithSource(undefined, { admission });
+  await expect(copy(3)).rejects.toMatchObject({ code: 'quota_exceeded', status: 429 });
+  expect([ids(), written()]).toEqual([1, 0]);
+  expect(await copy(2)).toHaveLength(2);
 });
 
 test('more copies than may wait for their turn are refused, all of them, before anything starts', async () => {

@@ -5,7 +5,6 @@ import type { SandboxContext } from './context.ts';
 import { lostEnding } from './ending.ts';
 import type { Ending } from './ending.ts';
 import { rollbackSandbox } from './rollback.ts';
-import type { InTurn } from './rollback.ts';
 import { terminateSandbox } from './terminate.ts';
 
 /** One that dies again this soon would do so for ever. */
@@ -30,7 +29,7 @@ const isRestorable = ({ kind, status }: SnapshotRecord): boolean =>
  * snapshot where their owner has asked for that. What is found dead before `open` waits until then: slots that no record
  * names yet would be freed.
  */
-export function createCrashes(context: SandboxContext, inTurn: InTurn) {
+export function createCrashes(context: SandboxContext) {
   const restoredAt = new Map<string, number>();
   const underWay = new Set<string>();
   const waiting: (() => void)[] = [];
@@ -47,7 +46,7 @@ export function createCrashes(context: SandboxContext, inTurn: InTurn) {
       await context.flights.join(record.id, operation)?.catch(() => {});
     restoredAt.set(record.id, context.clock.now());
     try {
-      await rollbackSandbox(context, record, { snapshotId: snapshot.id }, inTurn);
+      await rollbackSandbox(context, record, { snapshotId: snapshot.id });
     } catch (error) {
       context.log.error(
         { sandboxId: record.id, snapshotId: snapshot.id, err: error },

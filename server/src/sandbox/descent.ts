@@ -1,5 +1,5 @@
 import type { SandboxRecord } from '../store/sandbox-store.ts';
-import { availableMemoryMb } from './admission.ts';
+import { availableMemoryMb } from '../lib/host-memory.ts';
 import { canCheckpoint, maySleepOnDisk } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { hibernateSandbox } from './suspend.ts';

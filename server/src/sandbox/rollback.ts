@@ -32,9 +32,6 @@ export interface RollbackTarget {
   part?: SnapshotKind;
 }
 
-/** Waits for its turn among the starts of all sandboxes. */
-export type InTurn = <T>(workspaceId: string, signal: AbortSignal, start: () => Promise<T>) => Promise<T>;
-
 /**
  * Starts a sandbox again from a snapshot, under the same id and name. What it is now goes on until its successor runs,
  * and stays if that does not start; then one write makes the successor the sandbox, and the old one is freed.
@@ -43,7 +40,6 @@ export async function rollbackSandbox(
   context: SandboxContext,
   stale: SandboxRecord,
   { snapshotId, part }: RollbackTarget,
-  inTurn: InTurn,
 ): Promise<SandboxRecord> {
   const snapshot = context.snapshots.findReady(stale.workspaceId, snapshotId, part);
   requireActive(stale);
@@ -60,7 +56,9 @@ export async function rollbackSandbox(
   });
   return context.flights.begin(record.id, 'rollback', async (signal) => {
     try {
-      return await inTurn(record.workspaceId, signal, () => carryOut(context, record, snapshot, signal));
+      return await context.inTurn(record.workspaceId, signal, () =>
+        carryOut(context, record, snapshot, signal),
+      );
     } catch (error) {
       endRollback(context, record);
       throw explain(record, signal.aborted ? signal.reason : error);

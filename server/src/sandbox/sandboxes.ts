@@ -7,7 +7,6 @@ import type { SnapshotKind, SnapshotRecord } from '../snapshot/snapshot-records.
 import type { PoolStore } from '../store/pool-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import { createActivity } from './activity.ts';
-import { checkDisk } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
 import { createVolumeCalls } from './attach-volume.ts';
 import { createCheckpointCalls } from './checkpoint-calls.ts';
@@ -17,6 +16,7 @@ import { createDescent } from './descent.ts';
 import { createDirectory } from './directory.ts';
 import { createEnroll } from './enroll.ts';
 import { createFlights } from './flight.ts';
+import { createHostRoom } from './host-room.ts';
 import { createLogCalls } from './log-calls.ts';
 import { createLauncher } from './launch.ts';
 import { isEnded } from './lifecycle.ts';
@@ -32,7 +32,7 @@ import type { Created, SandboxRequest } from './request.ts';
 import { createRetention } from './retention.ts';
 import { requireRestorable } from './restorable.ts';
 import { rollbackSandbox } from './rollback.ts';
-import type { InTurn, RollbackTarget } from './rollback.ts';
+import type { RollbackTarget } from './rollback.ts';
 import { resumeSandbox } from './suspend.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import { terminateSandbox } from './terminate.ts';
@@ -49,7 +49,7 @@ export interface Reach extends Awake {
 
 export interface SandboxesOptions extends Omit<
   SandboxContext,
-  'flights' | 'live' | 'activity' | 'onCut' | 'onAgentLost' | 'onGone' | 'networkTurns'
+  'flights' | 'inTurn' | 'room' | 'live' | 'activity' | 'onCut' | 'onAgentLost' | 'onGone' | 'networkTurns'
 > {
   pools: PoolStore<PoolTemplate>;
   dataDir: string;
@@ -84,10 +84,20 @@ export function createSandboxes(options: SandboxesOptions) {
   const { store, clock } = options;
   const cutListeners: ((record: SandboxRecord) => void)[] = [];
   const activity = createActivity(clock.now);
+  const starts = createSemaphore(
+    options.maxStarts,
+    options.maxWaiting,
+    () => new ApiError('too_busy', 'too many sandboxes wait for their start'),
+  );
+  /** Ends the wait of creates for their turn. */
+  const closing = new AbortController();
   const directory = createDirectory(options);
   const context: SandboxContext = {
     ...options,
     flights: createFlights(),
+    inTurn: (workspaceId, signal, start) =>
+      starts.run(AbortSignal.any([signal, closing.signal]), () => options.pool.rush(start), workspaceId),
+    room: createHostRoom(options.dataDir, options.admission),
     live: new Map(),
     networkTurns: createKeyedQueue(),
     activity,
@@ -103,11 +113,6 @@ export function createSandboxes(options: SandboxesOptions) {
     },
     onAgentLost: (record, ending) => crashes.lost(record, ending),
   };
-  const starts = createSemaphore(
-    options.maxStarts,
-    options.maxWaiting,
-    () => new ApiError('too_busy', 'too many sandboxes wait for their start'),
-  );
   const reaper = createReaper(context, endsOf(context));
   const recovery = createRecovery(context, options.recoverEveryMs);
   const retention = createRetention(context);
@@ -116,12 +121,8 @@ export function createSandboxes(options: SandboxesOptions) {
     hibernateAfterMs: options.hibernateAfterMs ?? HIBERNATE_AFTER_MS,
     scarceMemoryMb: 2 * options.admission.reservedMemoryMb,
   });
-  /** Ends the wait of creates for their turn. */
-  const closing = new AbortController();
   const enroll = createEnroll(context, starts, closing.signal);
-  const inTurn: InTurn = (workspaceId, signal, start) =>
-    starts.run(AbortSignal.any([signal, closing.signal]), () => options.pool.rush(start), workspaceId);
-  const crashes = createCrashes(context, inTurn);
+  const crashes = createCrashes(context);
   const unwatchAll = (): void => context.live.forEach(({ unwatch }) => unwatch());
 
   const { admission, dataDir } = options;
@@ -184,12 +185,12 @@ export function createSandboxes(options: SandboxesOptions) {
       kind: SnapshotKind,
       patienceMs?: number,
     ): Promise<SnapshotRecord> => {
-      checkDisk(dataDir, admission);
+      context.room.requireDisk();
       return takeSnapshot(context, record, kind, memoryFiles, patienceMs);
     },
     /** Starts a sandbox again from a snapshot, under the same id and name. */
     rollback: (record: SandboxRecord, target: RollbackTarget): Promise<SandboxRecord> =>
-      rollbackSandbox(context, record, target, inTurn),
+      rollbackSandbox(context, record, target),
     ...checkpointCalls,
     resume: (record: SandboxRecord): Promise<void> => resumeSandbox(context, record),
     /**

@@ -216,7 +216,7 @@ export async function freeAfterFailure(
 export async function freeSlotOf(context: SandboxContext, record: SandboxRecord): Promise<void> {
   const current = context.store.byId(record.workspaceId, record.id);
   if (current?.slotId === undefined) return;
-  await context.pool.free(current.slotId);
+  await context.pool.vacate(current.slotId);
   await context.identities.remove(current.slotId);
   context.store.change(record, current.operation, { slotId: null });
 }

@@ -1,14 +1,15 @@
 import { ApiError } from '@atoll/protocol';
 import { stage } from '../lib/stage.ts';
 import type { SandboxOperation, SandboxRecord, SandboxState } from '../store/sandbox-store.ts';
-import { maySleepOnDisk, settleOnDisk, sleepHolder, writeCheckpoint } from './checkpoint.ts';
+import { maySleepOnDisk, settleOnDisk, writeCheckpoint } from './checkpoint.ts';
+import type { Writing } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { guard } from './guard.ts';
 import { operations } from './lifecycle.ts';
-import { beginOperation, placeOf } from './operation.ts';
-import { restoreSandbox } from './restore.ts';
+import { beginOperation, findUnderWay, placeOf } from './operation.ts';
 import { requireActive } from './require-active.ts';
 import { releaseRootfs } from './rootfs.ts';
+import { wakeFromDisk } from './wake-from-disk.ts';
 
 /** How deep a suspend goes: in memory it is quick and so is its wake; on disk it costs no memory. */
 export type SuspendDepth = 'memory' | 'disk';
@@ -22,13 +23,19 @@ export function beginSuspend(
   record: SandboxRecord,
   depth: SuspendDepth,
 ): { done: Promise<void> } {
-  if (record.state === 'suspended' && record.operation === undefined) return { done: Promise.resolve() };
+  if (record.state === 'suspended' && record.operation === undefined)
+    return { done: depth === 'disk' ? deepen(context, record) : Promise.resolve() };
   if (record.name === undefined) {
     throw new ApiError('invalid_state', `sandbox ${record.id} has no name, so it cannot be suspended`, {
       hint: 'Name it first: `atoll sbx name ID NAME`.',
     });
   }
   return { done: standStillAt(context, record, depth) };
+}
+
+/** It is suspended in any case: why it is not on disk, its record says. */
+async function deepen(context: SandboxContext, record: SandboxRecord): Promise<void> {
+  if (maySleepOnDisk(context, record)) await hibernateSandbox(context, record).catch(() => {});
 }
 
 /** Stops a running sandbox in memory, whether it has a name or not: what waits in a pool costs no CPU. */
@@ -39,12 +46,21 @@ export const standStill = async (context: SandboxContext, record: SandboxRecord)
 function standStillAt(context: SandboxContext, record: SandboxRecord, depth: SuspendDepth): Promise<void> {
   const underWay = context.flights.join(record.id, 'suspend');
   if (underWay) return underWay.then(() => {});
+  const goesToDisk = (current: SandboxRecord): boolean =>
+    depth === 'disk' && maySleepOnDisk(context, current);
+  if (goesToDisk(record)) context.room.requireDisk();
+  let isBegun = false;
   return beginOperation(context, record, 'suspend', {
     work: (current, signal) => {
-      const work = depth === 'disk' && maySleepOnDisk(context, current) ? sleep : freeze;
-      return work(context, current, signal);
+      const onBegin = (): void => {
+        isBegun = true;
+        cutOff(context, current);
+      };
+      if (goesToDisk(current)) return moveToDisk(context, current, { during: 'suspend', onBegin }, signal);
+      onBegin();
+      return freeze(context, current);
     },
-    undo: (current, error) => unfreeze(context, current, error),
+    undo: (current, error) => (isBegun ? unfreeze : goOn)(context, current, error),
   });
 }
 
@@ -58,7 +74,8 @@ export const suspendSandbox = async (
 export async function resumeSandbox(context: SandboxContext, record: SandboxRecord): Promise<void> {
   if (record.state === 'running' && record.operation === undefined) return;
   // What is being written to disk is written first: to wait costs less than to undo it.
-  await context.flights.join(record.id, 'hibernate')?.catch(() => {});
+  const writing = (): Promise<unknown> | undefined => findUnderWay(context, record, ['hibernate']);
+  for (let underWay = writing(); underWay; underWay = writing()) await underWay.catch(() => {});
   const underWay = context.flights.join(record.id, 'resume');
   if (underWay) return void (await underWay);
   const now = context.store.byId(record.workspaceId, record.id) ?? record;
@@ -68,7 +85,11 @@ export async function resumeSandbox(context: SandboxContext, record: SandboxReco
       current.checkpointId === undefined
         ? run(context, current, 'resume', operations.resume.to)
         : wakeFromDisk(context, current, current.checkpointId, signal),
-    undo: (current, error) => stayAsleep(context, current, error),
+    undo: async (current, error) => {
+      const state = operations.resume.onError;
+      context.store.change(current, 'resume', { state, operation: null, error: messageOf(error) });
+      await endIfDead(context, current);
+    },
   });
 }
 
@@ -81,22 +102,22 @@ export async function hibernateSandbox(context: SandboxContext, record: SandboxR
   if (underWay) return void (await underWay);
   if (record.checkpointId !== undefined) return;
   await beginOperation(context, record, 'hibernate', {
-    work: (current, signal) => moveToDisk(context, current, 'hibernate', signal),
-    undo: (current, error) =>
-      void context.store.change(current, 'hibernate', { operation: null, error: messageOf(error) }),
+    work: (current, signal) => moveToDisk(context, current, { during: 'hibernate' }, signal),
+    undo: async (current, error) => {
+      context.store.change(current, 'hibernate', { operation: null, error: messageOf(error) });
+      await endIfDead(context, current);
+    },
   });
 }
 
 /** Requests that are under way end: their connections would stand still with the sandbox. */
-function cutOff(context: SandboxContext, record: SandboxRecord): string {
-  const { live, slotId } = placeOf(context, record);
-  live.unwatch();
+function cutOff(context: SandboxContext, record: SandboxRecord): void {
+  placeOf(context, record).live.unwatch();
   context.onCut(record);
-  return slotId;
 }
 
 async function freeze(context: SandboxContext, record: SandboxRecord): Promise<void> {
-  const slotId = cutOff(context, record);
+  const { slotId } = placeOf(context, record);
   await stage('runtime', () => context.driver.freeze(slotId));
   const suspendedAt = context.clock.now();
   context.store.change(record, 'suspend', {
@@ -107,19 +128,18 @@ async function freeze(context: SandboxContext, record: SandboxRecord): Promise<v
   });
 }
 
-async function sleep(context: SandboxContext, record: SandboxRecord, signal: AbortSignal): Promise<void> {
-  cutOff(context, record);
-  await moveToDisk(context, record, 'suspend', signal);
+interface Move extends Pick<Writing, 'onBegin'> {
+  during: 'suspend' | 'hibernate';
 }
 
 /** The record says that the sandbox is on disk before its memory goes, so that a crash loses neither. */
 async function moveToDisk(
   context: SandboxContext,
   record: SandboxRecord,
-  during: 'suspend' | 'hibernate',
+  { during, ...writing }: Move,
   signal: AbortSignal,
 ): Promise<void> {
-  const written = await writeCheckpoint(context, record, { leaveRunning: false }, signal);
+  const written = await writeCheckpoint(context, record, { leaveRunning: false, ...writing }, signal);
   if (!settleOnDisk(context, record, during, written)) {
     await context.checkpoints.discard(written);
     throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being suspended`);
@@ -135,6 +155,7 @@ async function leaveMemory(context: SandboxContext, record: SandboxRecord): Prom
   const live = context.live.get(record.id);
   context.live.delete(record.id);
   context.activity.forget(record.id);
+  void context.journals.asleep(record.id);
   if (slotId === undefined) return;
   // A volume is waited for.
   await (record.volumes === undefined ? context.pool.freeAside(slotId) : context.pool.freeSurely(slotId));
@@ -142,19 +163,10 @@ async function leaveMemory(context: SandboxContext, record: SandboxRecord): Prom
   await releaseRootfs(context, live?.rootfs);
 }
 
-/** Its processes go on in a new incarnation; the files on disk go once it runs. */
-async function wakeFromDisk(
-  context: SandboxContext,
-  record: SandboxRecord,
-  checkpointId: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const next = context.store.nextIncarnation(record, 'resume');
-  if (next === undefined) throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being resumed`);
-  const source = { checkpointId, isCopy: false, operation: 'resume' } as const;
-  await context.pool.rush(() => restoreSandbox(context, next, source, signal));
-  context.checkpoints.release(sleepHolder(record));
-  void context.checkpoints.sweep();
+/** What is under way in it has not noticed that somebody asked. */
+function goOn(context: SandboxContext, record: SandboxRecord, error: unknown): void {
+  const state = operations.suspend.onError;
+  context.store.change(record, 'suspend', { state, operation: null, error: messageOf(error) });
 }
 
 /** A sandbox in memory goes on; one whose checkpoint was not written says why. */
@@ -163,9 +175,11 @@ async function unfreeze(context: SandboxContext, record: SandboxRecord, error: u
   await run(context, record, 'suspend', operations.suspend.onError);
 }
 
-function stayAsleep(context: SandboxContext, record: SandboxRecord, error: unknown): void {
-  const state = operations.resume.onError;
-  context.store.change(record, 'resume', { state, operation: null, error: messageOf(error) });
+/** Nobody watches one that stands still in memory: that it has died shows once it is to do something. */
+async function endIfDead(context: SandboxContext, record: SandboxRecord): Promise<void> {
+  const { slotId } = record;
+  if (slotId === undefined || record.checkpointId !== undefined) return;
+  if ((await context.driver.state(slotId)) !== 'running') context.onAgentLost(record);
 }
 
 const messageOf = (error: unknown): string =>

@@ -26,7 +26,7 @@ test('a memory snapshot is refused while its sandbox is being terminated', async
   expect(snapshots.list(workspaceId)).toEqual([]);
 });
 
-test('a memory snapshot that a terminate cuts short has failed, and says why', async () => {
+test('half a memory snapshot is neither restored nor removed, and one that a terminate cuts short has failed', async () => {
   const writing = Promise.withResolvers<void>();
   const { sandboxes, snapshots, workspaceId } = await opened((real) => ({
     ...withCheckpoints(real),
@@ -39,6 +39,13 @@ test('a memory snapshot that a terminate cuts short has failed, and says why', a
   const { record } = await sandboxes.create(workspaceId, request, 10_000);
   const taking = sandboxes.snapshot(sandboxes.get(workspaceId, record.id), 'memory');
   await writing.promise;
+  const [half] = snapshots.list(workspaceId);
+  const restore = sandboxes.create(workspaceId, { limits: {}, snapshotId: half?.id ?? '' }, 10_000);
+  await expect(restore).rejects.toMatchObject({
+    code: 'invalid_state',
+    message: expect.stringContaining('is not completed: it is in_progress') as string,
+  });
+  expect(() => snapshots.remove(workspaceId, half?.id ?? '')).toThrow('is being taken');
   await terminate({ sandboxes, workspaceId }, record.id);
   const { id } = await taking;
   expect(snapshots.find(workspaceId, id)).toMatchObject({

@@ -81,7 +81,7 @@ function attempt(log: SandboxContext['log'], write: () => void): void {
   }
 }
 
-function read(
+async function read(
   context: SandboxContext,
   stale: SandboxRecord,
   snapshot: SnapshotRecord,
@@ -89,8 +89,32 @@ function read(
 ): Promise<void> {
   const record = context.store.byId(stale.workspaceId, stale.id) ?? stale;
   if (snapshot.kind === 'memory') return takeMemory(context, record, snapshot, signal);
-  const { id, slotId, checkpointId } = record;
+  const { workspaceId, limits } = record;
   const store = (upper: UpperExport): Promise<void> => context.snapshots.store(snapshot, upper, signal);
+  const size = {
+    mostBytes: limits.diskMb * 2 ** 20,
+    estimateBytes: () => estimateFiles(context, record),
+  };
+  await context.room.write({ workspaceId, ...size, signal }, () => readFiles(context, record, store, signal));
+}
+
+/** About what the sandbox has changed of its files; of one that sleeps on disk they are a part of what is there. */
+async function estimateFiles(
+  { driver, checkpoints }: SandboxContext,
+  { slotId, checkpointId }: SandboxRecord,
+): Promise<number> {
+  if (checkpointId !== undefined) return checkpoints.find(checkpointId)?.sizeBytes ?? 0;
+  const bytes = slotId === undefined ? undefined : await driver.diskBytes(slotId).catch(() => undefined);
+  return bytes ?? 0;
+}
+
+function readFiles(
+  context: SandboxContext,
+  record: SandboxRecord,
+  store: (upper: UpperExport) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { id, slotId, checkpointId } = record;
   if (isOnDisk(record) && checkpointId !== undefined)
     return readAsleep(context, record, checkpointId, store, signal);
   if (slotId === undefined) throw new Error(`sandbox ${id} runs nowhere`);

@@ -4,6 +4,7 @@ import type { SlotEndpoint } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import type { SandboxContext } from './context.ts';
 import { isEnded } from './lifecycle.ts';
+import { findUnderWay } from './operation.ts';
 import { requireActive } from './require-active.ts';
 import { resumeSandbox } from './suspend.ts';
 
@@ -16,19 +17,20 @@ export interface Awake {
   awakeForMs: number;
 }
 
+/** Whom it is rolled back to answers. */
+const beforeAnswer = ['suspend', 'rollback'] as const;
+const beforeWake = [...beforeAnswer, 'snapshot'] as const;
+
 /**
  * Brings a sandbox to where it answers: one that is falling asleep is let fall, then woken, and a suspended one that is
  * being read is left alone until that is done. One that runs answers when it goes on: it stands still for a moment.
  */
 export async function wake(context: SandboxContext, record: SandboxRecord): Promise<Awake> {
   const current = (): SandboxRecord => context.store.byId(record.workspaceId, record.id) ?? record;
-  await context.flights.join(record.id, 'suspend')?.catch(() => {});
+  const look = (): Promise<unknown> | undefined =>
+    findUnderWay(context, record, current().state === 'suspended' ? beforeWake : beforeAnswer);
+  for (let underWay = look(); underWay; underWay = look()) await underWay.catch(() => {});
   requireActive(current());
-  // Whom it is rolled back to answers.
-  await context.flights.join(record.id, 'rollback')?.catch(() => {});
-  const latest = current();
-  if (latest.state !== 'suspended') return requireRunning(context, latest);
-  await context.flights.join(record.id, 'snapshot')?.catch(() => {});
   if (current().state === 'suspended') await resumeSandbox(context, current());
   return requireRunning(context, current());
 }
