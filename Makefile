@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/local/go/bin:/usr/sbin:/
 TS := node --disable-warning=ExperimentalWarning
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart setup check test test-long bench bench-compare soak
+.PHONY: help quickstart setup check test test-long bench bench-quick bench-compare soak
 
 help: ## shows this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,9 +31,16 @@ test-long: setup ## long chaos, soak and density runs
 	cd agent && for fuzz in FuzzGlobs FuzzInotifyEvents FuzzExtract FuzzResolve; do \
 	  go test ./internal/file -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime 60s -fuzzminimizetime 1x || exit 1; done
 
-bench: setup ## compares with bare runtimes and Docker on this machine
+bench: setup ## compares with bare runtimes and Docker on this machine, and tries a crowd and a minute of load
 	@scripts/setup.sh bench-tools
+	@$(TS) bench/records.ts >/dev/null
+	@$(TS) bench/crowd.ts >/dev/null
+	@$(TS) bench/soak.ts 1 >/dev/null
 	$(TS) --external-memory-accounted-in-global-limit bench/run.ts
+
+bench-quick: setup ## three minutes of it
+	@scripts/setup.sh bench-tools
+	$(TS) --external-memory-accounted-in-global-limit bench/run.ts --quick
 
 bench-compare: setup ## the same scenarios on two commits: make bench-compare BASE=main [ONLY='exec']
 	$(TS) bench/compare.ts $(BASE) $(ONLY)

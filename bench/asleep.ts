@@ -86,8 +86,9 @@ function readOfProcess(pid: string, file: string): string {
 
 function report(): string {
   return writePage('asleep.md', 'Sandboxes on disk', [
+    'A sandbox on disk has no process: those that are counted are of sandboxes that were woken, and of slots that are kept ready for the next creates, which go after five minutes without one.',
     '',
-    '| stage | sandboxes on disk | processes of sandboxes | memory of the server, MB |',
+    '| stage | sandboxes on disk | processes | memory of the server, MB |',
     '|---|---|---|---|',
     ...rows,
   ]);

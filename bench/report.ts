@@ -5,6 +5,7 @@ import type { FirstCommand } from './first-command.ts';
 import { describeMachine, onMachine } from './machine.ts';
 import type { Machine } from './machine.ts';
 import type { Outcome } from './scenario.ts';
+import { securitySummary } from './security-summary.ts';
 import { renderTargets } from './target-table.ts';
 
 /** When a row was measured, and with how many rounds. */
@@ -45,11 +46,19 @@ export function keepFirstCommands(report: Report, found: Report['firstCommands']
   writeResult(FILE, toJson(report));
 }
 
-/** Writes the tables for people; answers that of the targets and that of all comparisons. */
+/** Of what is no comparison; other programs of this folder write them. */
+const otherPages = ['crowd.md', 'soak.md', 'density.md', 'asleep.md', 'records.md'];
+
+/** Writes the tables for people; answers them and all that is no comparison, each as it was last measured. */
 export function writePages(report: Report): string {
-  const pages = { 'targets.md': renderTargets(report), 'latest.md': renderReport(report) };
+  const pages = {
+    'targets.md': renderTargets(report),
+    'latest.md': renderReport(report),
+    'security.md': securitySummary(),
+  };
   for (const [file, page] of Object.entries(pages)) writeResult(file, page);
-  return Object.values(pages).join('\n');
+  const others = otherPages.map((file) => join(resultsDir, file)).filter((path) => existsSync(path));
+  return [...Object.values(pages), ...others.map((path) => readFileSync(path, 'utf8'))].join('\n');
 }
 
 const toJson = (report: Report): string => `${JSON.stringify(report, null, 2)}\n`;

@@ -12,7 +12,7 @@ import { downloadGvisor, uploadGvisor } from './scenario/files-gvisor.ts';
 import { portGvisor, tunnelGvisor } from './scenario/traffic-gvisor.ts';
 import { unpackLayerScenario } from './scenario/unpack-layer.ts';
 import { wakeGvisor } from './scenario/wake-gvisor.ts';
-import { burstAgainstDocker, lifeAgainstDocker } from './scenario/life-docker.ts';
+import { burstAgainstDocker, coldBurstAgainstDocker, lifeAgainstDocker } from './scenario/life-docker.ts';
 
 /** Every comparison, in the order of reports. */
 export const scenarios: readonly Scenario[] = [
@@ -23,6 +23,7 @@ export const scenarios: readonly Scenario[] = [
   claimGvisor,
   claimAgainstDocker,
   burstAgainstDocker,
+  coldBurstAgainstDocker,
   wakeGvisor,
   suspendNative,
   resumeNative,
@@ -40,4 +41,16 @@ export const scenarios: readonly Scenario[] = [
   buildLastStep,
   blaxelCreate,
   blaxelTree,
+];
+
+/** Three minutes of them. */
+export const quickScenarios: readonly Scenario[] = [
+  lifeAgainstDocker,
+  createGvisor,
+  execGvisor,
+  claimAgainstDocker,
+  wakeGvisor,
+  checkpointResume,
+  snapshotSmall,
+  buildCached,
 ];

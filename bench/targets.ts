@@ -45,7 +45,7 @@ export const targets: readonly Target[] = [
     what: 'creates at once, all reach their first command',
     comparator: 'the same number of `docker run -d`',
     goal: '≤ 0.35× of the wall time, all succeed',
-    scenarios: ['50 creates at once, gVisor'],
+    scenarios: ['50 creates at once, gVisor, slots ready', '50 creates at once, gVisor, no slots'],
   },
   {
     what: 'in-memory suspend; wake by a request',

