@@ -33,7 +33,7 @@ describeOnEachDriver(
             reason: expect.stringMatching(/./),
           });
         expect(processesOfSlot(slotId)).toEqual([]);
-        expect((await server.census()).filter((line) => line.includes(slotId))).toEqual([]);
+        await expect.poll(leftOf(server, slotId), { timeout: END_TIMEOUT_MS }).toEqual([]);
         expect((await calls.run(bystander, 'echo lives'))?.body).toContain('lives');
         const again = idOf(await calls.create(nameOf(part)));
         expect(again).toBeDefined();
@@ -55,7 +55,7 @@ describeOnEachDriver(
         process.kill(victim?.pid ?? Number.NaN, 'SIGKILL');
         await server.restart();
         expect(await describeEnd(server, id)).toEqual({ status: 'terminated', reason: 'runtime_lost' });
-        expect((await server.census()).filter((line) => line.includes(slotId))).toEqual([]);
+        await expect.poll(leftOf(server, slotId), { timeout: END_TIMEOUT_MS }).toEqual([]);
       },
       END_TIMEOUT_MS * 2,
     );
@@ -73,3 +73,7 @@ async function describeEnd(server: TestServer, id: string): Promise<{ status: st
   const { status, termination_reason } = JSON.parse(outcome?.body ?? '{}') as Record<string, string>; // wire 1.4
   return { status: status ?? '', reason: termination_reason ?? '' };
 }
+
+/** What the host has of a slot; its network goes after the sandbox has ended. */
+const leftOf = (server: TestServer, slotId: string) => async (): Promise<string[]> =>
+  (await server.census()).filter((line) => line.includes(slotId));

@@ -111,7 +111,7 @@ describe.runIf(isRoot)('checkpoints of the driver gvisor', () => {
     expect(await source.agent.isHealthy()).toBe(true);
   }, 60_000);
 
-  test('a checkpoint that cannot be written leaves the sandbox running', async () => {
+  test('a checkpoint that cannot be written leaves the sandbox as it was, running or frozen', async () => {
     const source = await stand.newSandbox();
     await source.agent.sh('head -c 30000000 /dev/urandom > /dev/shm/big');
     const full = await stand.smallDisk(8);
@@ -125,6 +125,16 @@ describe.runIf(isRoot)('checkpoints of the driver gvisor', () => {
       stand.driver.checkpoint(source.slot.id, other, { leaveRunning: true }, never),
     ).rejects.toThrow();
     expect((await source.agent.sh('echo well')).output).toBe('well');
+    // One that sleeps in memory sleeps on, and wakes.
+    await stand.driver.freeze(source.slot.id);
+    await rm(other, { recursive: true });
+    await mkdir(other);
+    await expect(
+      stand.driver.checkpoint(source.slot.id, other, { leaveRunning: false }, never),
+    ).rejects.toThrow();
+    expect(await source.agent.isHealthy(300)).toBe(false);
+    await stand.driver.thaw(source.slot.id);
+    expect((await source.agent.sh('echo awake')).output).toBe('awake');
   }, 60_000);
 
   test('half a checkpoint is refused and leaves nothing', async () => {

@@ -49,7 +49,7 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoin
     async () => {
       const id = await calls.create('sleeper');
       await calls.run(id, `head -c ${BIG_BYTES} /dev/zero | tr "\\\\0" x > /big; echo kept > /root/file`);
-      await calls.beginCounting(id);
+      await calls.beginCounting(id, isLong ? 'python3' : 'perl');
       const before = await calls.count(id);
       await calls.suspend(id);
       const [checkpoint = ''] = await checkpoints();
@@ -114,6 +114,16 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoin
       await calls.beginCounting(id);
       const before = await calls.count(id);
       await calls.suspend(id);
+      const impatient = await server().fetch(`/v1/namespaces/default/sandboxes/${id}/copy?times=1`, {
+        method: 'POST',
+        headers: { 'x-tensorlake-request-timeout-ms': '1' },
+      });
+      const { sandboxes: late } = (await impatient.json()) as { sandboxes: { sandbox_id: string }[] };
+      expect([impatient.status, late]).toEqual([504, [expect.objectContaining({ status: 'timeout' })]]);
+      const lateId = late[0]?.sandbox_id ?? '';
+      await expect.poll(async () => (await calls.get(lateId))['status'], { timeout: 60_000 }).toBe('running');
+      expect(await calls.count(lateId)).toBeGreaterThan(before);
+      await calls.terminate(lateId);
       const answer = await calls.copy(id, 1);
       expect(answer.status).toBe(200);
       const [copy] = answer.body['sandboxes'] as { sandbox_id: string }[];
@@ -140,6 +150,12 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)('checkpoin
         status: 'suspended',
         error_details: { message: expect.stringContaining('pages.img') as string },
       });
+      const reason = expect.stringContaining('pages.img') as string;
+      expect(await calls.copy(id, 2)).toMatchObject({
+        status: 422,
+        body: { source_sandbox_id: id, sandboxes: [1, 2].map(() => ({ status: 'failed', reason })) },
+      });
+      expect((await calls.get(id))['status']).toBe('suspended');
       await calls.terminate(id);
     },
     TIMEOUT_MS,

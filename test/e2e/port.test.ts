@@ -299,6 +299,10 @@ describeOnUsualDriver(
       );
       expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
       expect(await localUrl(8080)).toBe(local);
+      await stand.client.suspend('web');
+      const woken = await webSocket(8080);
+      expect((await stand.client.get('web')).status).toBe('running');
+      woken.close();
     });
 
     test('a port that opens after the sandbox has woken is waited for', async () => {

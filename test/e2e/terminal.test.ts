@@ -104,7 +104,7 @@ test('a session that was left is found again; a wrong token is refused', async (
   expect(seen).toContain('got hello');
 });
 
-test('a tunnel passes the end of input on and gets the rest of the answer', async () => {
+test('a tunnel wakes a suspended sandbox, passes the end of input on and gets the rest of the answer', async () => {
   const upper = createServer({ allowHalfOpen: true }, (socket) => {
     void text(socket).then((request) => socket.end(request.toUpperCase()));
   });
@@ -116,9 +116,12 @@ test('a tunnel passes the end of input on and gets the rest of the answer', asyn
   expect(line).toBe(
     `Listening on 127.0.0.1:${local} and forwarding to sandbox my-env port ${port}. Press Ctrl-C to stop.`,
   );
+  await sandbox.suspend();
+  expect((await sandbox.info()).status).toBe('suspended');
   const socket = connect({ port: local, host: '127.0.0.1', allowHalfOpen: true });
   socket.end('half closed');
   expect(await text(socket)).toBe('HALF CLOSED');
+  expect((await sandbox.info()).status).toBe('running');
   child.kill('SIGINT');
   await once(child, 'close');
   upper.close();

@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
 import { call, createSandbox, sandboxCalls } from '../../fixtures/api.ts';
+import type { Descriptor } from '../../fixtures/derived-image.ts';
 import type { DriverName } from '../../fixtures/driver-under-test.ts';
+import { digestOf } from '../../fixtures/image-layout.ts';
+import { registryClient } from '../../fixtures/registry-client.ts';
+import { runCli } from '../../fixtures/run-cli.ts';
 import type { TestServer } from '../../fixtures/server.ts';
 import { snapshotCalls } from '../../fixtures/snapshot-calls.ts';
 
@@ -46,6 +50,18 @@ export function testSnapshotting(server: () => TestServer, driver: DriverName): 
     expect(await get(source)).toMatchObject({ status: 'running' });
     await box.run('echo later > /workspace/soft');
 
+    const named = { name: 'kept-files', snapshotId: snapshot.id };
+    const registered = await call(server(), '/platform/v1/sandbox-templates', { body: named });
+    expect(registered.status, JSON.stringify(registered.body)).toBeLessThan(300);
+    const image = '/v2/default/kept-files';
+    const registry = registryClient(server());
+    const { layers } = (await (await registry.call(`${image}/manifests/latest`)).json()) as {
+      layers: Descriptor[];
+    }; // OCI
+    const { digest = '' } = layers.at(-1) ?? {};
+    const layer = Buffer.from(await (await registry.call(`${image}/blobs/${digest}`)).arrayBuffer());
+    expect([digestOf(layer), layer.length]).toEqual([digest, layers.at(-1)?.size]);
+
     const sizes = [256, 128, 64];
     const copies = await Promise.all(
       sizes.map((memory_mb) =>
@@ -68,6 +84,14 @@ export function testSnapshotting(server: () => TestServer, driver: DriverName): 
     expect((await sandboxCalls(server(), grandchild).run('cd /workspace; ls')).output).toBe(
       'deep\nhard\nsecond\ntool',
     );
+    const { stdout } = await runCli(['sbx', 'tree'], { env: { ATOLL_DATA_DIR: server().dataDir } });
+    const depthOf = (of: string): number =>
+      stdout
+        .split('\n')
+        .find((line) => line.includes(of))
+        ?.search(/\w/) ?? -1;
+    const lineage = [source, snapshot.id, first, second.id, grandchild].map(depthOf);
+    expect(lineage, stdout).toEqual([0, 5, 8, 11, 14]);
     for (const id of [source, grandchild, ...copies]) await terminate(id);
   });
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { call, createSandbox, sandboxCalls } from '../../fixtures/api.ts';
+import { runCli } from '../../fixtures/run-cli.ts';
 import type { TestServer } from '../../fixtures/server.ts';
 import { snapshotCalls } from '../../fixtures/snapshot-calls.ts';
 
@@ -32,7 +33,11 @@ export function testRollback(server: () => TestServer): void {
     expect((await box.run('cat /workspace/file; ls /workspace')).output).toBe('first\nfile');
     expect((await box.run('pgrep -c sleep')).output).toBe('0');
     await suspend(id);
-    expect(await rollback(id, snapshot)).toMatchObject({ status: 200, body: { status: 'running' } });
+    const byHand = await runCli(['sbx', 'rollback', 'back', snapshot], {
+      env: { ATOLL_DATA_DIR: server().dataDir },
+    });
+    expect(byHand, byHand.stderr).toMatchObject({ exitCode: 0 });
+    expect(await get(id)).toMatchObject({ name: 'back', status: 'running' });
     await server().kill9();
     await server().restart();
     expect((await sandboxCalls(server(), 'back').run('cat /workspace/file')).output).toBe('first');

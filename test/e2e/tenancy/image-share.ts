@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import { call, createSandbox, sandboxCalls } from '../../fixtures/api.ts';
 import type { Call, Target } from '../../fixtures/api.ts';
@@ -154,10 +156,26 @@ export function testImageShares(server: () => TestServer): void {
     const declined = await offer();
     expect((await cli(partner.key, 'image', 'decline', declined)).stdout).toBe(`Declined ${declined}\n`);
     expect((await cli(partner.key, 'image', 'accept', declined)).exitCode).toBe(1);
+    const late = await offer();
+    expire(server(), late);
+    expect((await cli(partner.key, 'image', 'pending')).stdout).not.toContain(late);
+    const accepted = await call(partner.key, `/v0/pending-image-shares/${late}/accept`, { method: 'POST' });
+    expect(accepted).toMatchObject({ status: 410 });
+    expect((await cli(partner.key, 'image', 'accept', late)).exitCode).toBe(1);
     expect((await cli(partner.key, 'image', 'accept', await offer())).stdout).toBe('app\n');
     const listed = await cli(home.key, 'image', 'shares', 'app');
     expect(listed.stdout).toMatch(/traders\d-partner\t.*active/);
     expect(listed.stdout).toMatch(/traders\d-prod\t.*active/);
     expect((await cli(partner.key, 'image', 'ls')).stdout).toContain(`from ${home.workspace}`);
   });
+}
+
+/** As when a week has passed. */
+function expire({ dataDir }: TestServer, shareId: string): void {
+  const database = new DatabaseSync(join(dataDir, 'atoll.db'));
+  const { changes } = database
+    .prepare('UPDATE pending_image_shares SET expires_at = 1 WHERE id = ?')
+    .run(shareId);
+  database.close();
+  expect(changes).toBe(1);
 }
