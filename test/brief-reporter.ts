@@ -2,7 +2,8 @@ import type { Reporter, TestCase, TestModule, TestSuite } from 'vitest/node';
 
 /**
  * One line or two for each failure as it happens, so that a log that is cut or read from its start still says what
- * failed. At the end it names the tests that passed at their second try alone: each hides a race to be mended.
+ * failed. At the end it names the files that took longest, and the tests that passed at their second try alone: each
+ * hides a race to be mended.
  */
 export class BriefReporter implements Reporter {
   onTestCaseResult(test: TestCase): void {
@@ -19,6 +20,7 @@ export class BriefReporter implements Reporter {
 
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly { message: string }[]): void {
     for (const error of unhandled) console.log(`FAILED outside of tests\n    ${firstLine(error)}`);
+    reportSlow(modules);
     const flaky = modules.flatMap((module) =>
       [...module.children.allTests('passed')].filter((test) => test.diagnostic()?.flaky),
     );
@@ -27,6 +29,23 @@ export class BriefReporter implements Reporter {
       ['Passed at the second try alone:', ...flaky.map((test) => `  ${describeTest(test)}`)].join('\n'),
     );
   }
+}
+
+/** Above this a file is worth a look: it may hold up the whole run. */
+const SLOW_MS = 30_000;
+
+function reportSlow(modules: readonly TestModule[]): void {
+  const slow = modules
+    .map((module) => ({ module, tookMs: module.diagnostic().duration }))
+    .filter(({ tookMs }) => tookMs > SLOW_MS)
+    .toSorted((a, b) => b.tookMs - a.tookMs)
+    .slice(0, 20);
+  if (slow.length === 0) return;
+  const lines = slow.map(
+    ({ module, tookMs }) =>
+      `  ${Math.round(tookMs / 1000)} s  ${module.project.name}: ${module.relativeModuleId}`,
+  );
+  console.log(['Took longest:', ...lines].join('\n'));
 }
 
 /** Hooks and imports that fail belong to no test. */
