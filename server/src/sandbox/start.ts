@@ -174,11 +174,17 @@ function agentConfig(
   };
 }
 
-/** What the image itself starts: declared sandboxes run it, others only what they are asked to. */
+/**
+ * What the image itself starts: declared sandboxes run it, others only what they are asked to. A mere shell is for who
+ * types into it; with nobody there it would end at once, and keep the first command waiting meanwhile.
+ */
 function programOf({ config }: NamedManifest): string[] | undefined {
   const argv = [...config.entrypoint, ...config.cmd];
-  return argv.length > 0 ? argv : undefined;
+  return argv.length === 0 || isMereShell(argv) ? undefined : argv;
 }
+
+const isMereShell = ([program = '', ...args]: readonly string[]): boolean =>
+  args.length === 0 && /^(\/(usr\/)?bin\/)?(ba|da|a|z)?sh$/.test(program);
 
 /**
  * The image's variables, then the secrets as they are now, then the sandbox's own. They reach the agent in its identity folder alone. A create

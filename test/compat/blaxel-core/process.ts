@@ -104,6 +104,10 @@ export function testProcesses(sandbox: () => SandboxInstance): void {
     await sandbox().process.kill('server');
   });
 
+  test('the shell of an image, into which nobody types, is not started', async () => {
+    await expect(sandbox().process.logs('entrypoint')).rejects.toThrow('process not found');
+  });
+
   test('missing processes and folders are refused in words', async () => {
     await expect(sandbox().process.get('nobody')).rejects.toThrow('process not found');
     await expect(run('true', { workingDir: '/nowhere' })).rejects.toThrow('/nowhere');
