@@ -49,6 +49,16 @@ test('a screen that changes its size is asked for again', async () => {
   expect([desktop.width, desktop.height]).toEqual([2, 1]);
 });
 
+test('a desktop that draws nothing holds up one screenshot, not the next', async () => {
+  const { desktop } = await open({
+    draw: (request) => (request === 0 ? Buffer.alloc(0) : update(rectangle(0, 0, 4, 2, 0x112233))),
+  });
+  await expect(desktop.screenshot({ timeout: 0.05 })).rejects.toThrow(
+    'the desktop has drawn nothing in 0.05 s',
+  );
+  expect(readPng(await desktop.screenshot())).toEqual(Array(2).fill(Array(4).fill('112233')));
+});
+
 test('a password opens, a wrong one does not, and none says what is missing', async () => {
   const { events } = await open({ password: 'tensorlake' }, { password: 'tensorlake', shared: false });
   expect(events).toEqual(['shared 0']);

@@ -18,6 +18,11 @@ export interface ConnectDesktopOptions {
   connectTimeout?: number;
 }
 
+export interface ScreenshotOptions {
+  /** Seconds to wait for a desktop that draws nothing. Default 30. */
+  timeout?: number;
+}
+
 export type MouseButton = 'left' | 'middle' | 'right';
 
 export interface PointerOptions {
@@ -45,6 +50,7 @@ const SCROLL_UP = 8;
 const SCROLL_DOWN = 16;
 const DEFAULT_PORT = 5901;
 const DEFAULT_CONNECT_SECS = 10;
+const DEFAULT_SCREENSHOT_SECS = 30;
 const RETRY_PAUSE_MS = 250;
 const DOUBLE_CLICK_PAUSE_MS = 50;
 
@@ -99,10 +105,17 @@ export class Desktop implements AsyncDisposable {
     return this.#session.screen.height;
   }
 
-  /** What the desktop shows now, as a PNG. */
-  screenshot(): Promise<Buffer> {
+  /**
+   * What the desktop shows now, as a PNG.
+   *
+   * @throws SandboxConnectionError where it draws nothing in time; the connection stays, for another try.
+   */
+  screenshot({ timeout = DEFAULT_SCREENSHOT_SECS }: ScreenshotOptions = {}): Promise<Buffer> {
     return this.#inTurn(async () => {
-      await this.#session.refresh();
+      const signal = AbortSignal.timeout(timeout * 1000);
+      await this.#session.refresh(signal).catch((error: unknown) => {
+        throw signal.aborted ? notDrawn(timeout, error) : error;
+      });
       const { width, height, rgb } = this.#session.screen;
       return encodePng(width, height, rgb);
     });
@@ -303,6 +316,12 @@ async function openTunnel(address: () => Promise<SandboxAddress>, port: number, 
 }
 
 const isRefused = (error: unknown): boolean => error instanceof RemoteAPIError && error.statusCode === 502;
+
+const notDrawn = (secs: number, cause: unknown): SandboxConnectionError =>
+  new SandboxConnectionError(`the desktop has drawn nothing in ${secs} s`, {
+    cause,
+    hint: 'Is the VNC server busy or stuck? `timeout` is how long to wait for it.',
+  });
 
 const tooLate = (port: number, cause: unknown): SandboxConnectionError =>
   new SandboxConnectionError(`no desktop answers on port ${port} of the sandbox`, {

@@ -34,11 +34,11 @@ export class RfbSession {
     return session;
   }
 
-  /** Has the whole screen sent; resolves once it is drawn. */
-  async refresh(): Promise<void> {
+  /** Has the whole screen sent; resolves once it is drawn, rejects when the signal aborts before. */
+  async refresh(signal: AbortSignal): Promise<void> {
     for (;;) {
       const { width, height } = this.screen;
-      await this.#requestAll();
+      await this.#requestAll(signal);
       // A screen that has changed its size is black where it was not drawn since.
       if (this.screen.width === width && this.screen.height === height) return;
     }
@@ -65,16 +65,28 @@ export class RfbSession {
     this.#channel.close();
   }
 
-  async #requestAll(): Promise<void> {
+  async #requestAll(signal: AbortSignal): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    const drawn = new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
-    drawn.catch(() => {}); // when the request cannot be sent, that is the error
+    const { promise: drawn, ...waiting } = Promise.withResolvers<void>();
+    this.#waiting.push(waiting);
+    const giveUp = (): void => {
+      this.#waiting = this.#waiting.filter((one) => one !== waiting);
+      waiting.reject(signal.reason);
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      await Promise.all([this.#channel.send(this.#wholeScreen()), drawn]);
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
+
+  #wholeScreen(): Buffer {
     const message = Buffer.alloc(10);
     message.writeUInt8(3, 0);
     message.writeUInt16BE(this.screen.width, 6);
     message.writeUInt16BE(this.screen.height, 8);
-    await this.#channel.send(message);
-    await drawn;
+    return message;
   }
 
   async #readAll(): Promise<never> {

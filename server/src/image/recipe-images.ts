@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiError, reservedWorkspaces } from '@atoll/protocol';
 import type { Log } from '../lib/log.ts';
+import { startProgram } from '../lib/program.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import { parseCatalogEntry } from './catalog.ts';
 import { aliasWorkspace, canonicalName, tryParseReference } from './image-name.ts';
@@ -117,18 +118,19 @@ interface BuildRun {
 async function runBuild({ program, dir, name, signal }: BuildRun): Promise<void> {
   await mkdir(join(dir, '..'), { recursive: true });
   const node = [process.execPath, '--disable-warning=ExperimentalWarning', program];
-  const argv = ['--no-fork', `${dir}.lock`, ...node, '--attached', '--cache', dir, '--recipe', name];
+  const lock = ['flock', '--no-fork', `${dir}.lock`];
   signal.throwIfAborted();
-  const child = spawn('flock', argv, { stdio: ['pipe', 'ignore', 'pipe'], signal });
-  child.stdin.on('error', () => {}); // it ends before we do
+  const build = startProgram([...lock, ...node, '--attached', '--cache', dir, '--recipe', name], {
+    hasInput: true,
+    signal,
+  });
   let said = '';
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    said = `${said}${chunk}`.slice(-MAX_STDERR_LENGTH);
+  build.stdout.resume();
+  build.stderr.on('data', (chunk: Buffer) => {
+    said = `${said}${chunk.toString()}`.slice(-MAX_STDERR_LENGTH);
   });
-  await new Promise<void>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(lastLines(said)))));
-  });
+  const [{ code }] = await Promise.all([build.ended, once(build.stderr, 'close')]);
+  if (code !== 0) throw new Error(lastLines(said));
 }
 
 const lastLines = (said: string): string => said.trim().split('\n').slice(-5).join('\n');

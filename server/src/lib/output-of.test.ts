@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { outputOf } from './output-of.ts';
 
@@ -29,4 +32,10 @@ test('a reader that stops ends the program', async () => {
   const output = outputOf(['yes'], { timeoutMs: 60_000, signal });
   await output.next();
   await expect(output.return()).resolves.toEqual({ done: true, value: undefined });
+});
+
+test('a signal that has aborted starts nothing', async () => {
+  const file = join(tmpdir(), `atoll-started-${process.pid}`);
+  await expect(read(['touch', file], { signal: AbortSignal.abort() })).rejects.toThrow('aborted');
+  expect(existsSync(file)).toBe(false);
 });

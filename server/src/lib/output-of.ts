@@ -18,6 +18,7 @@ export async function* outputOf(
   argv: readonly [string, ...string[]],
   { timeoutMs, signal }: OutputOptions,
 ): AsyncGenerator<Buffer, void> {
+  signal.throwIfAborted();
   const program = startProgram(argv, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
   let stderr = '';
   program.stderr.on('data', (chunk: Buffer) => {
