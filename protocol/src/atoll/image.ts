@@ -133,7 +133,7 @@ export const pruneImages = defineRoute({
   access: 'member',
   body: z.object({
     /** Images of the workspace that lost their last name longer ago than this go too. */
-    olderThanMs: z.number().nonnegative().optional(),
+    olderThanMs: z.number().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
     /** Tells what would go and leaves it. */
     dryRun: z.boolean().optional(),
   }),
