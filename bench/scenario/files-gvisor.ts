@@ -52,8 +52,10 @@ const fileScenario = (
       const ends: Ends = {
         url: `${stand.connection.apiUrl ?? ''}/api/v1/files?path=${encodeURIComponent(PATH_INSIDE)}`,
         headers: [
-          ...['--header', `Authorization: Bearer ${stand.connection.apiKey ?? ''}`],
-          ...['--header', `Host: ${sandbox.sandboxId}.local`],
+          '--header',
+          `Authorization: Bearer ${stand.connection.apiKey ?? ''}`,
+          '--header',
+          `Host: ${sandbox.sandboxId}.local`,
         ],
         file: join(dir, NAME),
         container,

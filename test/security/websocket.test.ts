@@ -64,7 +64,7 @@ test('what a server says first waits until the client has answered a ping, and s
   let received = '';
   socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
   socket.write(handshake('one', `/api/v1/tunnels/tcp?port=${port}`, key()));
-  await expect.poll(() => received).toMatch(/^HTTP\/1\.1 101 [\s\S]*\r\n\r\n\x89\x00$/);
+  await expect.poll(() => received).toMatch(/^HTTP\/1\.1 101 [\s\S]*\r\n\r\n\u0089\0$/);
   socket.write(Buffer.from([0x8a, 0x80, 1, 2, 3, 4]));
   await expect.poll(() => received).toContain('hello');
 });

@@ -141,7 +141,7 @@ export async function settleVolumes(context: SandboxContext, record: SandboxReco
 const unsettledOf = ({ volumes = [] }: SandboxRecord): LateVolume | undefined =>
   volumes.filter(isLate).find(({ isUnsettled }) => isUnsettled);
 
-const settledOf = ({ isUnsettled: _, ...volume }: LateVolume): LateVolume => volume;
+const settledOf = ({ isUnsettled: _isUnsettled, ...volume }: LateVolume): LateVolume => volume;
 
 function findDetachable({ id, volumes = [] }: SandboxRecord, mountPath: string): LateVolume {
   const found = volumes.find((volume) => volume.mountPath === mountPath);

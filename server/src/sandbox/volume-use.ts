@@ -47,7 +47,7 @@ export function admitPoolVolumes(
     );
   const mounts = admitVolumes(context, workspaceId, request, false);
   if (mounts.length === 0) return undefined;
-  return mounts.map(({ volumeId, name: _, ...mount }) => ({ ...mount, volume: volumeId }));
+  return mounts.map(({ volumeId, name: _name, ...mount }) => ({ ...mount, volume: volumeId }));
 }
 
 const isWritten = ({ isReadonly, snapshotId }: VolumeMountRequest): boolean =>

@@ -47,7 +47,7 @@ export function joinSession(channel: Channel, agent: Socket, onExit: (exit: Sess
     if (type === fromAgent.stderr) return output.write(channel.stderr, payload);
     if (type !== fromAgent.exit || hasExited) return true;
     hasExited = true;
-    return output.then(() => onExit(readExit(payload)));
+    return output.afterwards(() => onExit(readExit(payload)));
   });
   agent.on('data', (data: Buffer) => {
     const isReady = takeFrame(data);
@@ -91,7 +91,7 @@ function createOutput(onIdle: () => void) {
   return {
     write: (stream: Writable, payload: Buffer): boolean =>
       add((done) => void stream.write(payload, () => done())),
-    then: (work: () => void): boolean =>
+    afterwards: (work: () => void): boolean =>
       add((done) => {
         work();
         done();

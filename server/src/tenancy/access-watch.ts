@@ -55,14 +55,14 @@ export function createAccessWatch({ clock, onAccessChange }: AccessWatchOptions)
 
   function wake(): void {
     wakesAt = Infinity;
-    for (const guest of [...guests]) {
+    for (const guest of guests) {
       if (guest.endsAt <= clock.now()) judge(guest);
       if (guests.has(guest)) wakeBy(guest.endsAt);
     }
   }
 
   const review = (): void => {
-    for (const guest of [...guests]) judge(guest);
+    for (const guest of guests) judge(guest);
     for (const { endsAt } of guests) wakeBy(endsAt);
   };
   onAccessChange(review);

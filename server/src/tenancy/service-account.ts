@@ -192,7 +192,7 @@ export function createServiceAccounts({ db, clock, keys, onChange }: Options) {
   };
 }
 
-const toAccount = ({ memberId: _, description, ...account }: AccountRow): ServiceAccount => ({
+const toAccount = ({ memberId: _memberId, description, ...account }: AccountRow): ServiceAccount => ({
   ...account,
   ...(description !== null && { description }),
 });

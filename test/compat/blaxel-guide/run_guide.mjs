@@ -22,7 +22,9 @@ function declare(name) {
   Object.defineProperty(globalThis, name, {
     configurable: true,
     get,
-    set: (value) => void note(name, value),
+    set: (value) => {
+      note(name, value);
+    },
   });
 }
 
