@@ -57,7 +57,6 @@ function keepMemorySmall(): Disposable {
   if (gc === undefined) return { [Symbol.dispose]: () => {} };
   // A usual collection gives a third as much back.
   const collect = (): void => gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-  collect();
   const stop = collectWhenIdle({ usedBytes: process.memoryUsage.rss, collect });
   return { [Symbol.dispose]: stop };
 }

@@ -23,8 +23,27 @@ function watchProcess() {
   return { state, stop, look: () => vi.advanceTimersByTime(1_000) };
 }
 
-test('what a burst has left is collected once it is over, and not before', () => {
+/** After the first look, which finds what the start has left. */
+function watchProcessThatRuns() {
+  const watched = watchProcess();
+  watched.look();
+  watched.state.collections = 0;
+  return watched;
+}
+
+test('what a start has left is collected when there is nothing to do, and not again', () => {
   const { state, look } = watchProcess();
+  Object.assign(state, { garbageMb: 50, utilization: 0.9 });
+  look();
+  expect(state.collections).toBe(0);
+  state.utilization = 0;
+  look();
+  look();
+  expect(state.collections).toBe(1);
+});
+
+test('what a burst has left is collected once it is over, and not before', () => {
+  const { state, look } = watchProcessThatRuns();
   Object.assign(state, { garbageMb: 50, utilization: 0.5 });
   look();
   expect(state.collections).toBe(0);
@@ -35,7 +54,7 @@ test('what a burst has left is collected once it is over, and not before', () =>
 });
 
 test('neither a little garbage nor what is in use is looked for', () => {
-  const { state, look } = watchProcess();
+  const { state, look } = watchProcessThatRuns();
   state.garbageMb = 30;
   look();
   expect(state.collections).toBe(0);
@@ -47,7 +66,7 @@ test('neither a little garbage nor what is in use is looked for', () => {
 });
 
 test('what becomes less becomes the new measure', () => {
-  const { state, look, stop } = watchProcess();
+  const { state, look, stop } = watchProcessThatRuns();
   state.usedMb = 80;
   look();
   state.garbageMb = 40;

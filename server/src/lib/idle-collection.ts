@@ -27,7 +27,8 @@ export function collectWhenIdle(options: IdleCollectionOptions): () => void {
     utilization = utilizationSinceLastCall(),
     lookEveryMs = LOOK_EVERY_MS,
   } = options;
-  let leastBytes = usedBytes();
+  // A process begins with work: loading what it is made of leaves the most.
+  let leastBytes = 0;
 
   const look = (): void => {
     const isIdle = utilization() < IDLE_BELOW;

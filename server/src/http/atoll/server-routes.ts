@@ -6,7 +6,8 @@ import type { Metrics } from '../metrics.ts';
 
 /** What the server says about itself. */
 export function serverRoutes({ version, metrics }: { version: string; metrics: Metrics }): Binding[] {
-  const document = routes.openApiDocument([...routes.controlRoutes, ...routes.dataPlaneRoutes], version);
+  // Made of all schemas when somebody asks: a start has no time for it.
+  let document: ReturnType<typeof routes.openApiDocument> | undefined;
   return [
     bind(routes.health, () => ({ status: 'ok' as const, version })),
     bind(routes.metrics, async (_input, context) => {
@@ -14,6 +15,9 @@ export function serverRoutes({ version, metrics }: { version: string; metrics: M
       context.contentType(metrics.contentType);
       return metrics.render();
     }),
-    bind(routes.openApi, () => document),
+    bind(routes.openApi, () => {
+      document ??= routes.openApiDocument([...routes.controlRoutes, ...routes.dataPlaneRoutes], version);
+      return document;
+    }),
   ];
 }
