@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createKeyedQueue } from '../image/keyed-queue.ts';
+import { createKeyedQueue } from '../lib/keyed-queue.ts';
 import { randomId } from '../lib/id.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import { createDisk, mountDisk, removeDisk, requireKept, unmountDisk } from '../runtime/disk.ts';

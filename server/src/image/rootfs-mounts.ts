@@ -6,7 +6,7 @@ import { run } from '../lib/run.ts';
 import { shareMounts, unshareMounts } from '../runtime/mount-point.ts';
 import { mountOverlay, OVERLAY_LINKS } from '../runtime/overlay-mount.ts';
 import { parseDigest } from './digest.ts';
-import { createKeyedQueue } from './keyed-queue.ts';
+import { createKeyedQueue } from '../lib/keyed-queue.ts';
 
 export interface RootfsMounts {
   /** Path of the mounted overlay of these layer trees, two or more, lowest first; mounts it unless it is. */

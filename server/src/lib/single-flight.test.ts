@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createKeyedQueue } from '../image/keyed-queue.ts';
+import { createKeyedQueue } from './keyed-queue.ts';
 import { createSingleFlight } from './single-flight.ts';
 
 const never = new AbortController().signal;

@@ -7,7 +7,7 @@ import type { JournalFollower, Journals } from '../journal/journals.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { SandboxNetwork } from '../network/network.ts';
-import type { createKeyedQueue } from '../image/keyed-queue.ts';
+import type { createKeyedQueue } from '../lib/keyed-queue.ts';
 import type { DeclarationStore } from '../store/declaration-store.ts';
 import type { NetworkOpenings } from '../store/network-openings.ts';
 import type { QuotaStore } from '../store/quota-store.ts';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ApiError } from '@atoll/protocol';
-import { createKeyedQueue } from '../image/keyed-queue.ts';
+import { createKeyedQueue } from '../lib/keyed-queue.ts';
 import type { Clock } from '../lib/clock.ts';
 import { randomId } from '../lib/id.ts';
 import { withoutUndefined } from '../lib/without-undefined.ts';

@@ -1,5 +1,5 @@
 import { ApiError } from '@atoll/protocol';
-import { createKeyedQueue } from '../image/keyed-queue.ts';
+import { createKeyedQueue } from '../lib/keyed-queue.ts';
 import { waitAtMost } from '../lib/deadline.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import { withoutUndefined } from '../lib/without-undefined.ts';

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createKeyedQueue } from '../image/keyed-queue.ts';
+import { createKeyedQueue } from '../lib/keyed-queue.ts';
 import type { Log } from '../lib/log.ts';
 import { unmountDisk } from '../runtime/disk.ts';
 import { isMountPoint, shareMounts, unshareMounts } from '../runtime/mount-point.ts';

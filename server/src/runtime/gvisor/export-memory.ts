@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { ApiError } from '@atoll/protocol/errors';
 import { availableMemoryMb } from '../../lib/host-memory.ts';
+import { createKeyedQueue } from '../../lib/keyed-queue.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Cgroups } from '../cgroup.ts';
 import { callSentry } from './sentry-socket.ts';
@@ -35,6 +36,8 @@ export type ExportMemory = ReturnType<typeof createExportMemory>;
 export function createExportMemory({ cgroups, paths, log }: ExportMemoryOptions) {
   const granted = new Map<string, number>();
   const timers = new Map<string, NodeJS.Timeout>();
+  /** The limit of a slot is raised and lowered in turn: what one reading needs is not taken back for the one before it. */
+  const inTurn = createKeyedQueue();
   const markOf = (slotId: string): string => slotPaths(paths, slotId).waived;
 
   const grant = (slotId: string, bytes: number): void => {
@@ -45,22 +48,37 @@ export function createExportMemory({ cgroups, paths, log }: ExportMemoryOptions)
     granted.set(slotId, bytes);
   };
 
+  const raise = (slotId: string, bytes: number): Promise<void> =>
+    inTurn(slotId, async () => {
+      const limitBytes = readMark(markOf(slotId)) ?? (await cgroups.memoryLimit(slotId));
+      await writeFile(markOf(slotId), `${limitBytes}`);
+      // What an earlier reading took may be in use still.
+      const memoryBytes = Math.max(await cgroups.memoryLimit(slotId), limitBytes + bytes);
+      await cgroups.limit(slotId, { memoryBytes });
+    });
+
   const lower = async (slotId: string): Promise<void> => {
-    const limitBytes = readMark(markOf(slotId));
-    if (limitBytes === undefined || granted.has(slotId)) return;
+    if (readMark(markOf(slotId)) === undefined) return;
     const { controlSocket } = slotPaths(paths, slotId);
     await callSentry(controlSocket, 'Usage.Reduce', REDUCE_TIMEOUT_MS).catch(() => {}); // its own pace is the next best
-    if (await cgroups.lowerMemory(slotId, limitBytes)) await rm(markOf(slotId), { force: true });
-    else lowerLater(slotId);
+    await inTurn(slotId, async () => {
+      const limitBytes = readMark(markOf(slotId));
+      if (limitBytes === undefined || granted.has(slotId)) return;
+      if (await cgroups.lowerMemory(slotId, limitBytes)) await rm(markOf(slotId), { force: true });
+      else lowerLater(slotId);
+    });
   };
 
   // A slot that is gone has no mark any more.
-  const lowerLater = (slotId: string): void => {
+  const lowerLater = (slotId: string, afterMs = LOOK_EVERY_MS): void => {
     const look = (): void => {
-      lower(slotId).catch((err: unknown) => log.warn({ slotId, err }, 'cannot lower a memory limit again'));
+      lower(slotId).catch((err: unknown) => {
+        log.warn({ slotId, err }, 'cannot lower a memory limit again');
+        lowerLater(slotId);
+      });
     };
     clearTimeout(timers.get(slotId));
-    timers.set(slotId, setTimeout(look, LOOK_EVERY_MS).unref());
+    timers.set(slotId, setTimeout(look, afterMs).unref());
   };
 
   return {
@@ -69,18 +87,16 @@ export function createExportMemory({ cgroups, paths, log }: ExportMemoryOptions)
       for (const slotId of await readdir(paths.slotsDir))
         if (readMark(markOf(slotId)) !== undefined) lowerLater(slotId);
     },
-    /** Does `work`, which lets gVisor write out an upper layer of that size. */
+    /** Does `work`, which lets gVisor write out an upper layer of that size. The sandbox stands still for it, but not for what follows. */
     during: async <T>(slotId: string, upperBytes: number, work: () => Promise<T>): Promise<T> => {
       if (upperBytes < SMALL_BYTES) return work();
       grant(slotId, upperBytes);
       try {
-        const limitBytes = readMark(markOf(slotId)) ?? (await cgroups.memoryLimit(slotId));
-        await writeFile(markOf(slotId), `${limitBytes}`);
-        await cgroups.limit(slotId, { memoryBytes: limitBytes + upperBytes });
+        await raise(slotId, upperBytes);
         return await work();
       } finally {
         granted.delete(slotId);
-        await lower(slotId).catch(() => lowerLater(slotId));
+        lowerLater(slotId, 0);
       }
     },
     forget: (slotId: string): void => {

@@ -14,27 +14,23 @@ export interface UpperExportTools {
 
 const EXPORT_TIMEOUT_MS = 30 * 60_000;
 
-/** Lets `consume` read the upper layer of a sandbox, which gVisor alone knows, while it stands still. */
+/**
+ * Lets `consume` read the upper layer of a sandbox, which gVisor alone knows, while it stands still: from then on that is
+ * as large as it is.
+ */
 export async function exportUpperOf<T>(
-  tools: UpperExportTools,
-  slotId: string,
-  consume: (upper: UpperExport) => Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
-  const upperBytes = (await tools.upperUsage.read(slotId)) ?? 0;
-  return tools.exportMemory.during(slotId, upperBytes, () => readStill(tools, slotId, consume, signal));
-}
-
-async function readStill<T>(
-  { runsc, standstill }: UpperExportTools,
+  { runsc, standstill, upperUsage, exportMemory }: UpperExportTools,
   slotId: string,
   consume: (upper: UpperExport) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
   const end = await standstill.begin(slotId);
   try {
+    const upperBytes = (await upperUsage.read(slotId)) ?? 0;
     const options = { timeoutMs: EXPORT_TIMEOUT_MS, signal };
-    return await consume({ tar: withoutRemark(outputOf(runsc.exportUpper(slotId), options)) });
+    return await exportMemory.during(slotId, upperBytes, () =>
+      consume({ tar: withoutRemark(outputOf(runsc.exportUpper(slotId), options)) }),
+    );
   } finally {
     await end();
   }
