@@ -5,7 +5,7 @@ import { withoutUndefined } from '../lib/without-undefined.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import { checkHost, checkLimits, checkMemoryFor } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
-import { requireCheckpoints } from './checkpoint.ts';
+import { memoryOfCheckpoint, requireCheckpoints } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { checkPorts } from './exposure.ts';
 import { checkName } from './name.ts';
@@ -47,7 +47,7 @@ export function admitCreate(
   const volumes = admitVolumes(context, workspaceId, request, memory !== undefined);
   checkQuota(context, admission, workspaceId, { limits });
   checkHost(dataDir, admission);
-  if (memory) checkMemoryFor(context.checkpoints.find(memory.checkpointId)?.sizeBytes ?? 0, admission);
+  if (memory) checkMemoryFor(memoryOfCheckpoint(context, memory.checkpointId, limits), admission);
   const record: SandboxRecord = {
     ...beginning(context, workspaceId),
     ...imageOf(origin),

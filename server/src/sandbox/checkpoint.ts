@@ -13,6 +13,13 @@ export const sleepHolder = ({ id }: Pick<SandboxRecord, 'id'>): CheckpointHolder
 export const isOnDisk = ({ state, checkpointId }: SandboxRecord): boolean =>
   state === 'suspended' && checkpointId !== undefined;
 
+/** The memory that whatever goes on from a checkpoint begins with: files, which are in there too, go back to the disk. */
+export const memoryOfCheckpoint = (
+  { checkpoints }: Pick<SandboxContext, 'checkpoints'>,
+  checkpointId: string,
+  { memoryMb }: SandboxRecord['limits'],
+): number => Math.min(checkpoints.find(checkpointId)?.sizeBytes ?? 0, memoryMb * 2 ** 20);
+
 export const canCheckpoint = ({ driver }: SandboxContext): boolean => driver.capabilities.memorySnapshot;
 
 /**
@@ -123,6 +130,23 @@ async function writeFiles(
 /** What a client may know of it: paths and programs of the host stay in the log. */
 const reasonOf = (cause: unknown): string =>
   /no space left|ENOSPC/i.test(String(cause)) ? 'the disk is full' : 'the runtime could not write it';
+
+/**
+ * Lets `commit` keep what was written, and answers whether it did: it answers false where somebody else has taken the
+ * sandbox over, and throws where the disk takes no record any more. Then nothing stays of the files either.
+ */
+export async function handOver(
+  { checkpoints }: SandboxContext,
+  written: WrittenCheckpoint,
+  commit: () => boolean,
+): Promise<boolean> {
+  let isKept = false;
+  try {
+    return (isKept = commit());
+  } finally {
+    if (!isKept) await checkpoints.discard(written);
+  }
+}
 
 /** Gives what was written to its first holder and keeps the image with it. Within the transaction of that holder. */
 export function keepCheckpoint(

@@ -5,7 +5,7 @@ import { randomId } from '../lib/id.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
 import { checkHost, checkMemoryFor } from './admission.ts';
 import type { AdmissionSettings } from './admission.ts';
-import { requireCheckpoints } from './checkpoint.ts';
+import { memoryOfCheckpoint, requireCheckpoints } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import type { Enroll } from './enroll.ts';
 import { checkQuota } from './quota.ts';
@@ -83,8 +83,11 @@ async function admit(
 }
 
 /** What a copy begins with: the memory of its source, wherever that is. */
-async function memoryOf(context: SandboxContext, { slotId, checkpointId }: SandboxRecord): Promise<number> {
-  if (checkpointId !== undefined) return context.checkpoints.find(checkpointId)?.sizeBytes ?? 0;
+async function memoryOf(
+  context: SandboxContext,
+  { slotId, checkpointId, limits }: SandboxRecord,
+): Promise<number> {
+  if (checkpointId !== undefined) return memoryOfCheckpoint(context, checkpointId, limits);
   return slotId === undefined ? 0 : (await context.driver.stats(slotId)).memoryBytes;
 }
 

@@ -8,7 +8,7 @@ const MAX_WRITES_AT_ONCE = 8;
 /** What is to be written for a sandbox. */
 export interface DiskWrite {
   workspaceId: string;
-  /** More than this it cannot be: where that has room, nobody has to look. */
+  /** More than this it cannot be: where that has room many times, nobody has to look. */
   mostBytes: number;
   /** About how much it is. */
   estimateBytes: () => Promise<number>;
@@ -18,8 +18,11 @@ export interface DiskWrite {
 
 /** What the host has left for what sandboxes become. */
 export interface HostRoom {
-  /** Throws `host_out_of_memory` where what goes on with so much memory would take what the host keeps for itself. */
-  requireMemory: (bytes: number) => void;
+  /**
+   * Lets `work` bring up what begins with so much memory. Others that are being brought up count, so that not all of them
+   * find the same memory. Throws `host_out_of_memory` where it would take what the host keeps for itself.
+   */
+  withMemory: <T>(bytes: number, work: () => Promise<T>) => Promise<T>;
   /** Throws `host_out_of_disk` where so much would take what the host keeps for itself. */
   requireDisk: (bytes?: number) => void;
   /** What is free now, with what the host keeps for itself. */
@@ -34,6 +37,7 @@ export interface HostRoom {
 export function createHostRoom(dataDir: string, admission: AdmissionSettings): HostRoom {
   const turns = createSemaphore(MAX_WRITES_AT_ONCE, Infinity, () => new Error('the line has no end'));
   let promisedBytes = 0;
+  let promisedMemoryBytes = 0;
 
   const requireDisk = (bytes = 0): void => checkDisk(dataDir, admission, promisedBytes + bytes);
 
@@ -43,7 +47,9 @@ export function createHostRoom(dataDir: string, admission: AdmissionSettings): H
   };
 
   const keepFree = async <T>({ mostBytes, estimateBytes }: DiskWrite, work: () => Promise<T>): Promise<T> => {
-    const sizeBytes = isRoomFor(mostBytes) ? mostBytes : await estimateBytes();
+    // What is promised unseen is too much: it must not stand in the way of others that would fit.
+    const isAmple = isRoomFor(MAX_WRITES_AT_ONCE * mostBytes);
+    const sizeBytes = isAmple ? mostBytes : await estimateBytes();
     requireDisk(sizeBytes);
     promisedBytes += sizeBytes;
     try {
@@ -54,7 +60,15 @@ export function createHostRoom(dataDir: string, admission: AdmissionSettings): H
   };
 
   return {
-    requireMemory: (bytes) => checkMemoryFor(bytes, admission),
+    withMemory: async (bytes, work) => {
+      checkMemoryFor(promisedMemoryBytes + bytes, admission);
+      promisedMemoryBytes += bytes;
+      try {
+        return await work();
+      } finally {
+        promisedMemoryBytes -= bytes;
+      }
+    },
     requireDisk,
     freeDiskBytes: () => freeDiskBytes(dataDir),
     write: (write, work) => turns.run(write.signal, () => keepFree(write, work), write.workspaceId),

@@ -31,7 +31,12 @@ export function createMemoryFiles(context: SandboxContext, retryAfterMs = RETRY_
       const { signal } = closing;
       const store = (upper: Parameters<typeof context.snapshots.store>[1]): Promise<void> =>
         context.snapshots.store(snapshot, upper, signal);
-      await readAsleep(context, asSandbox(context, snapshot), checkpointId, store, signal);
+      const mostBytes = context.checkpoints.find(checkpointId)?.sizeBytes ?? 0;
+      const estimateBytes = (): Promise<number> => Promise.resolve(mostBytes);
+      const { workspaceId } = snapshot;
+      await context.room.write({ workspaceId, mostBytes, estimateBytes, signal }, () =>
+        readAsleep(context, asSandbox(context, snapshot), checkpointId, store, signal),
+      );
     } finally {
       context.checkpoints.release(holder);
       void context.checkpoints.sweep();

@@ -1,6 +1,7 @@
 import { openPolicy } from '../network/egress-policy.ts';
 import type { UpperExport } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
+import { memoryOfCheckpoint } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { openForRestore, specInSlot } from './restore.ts';
 import { releaseRootfs } from './rootfs.ts';
@@ -10,7 +11,17 @@ import { releaseRootfs } from './rootfs.ts';
  * it for that, in a slot that no record names and that reaches nothing, and is thrown away then. A crash in the middle
  * leaves that slot, which the next start frees.
  */
-export async function readAsleep<T>(
+export const readAsleep = <T>(
+  context: SandboxContext,
+  record: SandboxRecord,
+  checkpointId: string,
+  ...how: [consume: (upper: UpperExport) => Promise<T>, signal: AbortSignal]
+): Promise<T> =>
+  context.room.withMemory(memoryOfCheckpoint(context, checkpointId, record.limits), () =>
+    readBeside(context, record, checkpointId, ...how),
+  );
+
+async function readBeside<T>(
   context: SandboxContext,
   record: SandboxRecord,
   checkpointId: string,

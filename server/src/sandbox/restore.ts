@@ -6,6 +6,7 @@ import type { NamedManifest } from '../image/image-store.ts';
 import { stage, stagesSoFar } from '../lib/stage.ts';
 import type { RuntimeDriver, SandboxSpec, Slot, SlotEndpoint } from '../runtime/driver.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
+import { sleepHolder } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { guard } from './guard.ts';
 import { applyRules } from './network-rules.ts';
@@ -140,7 +141,7 @@ function settle(
   record: SandboxRecord,
   { operation, endpoint, signal }: Settled,
 ): void {
-  const written = context.store.change(record, operation, {
+  const change = {
     state: 'running',
     operation: null,
     endpoint,
@@ -148,6 +149,11 @@ function settle(
     error: null,
     // How it came to be stays; how it woke the last time is told to who asked for it.
     ...(operation === 'create' && { startStages: stagesSoFar() }),
+  } as const;
+  const written = context.transaction(() => {
+    const changed = context.store.change(record, operation, change);
+    if (changed && operation === 'resume') context.checkpoints.release(sleepHolder(record));
+    return changed;
   });
   if (!written) throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being restored`);
 }

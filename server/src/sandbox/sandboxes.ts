@@ -98,6 +98,14 @@ export function createSandboxes(options: SandboxesOptions) {
     inTurn: (workspaceId, signal, start) =>
       starts.run(AbortSignal.any([signal, closing.signal]), () => options.pool.rush(start), workspaceId),
     room: createHostRoom(options.dataDir, options.admission),
+    // What is written survives the end of this process as it is; whoever goes on from it gains nothing by giving up.
+    flush: () => {
+      try {
+        options.flush();
+      } catch (err) {
+        options.log.error({ err }, 'what was written would not survive a loss of power');
+      }
+    },
     live: new Map(),
     networkTurns: createKeyedQueue(),
     activity,

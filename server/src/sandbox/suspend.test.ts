@@ -1,9 +1,13 @@
+import { truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { opened, request } from '../../../test/fixtures/open-sandboxes.ts';
 import { withCheckpoints } from '../../../test/fixtures/stand-in-checkpoints.ts';
 import type { RuntimeDriver } from '../runtime/driver.ts';
 import { defaultAdmission, freeDiskBytes, usualLimits } from './admission.ts';
+import type { Db } from '../store/db.ts';
+import type { SandboxRequest } from './request.ts';
 import type { SandboxesOptions } from './sandboxes.ts';
 
 const CALL_TIMEOUT_MS = 10_000;
@@ -24,12 +28,8 @@ async function open(
     ...server,
     admission,
     current,
-    create: (name: string, timeoutSecs?: number) =>
-      sandboxes.create(
-        workspaceId,
-        { ...request, name, ...(timeoutSecs && { timeoutSecs }) },
-        CALL_TIMEOUT_MS,
-      ),
+    create: (name: string, asked: Partial<SandboxRequest> = {}) =>
+      sandboxes.create(workspaceId, { ...request, ...asked, name }, CALL_TIMEOUT_MS),
     suspend: (name: string) => sandboxes.suspend(current(name)),
     resume: (name: string) => sandboxes.resume(current(name)),
     /** As a request does. */
@@ -92,7 +92,7 @@ test(
       (real) => ({ ...real, checkpoint: (...call) => (isFull ? noSpace() : real.checkpoint(...call)) }),
       { hibernateAfterMs: 0 },
     );
-    await create('napper', 1);
+    await create('napper', { timeoutSecs: 1 });
     const reason = () => current('napper').error;
     await expect.poll(reason, { timeout: LOOK_TIMEOUT_MS }).toContain('the disk is full');
     expect(current('napper')).toMatchObject({ state: 'suspended', slotId: expect.any(String) as string });
@@ -175,4 +175,78 @@ test('one that died while it slept in memory ends with the reason once it is ask
   await expect.poll(() => ended().state).toBe('terminated');
   expect(ended()).toMatchObject({ terminationReason: 'agent_exited' });
   isDead = false;
+});
+
+/** A database that refuses a change, as one on a full disk does. */
+const refuse = (db: Db, change: string): void =>
+  void db.run(`CREATE TRIGGER refused BEFORE ${change} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`);
+const accept = (db: Db): void => void db.run('DROP TRIGGER refused');
+const countCheckpoints = (db: Db): number => db.all('SELECT id FROM checkpoints').length;
+
+test('memory whose record cannot be written does not stay on the disk, and the sandbox goes on', async () => {
+  const { db, create, suspend, current, ask } = await open();
+  await create('one');
+  refuse(db, 'UPDATE OF checkpoint_id ON sandboxes WHEN new.checkpoint_id IS NOT NULL');
+  await expect(suspend('one')).rejects.toThrow();
+  expect([current('one').state, countCheckpoints(db)]).toEqual(['running', 0]);
+  accept(db);
+  await suspend('one');
+  expect(await ask('one')).toBe('running');
+});
+
+test('a wake whose record cannot be written leaves it asleep, with its checkpoint', async () => {
+  const { db, create, suspend, resume, current, ask } = await open();
+  await create('one');
+  await suspend('one');
+  refuse(db, 'DELETE ON checkpoint_holders');
+  await expect(resume('one')).rejects.toThrow();
+  expect(current('one')).toMatchObject({ state: 'suspended', checkpointId: expect.any(String) as string });
+  accept(db);
+  expect(await ask('one')).toBe('running');
+  await expect.poll(() => countCheckpoints(db)).toBe(0);
+});
+
+test('a sandbox on disk is given up in memory though its record could not be synced', async () => {
+  const { driver, create, suspend, current, ask } = await open(undefined, {
+    flush: () => {
+      throw new Error('the disk is full');
+    },
+  });
+  await create('one');
+  const { slotId } = current('one');
+  await suspend('one');
+  await expect.poll(() => driver.list()).not.toContain(slotId);
+  expect(await ask('one')).toBe('running');
+});
+
+test('two who suspend what sleeps in memory get the same', async () => {
+  const { create, suspend, current } = await open();
+  await create('napper', { timeoutSecs: 1 });
+  await expect.poll(() => current('napper').state, { timeout: LOOK_TIMEOUT_MS }).toBe('suspended');
+  expect(current('napper').checkpointId).toBeUndefined();
+  await Promise.all([suspend('napper'), suspend('napper')]);
+  expect(current('napper').checkpointId).toBeDefined();
+});
+
+test('files of a sandbox that wakes take no memory, and what wakes beside it counts', async () => {
+  const restoring = Promise.withResolvers<void>();
+  const { admission, create, suspend, resume, current } = await open((real) => ({
+    ...real,
+    checkpoint: async (slotId, dir, ...options) => {
+      await real.checkpoint(slotId, dir, ...options);
+      await truncate(join(dir, 'pages.img'), 100 * 2 ** 20);
+    },
+    restore: (...call) => restoring.promise.then(() => real.restore(...call)),
+  }));
+  for (const name of ['one', 'two']) {
+    await create(name, { limits: { memoryMb: 70 } });
+    await suspend(name);
+  }
+  const first = resume('one');
+  await expect.poll(() => current('one').incarnation).toBe(2);
+  admission.reservedMemoryMb = Number.MAX_SAFE_INTEGER;
+  await expect(resume('two')).rejects.toThrow('begin with 140 MB');
+  restoring.resolve();
+  await first;
+  await expect(resume('two')).rejects.toThrow('begin with 70 MB');
 });

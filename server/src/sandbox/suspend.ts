@@ -1,7 +1,7 @@
 import { ApiError } from '@atoll/protocol';
 import { stage } from '../lib/stage.ts';
 import type { SandboxOperation, SandboxRecord, SandboxState } from '../store/sandbox-store.ts';
-import { maySleepOnDisk, settleOnDisk, writeCheckpoint } from './checkpoint.ts';
+import { handOver, maySleepOnDisk, settleOnDisk, writeCheckpoint } from './checkpoint.ts';
 import type { Writing } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { guard } from './guard.ts';
@@ -23,7 +23,7 @@ export function beginSuspend(
   record: SandboxRecord,
   depth: SuspendDepth,
 ): { done: Promise<void> } {
-  if (record.state === 'suspended' && record.operation === undefined)
+  if (record.state === 'suspended' && (record.operation ?? 'hibernate') === 'hibernate')
     return { done: depth === 'disk' ? deepen(context, record) : Promise.resolve() };
   if (record.name === undefined) {
     throw new ApiError('invalid_state', `sandbox ${record.id} has no name, so it cannot be suspended`, {
@@ -140,10 +140,8 @@ async function moveToDisk(
   signal: AbortSignal,
 ): Promise<void> {
   const written = await writeCheckpoint(context, record, { leaveRunning: false, ...writing }, signal);
-  if (!settleOnDisk(context, record, during, written)) {
-    await context.checkpoints.discard(written);
-    throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being suspended`);
-  }
+  const isSettled = await handOver(context, written, () => settleOnDisk(context, record, during, written));
+  if (!isSettled) throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being suspended`);
   const left = leaveMemory(context, record);
   // A volume is left before the sandbox can have it again.
   if (record.volumes !== undefined) await left;

@@ -1,7 +1,7 @@
 import { ApiError } from '@atoll/protocol';
 import type { CheckpointHolder } from '../checkpoint/checkpoint-store.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
-import { keepCheckpoint, requireCheckpoints, writeCheckpoint } from './checkpoint.ts';
+import { handOver, keepCheckpoint, requireCheckpoints, writeCheckpoint } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 import { beginOperation, findUnderWay } from './operation.ts';
 import { hibernateSandbox } from './suspend.ts';
@@ -39,13 +39,12 @@ const takeRunning = (
   beginOperation(context, record, 'checkpoint', {
     work: async (current, signal) => {
       const written = await writeCheckpoint(context, current, { leaveRunning: true }, signal);
-      const kept = context.transaction(() => {
+      const keep = (): boolean => {
         const changed = context.store.change(current, 'checkpoint', { operation: null });
         if (changed) keepCheckpoint(context, current, written, holder);
         return changed;
-      });
-      if (kept) return written.id;
-      await context.checkpoints.discard(written);
+      };
+      if (await handOver(context, written, () => context.transaction(keep))) return written.id;
       throw signal.reason ?? new Error(`sandbox ${record.id} is no longer being written`);
     },
     undo: (current) => void context.store.change(current, 'checkpoint', { operation: null }),

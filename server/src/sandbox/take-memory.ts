@@ -1,7 +1,7 @@
 import { snapshotHolder } from '../snapshot/snapshots.ts';
 import type { SnapshotRecord } from '../snapshot/snapshot-records.ts';
 import type { SandboxRecord } from '../store/sandbox-store.ts';
-import { isOnDisk, keepCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { handOver, isOnDisk, keepCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { SandboxContext } from './context.ts';
 
 /**
@@ -37,13 +37,10 @@ async function takeCheckpoint(
   signal: AbortSignal,
 ): Promise<void> {
   const written = await writeCheckpoint(context, record, { leaveRunning: true }, signal);
-  try {
-    context.transaction(() => {
-      context.snapshots.storeMemory(snapshot, written);
-      keepCheckpoint(context, record, written, snapshotHolder(snapshot.id));
-    });
-  } catch (error) {
-    await context.checkpoints.discard(written);
-    throw error;
-  }
+  const keep = (): boolean => {
+    context.snapshots.storeMemory(snapshot, written);
+    keepCheckpoint(context, record, written, snapshotHolder(snapshot.id));
+    return true;
+  };
+  await handOver(context, written, () => context.transaction(keep));
 }
