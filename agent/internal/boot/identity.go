@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// reloadInterval bounds how often strangers with a wrong token can make the agent read a file.
+// reloadInterval bounds how often strangers with a wrong token can make the agent read a file. A read that found something
+// new was for no stranger: two restores may come within that time.
 const reloadInterval = time.Second
 
 // Identity is who this incarnation is and whom it answers. A restore replaces agent.json under a running
@@ -19,9 +20,10 @@ type Identity struct {
 	dir      string
 	onChange func(*Config)
 
-	mu         sync.Mutex
-	config     *Config
-	reloadedAt time.Time
+	mu     sync.Mutex
+	config *Config
+	// readInVainAt is when the file said nothing new the last time.
+	readInVainAt time.Time
 }
 
 // NewIdentity starts from a config that LoadConfig read from dir; onChange sees each newer incarnation.
@@ -68,12 +70,12 @@ func (i *Identity) accepts(fits func(*Config) bool) bool {
 func (i *Identity) reload() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if time.Since(i.reloadedAt) < reloadInterval {
+	if time.Since(i.readInVainAt) < reloadInterval {
 		return false
 	}
-	i.reloadedAt = time.Now()
 	config, err := LoadConfig(i.dir)
 	if err != nil || (config.Token == i.config.Token && config.Incarnation == i.config.Incarnation) {
+		i.readInVainAt = time.Now()
 		return false
 	}
 	i.config = config
