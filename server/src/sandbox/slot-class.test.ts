@@ -10,7 +10,9 @@ function open(minReady: number, maxReady: number) {
   const classes = createSlotClasses({ usualLimits, minReady, maxReady, now: () => now });
   const ask = (cpus: number) => {
     now += 1;
-    return classes.take({ limits: sized(cpus) });
+    const slot = classes.take({ limits: sized(cpus) });
+    if (slot === undefined) classes.miss({ limits: sized(cpus) });
+    return slot;
   };
   /** Makes what is wanted; answers the sizes. */
   const fill = () => {

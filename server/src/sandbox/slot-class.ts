@@ -23,6 +23,8 @@ const MISSES_BEFORE_READY = 2;
 /** A size that nobody has asked for in this time is not kept ready any longer. */
 const FORGET_AFTER_MS = 5 * 60_000;
 
+export const isSameKind = (one: SlotKind, other: SlotKind): boolean => classKey(one) === classKey(other);
+
 const classKey = ({ limits: { cpus, memoryMb, diskMb }, flavour, purpose = 'start' }: SlotKind): string =>
   `${purpose}/${cpus}/${memoryMb}/${diskMb}/${flavour?.cgroup ?? 'v2'}/${flavour?.packetSockets ?? false}`;
 
@@ -63,25 +65,25 @@ export function createSlotClasses({ usualLimits, minReady, maxReady, now = Date.
 
   const isShort = ({ ready, target }: SlotClass): boolean => ready.length < target;
 
-  const miss = (slotClass: SlotClass): void => {
-    slotClass.misses += 1;
-    if (slotClass !== usual && slotClass.misses < MISSES_BEFORE_READY) return;
-    slotClass.target = Math.min(maxReady, slotClass.target + 1);
-  };
-
   return {
     readyCount,
     /** A ready slot of that kind, which is counted as asked for. */
     take: (kind: SlotKind): Slot | undefined => {
       const slotClass = classOf(kind);
       slotClass.usedAt = now();
-      const slot = slotClass.ready.shift();
-      if (slot === undefined) miss(slotClass);
-      return slot;
+      return slotClass.ready.shift();
     },
-    /** The kind that a slot should be made of next, and the ready slot that has to go for it. */
+    /** There was none of that kind. */
+    miss: (kind: SlotKind): void => {
+      const slotClass = classOf(kind);
+      slotClass.misses += 1;
+      if (slotClass !== usual && slotClass.misses < MISSES_BEFORE_READY) return;
+      slotClass.target = Math.min(maxReady, slotClass.target + 1);
+    },
+    /** The kind that a slot should be made of next, the one asked for last before others, and the ready slot that has to go for it. */
     nextShort: (): { kind: SlotKind; evicted?: Slot } | undefined => {
-      for (const slotClass of [...classes.values()].filter(isShort)) {
+      const short = [...classes.values()].filter(isShort).toSorted((one, two) => two.usedAt - one.usedAt);
+      for (const slotClass of short) {
         if (hasRoom(slotClass)) return { kind: slotClass.kind };
         const victim = victimOf(slotClass);
         const evicted = victim?.ready.shift();

@@ -57,6 +57,45 @@ test('a ready slot whose processes have ended is replaced', async () => {
   await expect.poll(pool.readyCount).toBe(1);
 });
 
+test('who needs a slot that is being made gets it, unless they give up', async () => {
+  const log = createLog('silent');
+  const real = await createFakeDriver({ runDir: await tempDir(), log });
+  const gates: PromiseWithResolvers<void>[] = [];
+  const prepare: typeof real.prepare = async (slot, signal) => {
+    const gate = Promise.withResolvers<void>();
+    gates.push(gate);
+    await gate.promise;
+    await real.prepare(slot, signal);
+  };
+  const pool = createSlotPool({
+    driver: { ...real, prepare },
+    network: createLoopbackNetwork(),
+    log,
+    usualLimits,
+    minReady: 1,
+    maxReady: 1,
+  });
+  onTestFinished(pool.close);
+  const kind = { limits: usualLimits };
+  pool.refill();
+  await expect.poll(() => gates.length).toBe(1);
+  const impatient = new AbortController();
+  const gaveUp = pool.take(kind, impatient.signal);
+  impatient.abort(new Error('enough'));
+  await expect(gaveUp).rejects.toThrow('enough');
+  const joined = pool.take(kind, AbortSignal.timeout(10_000));
+  const own = pool.take({ limits: { ...usualLimits, cpus: 2 } }, AbortSignal.timeout(10_000));
+  await expect.poll(() => gates.length).toBe(2);
+  for (const gate of gates) gate.resolve();
+  const slots = await Promise.all([joined, own]);
+  expect(slots.map(({ limits }) => limits.cpus)).toEqual([usualLimits.cpus, 2]);
+  await Promise.all(slots.map(({ id }) => pool.freeSurely(id)));
+  // Another one is made in its place.
+  await expect.poll(() => gates.length).toBe(3);
+  gates[2]?.resolve();
+  await expect.poll(pool.readyCount).toBe(1);
+});
+
 test('a slot that nobody owns and that could not be freed is freed later', async () => {
   const log = createLog('silent');
   const real = await createFakeDriver({ runDir: await tempDir(), log });

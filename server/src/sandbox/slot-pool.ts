@@ -3,7 +3,7 @@ import { newSlotId } from '../lib/id.ts';
 import type { SandboxNetwork } from '../network/network.ts';
 import type { RuntimeDriver, Slot, SlotKind } from '../runtime/driver.ts';
 import { createRush } from './rush.ts';
-import { createSlotClasses } from './slot-class.ts';
+import { createSlotClasses, isSameKind } from './slot-class.ts';
 import type { SlotClassesOptions } from './slot-class.ts';
 
 export interface SlotPoolOptions extends SlotClassesOptions {
@@ -20,6 +20,12 @@ const ASIDE_MS = 1_000;
 const REVIEW_EVERY_MS = 30_000;
 /** With more under way, who ends a sandbox waits for its network too: else they would end faster than their networks go. */
 const MAX_FREEING = 32;
+
+/** What is being made ahead of time, and to whom it goes where somebody came for it meanwhile. */
+interface Coming {
+  kind: SlotKind;
+  hand?: (slot: Slot | undefined) => void;
+}
 
 export type SlotPool = ReturnType<typeof createSlotPool>;
 
@@ -42,7 +48,7 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
   const leftBehind = new Set<string>();
 
   /** What is being freed, with or without somebody who waits for it. */
-  const freeing = new Set<Promise<void>>();
+  const freeing = new Map<string, Promise<void>>();
 
   const freeOnce = async (slotId: string, work: () => Promise<void>): Promise<void> => {
     leftBehind.add(slotId);
@@ -50,8 +56,8 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
       () => void leftBehind.delete(slotId),
       (err: unknown) => log.warn({ slotId, err }, 'slot left behind'),
     );
-    freeing.add(freed);
-    await freed.finally(() => freeing.delete(freed));
+    freeing.set(slotId, freed);
+    await freed.finally(() => freeing.delete(slotId));
   };
 
   const freeSurely = (slotId: string): Promise<void> => freeOnce(slotId, () => free(slotId));
@@ -85,13 +91,53 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
     }
   };
 
+  let coming: Coming | undefined;
+
+  const makeAhead = async (kind: SlotKind): Promise<void> => {
+    const own: Coming = { kind };
+    coming = own;
+    try {
+      const slot = await make(kind, closing.signal);
+      coming = undefined;
+      if (own.hand) own.hand(slot);
+      else if (closing.signal.aborted || !classes.put(slot)) await freeSurely(slot.id);
+    } finally {
+      coming = undefined;
+      own.hand?.(undefined);
+    }
+  };
+
+  /** The slot that is being made, if it is of that kind and nobody else's: sooner there than one that begins now. */
+  const joinComing = (kind: SlotKind, signal: AbortSignal): Promise<Slot | undefined> => {
+    const own = coming;
+    if (own === undefined || own.hand || !isSameKind(own.kind, kind)) return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        delete own.hand;
+        reject(signal.reason);
+      };
+      own.hand = (slot) => {
+        signal.removeEventListener('abort', giveUp);
+        resolve(slot);
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+    });
+  };
+
+  const take = async (kind: SlotKind, signal: AbortSignal): Promise<Slot> => {
+    signal.throwIfAborted();
+    const slot = classes.take(kind) ?? (await joinComing(kind, signal));
+    if (slot) return slot;
+    classes.miss(kind);
+    return make(kind, signal);
+  };
+
   const refillAll = async (): Promise<void> => {
     while (!rush.isOn() && !closing.signal.aborted) {
       const short = classes.nextShort();
       if (short === undefined) return;
       if (short.evicted) await freeSurely(short.evicted.id);
-      const slot = await make(short.kind, closing.signal);
-      if (closing.signal.aborted || !classes.put(slot)) await freeSurely(slot.id);
+      await makeAhead(short.kind);
     }
   };
 
@@ -129,7 +175,7 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
 
   let reviewing: Promise<void> | undefined;
   const review = (): void => {
-    for (const slotId of leftBehind) void freeSurely(slotId);
+    for (const slotId of leftBehind) if (!freeing.has(slotId)) void freeSurely(slotId);
     for (const slot of classes.forget()) void freeSurely(slot.id);
     reviewing ??= dropDead()
       .catch((err: unknown) => log.warn({ err }, 'cannot look at the slots that are ready'))
@@ -142,9 +188,8 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
   const reviewTimer = setInterval(review, reviewEveryMs ?? REVIEW_EVERY_MS).unref();
 
   return {
-    /** A slot of that kind: a ready one if there is one. The caller owns it until `free`. */
-    take: async (kind: SlotKind, signal: AbortSignal): Promise<Slot> =>
-      classes.take(kind) ?? make(kind, signal),
+    /** A slot of that kind: a ready one if there is one, or soon will be. The caller owns it until `free`. */
+    take,
     /**
      * While a sandbox starts, nothing is made ahead of time: it would take the processor from the start. Nor right after
      * it: to start a program stops this process for milliseconds, and the answer and the first command come first.
@@ -167,7 +212,7 @@ export function createSlotPool({ network, driver, log, reviewEveryMs, ...options
       clearInterval(reviewTimer);
       await Promise.all([refilling, reviewing]);
       const left = classes.ready().filter(classes.drop);
-      await Promise.all([...left.map((slot) => freeSurely(slot.id)), ...freeing]);
+      await Promise.all([...left.map((slot) => freeSurely(slot.id)), ...freeing.values()]);
     },
   };
 }
