@@ -3,6 +3,8 @@ import * as protocol from '@atoll/protocol';
 import type { Route, RouteAnswer, RouteCall } from '@atoll/protocol';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
+import { allPages } from './all-pages.ts';
+import type { AuditPage } from './audit-page.ts';
 import type { Settings } from './settings.ts';
 import type { WaitOptions } from './call-options.ts';
 import type { DockerCredentials } from './docker-config.ts';
@@ -102,12 +104,6 @@ export interface LoginTokens {
   accessToken: string;
   organizationId: string;
   projectId: string;
-}
-
-/** A page of the audit record, newest first. */
-export interface AuditPage {
-  entries: protocol.AuditEntry[];
-  nextCursor?: number;
 }
 
 /** Accounts, workspaces, members, keys, logins, the audit record and images. Times are epoch milliseconds. */
@@ -259,7 +255,8 @@ export class AdminClient {
 
   /** The workspace's images and the public ones. */
   async listImages(options: WaitOptions = {}): Promise<protocol.ImageInfo[]> {
-    return (await this.#call(protocol.listImages, {}, options)).images;
+    const load = (cursor?: string) => this.#call(protocol.listImages, { query: { cursor } }, options);
+    return allPages(load, ({ images }) => images);
   }
 
   /** One image with its layers and configuration. */

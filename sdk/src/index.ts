@@ -1,4 +1,5 @@
 export * from './admin-client.ts';
+export type { AuditPage } from './audit-page.ts';
 export { ImageShares } from './image-shares.ts';
 export { ServerHealth } from './server-health.ts';
 export type { ServerCheck, ServerChecks, ServerStatus } from './server-health.ts';

@@ -76,5 +76,5 @@ test('who gives up does not fail the others, and a layer is unpacked once', asyn
   expect(await Promise.all(others)).toHaveLength(3);
   expect([...seen].filter((name) => name.startsWith('tmp-'))).toHaveLength(1);
   expect(existsSync(join(dataDir, 'layers'))).toBe(true);
-  expect(store.list('w1').map(({ name }) => name)).toEqual(['b', 'c', 'd']);
+  expect(store.lists.page('w1').images.map(({ name }) => name)).toEqual(['b', 'c', 'd']);
 });

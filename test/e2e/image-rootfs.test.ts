@@ -67,7 +67,7 @@ test('an image that replaces these places is refused by its digest, and at impor
   const store = await openStore(join(dir, 'data'));
   const reason = `image ${digest}: the layer replaces or removes /.atoll, which belongs to Atoll`;
   await expect(store.importLayout(request)).rejects.toThrow(reason);
-  expect(store.list('w1')).toEqual([]);
+  expect(store.lists.page('w1').images).toEqual([]);
   const withoutUnpacking = await openStore(join(dir, 'other'), { canUnpack: false });
   await withoutUnpacking.importLayout(request);
   await expect(withoutUnpacking.acquireRootfs(digest)).rejects.toMatchObject({

@@ -205,7 +205,7 @@ describe('nothing is left of a layer that', () => {
     await expect(store.importLayout(named('image', join(dir, 'layout')))).rejects.toThrow(message);
     expect(leftovers(dataDir)).toEqual([]);
     expect(readdirSync(join(dataDir, 'blobs', 'tmp'))).toEqual([]);
-    expect(store.list('w1')).toEqual([]);
+    expect(store.lists.page('w1').images).toEqual([]);
   };
 
   test('is not what its diff id says', async () => {

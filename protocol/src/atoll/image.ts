@@ -66,12 +66,16 @@ export const listImages = defineRoute({
   id: 'listImages',
   method: 'GET',
   paths: ['/v1/images'],
-  summary: "The workspace's images and the public ones",
+  summary: "The workspace's images and the public ones, a page at a time: its own first, by name",
   tag,
   access: 'viewer',
-  response: z.object({ images: z.array(image) }),
+  query: z.object({
+    limit: z.coerce.number().int().min(1).max(1000).optional(),
+    cursor: z.string().optional(),
+  }),
+  response: z.object({ images: z.array(image), nextCursor: z.string().optional() }),
   status: 200,
-  errors: [],
+  errors: ['invalid_request'],
 });
 
 export const describeImage = defineRoute({

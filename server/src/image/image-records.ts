@@ -4,7 +4,7 @@ import { randomId } from '../lib/id.ts';
 import type { Db } from '../store/db.ts';
 import { isReservedWorkspace } from './image-name.ts';
 import type { LayoutImage } from './oci-layout.ts';
-import { isListed, sharedFrom, verifyNotShared, verifyNotSharedHere } from './shared-names.ts';
+import { sharedFrom, verifyNotShared, verifyNotSharedHere } from './shared-names.ts';
 
 /** Where an image came from, as `describe` shows it. */
 export interface Provenance {
@@ -85,12 +85,6 @@ export function createImageRecords(db: Db, now: () => number) {
         ...reservedWorkspaces,
       ),
     findById: (id: string): ImageRow | undefined => db.get<ImageRow>(`${byId} WHERE i.id = ?`, id),
-    /** The workspace's own images, those that are shared with it, and the public ones. */
-    list: (workspaceId: string): ImageRow[] =>
-      db.all<ImageRow>(
-        `${byTag} WHERE ${isListed} ORDER BY t.workspace_id <> ?1, t.repository, t.tag`,
-        workspaceId,
-      ),
     layerSizes: (manifestDigest: string) => findLayerSizes(db, manifestDigest),
     layers: (manifestDigest: string): LayerRow[] =>
       db.all<LayerRow>(

@@ -68,7 +68,7 @@ describe('a name means', () => {
     await register('one', { tag: '1.0' });
     await register('latest', {});
     expect([markOf('app:1.0'), markOf('app:latest'), markOf('app')]).toEqual(['one', 'latest', 'latest']);
-    expect(store.list('w1').map(({ name }) => name)).toEqual(['app:1.0', 'app']);
+    expect(store.lists.page('w1').images.map(({ name }) => name)).toEqual(['app:1.0', 'app']);
   });
 });
 

@@ -14,6 +14,8 @@ import { createImageDefinitions } from './image-definitions.ts';
 import { describeLayers } from './image-layers.ts';
 import type { ImageLayer } from './image-layers.ts';
 import { createImageNames, parseName } from './image-names.ts';
+import { createImageLists } from './image-lists.ts';
+import type { ImageLists } from './image-lists.ts';
 import { createImageRecords } from './image-records.ts';
 import type { ImageRecords, ReferenceHolder, Registration } from './image-records.ts';
 import type { ImportRequest } from './import-request.ts';
@@ -35,14 +37,7 @@ import { createPuller } from './remote/pull-image.ts';
 import { createRemoteHttp, defaultRemoteLimits } from './remote/remote-http.ts';
 import type { RemoteLimits } from './remote/remote-http.ts';
 import { createPlainHosts } from './remote/plain-hosts.ts';
-import {
-  describeByName,
-  describeImage,
-  findBase,
-  findOwnOrBase,
-  resolveImage,
-  resolveManifest,
-} from './resolve.ts';
+import { describeByName, findBase, findOwnOrBase, resolveImage, resolveManifest } from './resolve.ts';
 import type {
   ImageDescription,
   LocalBase,
@@ -99,6 +94,7 @@ export interface ImageStore {
   readonly registry: Registry;
   /** Images of other registries. */
   readonly remote: RemoteImporter;
+  readonly lists: ImageLists;
   /** Takes an image in from an OCI layout and names it. Does no work for what is already here. */
   importLayout(request: ImportRequest, signal?: AbortSignal): Promise<ImageDescription>;
   /** Imports the base images that set-up left in `<cacheDir>/images`. */
@@ -115,9 +111,6 @@ export interface ImageStore {
   describe(workspaceId: string, ref: string): ImageDescription;
   /** What the image of a manifest is stacked of, from the lowest up. */
   layers(manifestDigest: string): ImageLayer[];
-  list(workspaceId: string): ImageDescription[];
-  /** With those that are shared with the workspace, without the public ones of others. */
-  listOwn(workspaceId: string): ImageDescription[];
   /** Refuses a name that could not be registered; answers its parts. */
   verifyRegistration(
     workspaceId: string,
@@ -252,6 +245,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     workshop,
     registry,
     remote,
+    lists: createImageLists(db, records),
     findUnbuilt: recipeImages.findUnbuilt,
     provide: recipeImages.provide,
     importLayout,
@@ -275,13 +269,6 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     },
     layers: (manifestDigest) => describeLayers(records, manifestDigest),
     describe: (workspaceId, ref) => describeByName(records, workspaceId, ref),
-    list: (workspaceId) => records.list(workspaceId).map((row) => describeImage(records, workspaceId, row)),
-    listOwn: (workspaceId) =>
-      records
-        .list(workspaceId)
-        .map((row) => ({ row, image: describeImage(records, workspaceId, row) }))
-        .filter(({ row, image }) => row.workspace_id === workspaceId || image.sharedFrom !== undefined)
-        .map(({ image }) => image),
     verifyRegistration(workspaceId, name, isPublic) {
       const at = parseName(workspaceId, name);
       records.verifyOwner({ workspaceId, ...at, isPublic });

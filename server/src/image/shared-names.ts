@@ -18,15 +18,6 @@ export const sharedFrom = (
     repository,
   );
 
-/**
- * Which tags (t) of repositories (r) a workspace (?1) has in its list. A name that is shared with it means the share,
- * not what it had under that name before.
- */
-export const isListed = `r.is_public = 1 AND t.workspace_id <> ?1
-  OR t.workspace_id = ?1 AND t.repository NOT IN (SELECT repository FROM image_shares WHERE target_workspace_id = ?1)
-  OR (t.workspace_id, t.repository) IN
-    (SELECT source_workspace_id, repository FROM image_shares WHERE target_workspace_id = ?1)`;
-
 /** Refuses a name that means another workspace's image while that is shared with this one. */
 export function verifyNotSharedHere(db: Db, at: Repository): void {
   if (sharedFrom(db, at) === undefined) return;

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { tarball, writeLayout } from '../../../test/fixtures/image-layout.ts';
 import { tempDir } from '../../../test/fixtures/temp-dir.ts';
 import { createLog } from '../lib/log.ts';
+import type { ImagePlace } from '../image/image-lists.ts';
 import { openImageStore } from '../image/image-store.ts';
 import { openDb } from '../store/db.ts';
 import { createTenancy } from '../tenancy/tenancy.ts';
@@ -39,10 +40,15 @@ async function open() {
   });
   let layoutCount = 0;
   /** Names a new image. */
-  const push = async (workspaceId: string, repository: string, tag = 'latest'): Promise<string> => {
+  const push = async (
+    workspaceId: string,
+    repository: string,
+    tag = 'latest',
+    isPublic = false,
+  ): Promise<string> => {
     const layoutDir = join(dir, `layout-${++layoutCount}`);
     await writeLayout(layoutDir, { layers: [{ tar: tarball([{ path: `${layoutCount}` }]) }] });
-    await images.importLayout({ layoutDir, workspaceId, repository, tag, isPublic: false });
+    await images.importLayout({ layoutDir, workspaceId, repository, tag, isPublic });
     return images.describe(workspaceId, `${repository}:${tag}`).digest;
   };
   const pass = (ms: number): void => {
@@ -65,7 +71,7 @@ test('a workspace of the same account has the image at once, with the tags that 
   expect(images.resolve(prod.workspace.id, 'app').manifestDigest).toBe(first);
   const second = await push(home.workspace.id, 'app', 'v2');
   expect(images.resolve(prod.workspace.id, 'app:v2').manifestDigest).toBe(second);
-  expect(images.list(prod.workspace.id)).toMatchObject([
+  expect(images.lists.page(prod.workspace.id).images).toMatchObject([
     { name: 'app', sharedFrom: 'home' },
     { name: 'app:v2', sharedFrom: 'home' },
   ]);
@@ -155,7 +161,7 @@ test('a name that is taken is refused; by force it means the share until that en
   expect(() => shares.accept(partner, id, false)).toThrow(failing('conflict'));
   shares.accept(partner, id, true);
   expect(images.resolve(partner.workspace.id, 'app').manifestDigest).toBe(shared);
-  expect(images.list(partner.workspace.id)).toMatchObject([{ name: 'app', digest: shared }]);
+  expect(images.lists.page(partner.workspace.id).images).toMatchObject([{ name: 'app', digest: shared }]);
   shares.unshare(home, 'app', 'partner');
   expect(images.resolve(partner.workspace.id, 'app').manifestDigest).toBe(own);
 });
@@ -174,4 +180,42 @@ test('only admins share, an image of their own, with a workspace that they can n
   const refused = { code: 'invalid_request', message: expect.stringContaining('in that account') };
   for (const targetWorkspace of ['prod', 'nobody'])
     expect(sharing({ ...foreign, targetWorkspace })).toThrow(expect.objectContaining(refused));
+});
+
+test('pages of a list have each image once: own, then shared and public ones, whatever the size of a page', async () => {
+  const { shares, images, push, home, prod, partner } = await open();
+  for (const [workspace, repository, tag, isPublic] of [
+    [prod, 'b', 'latest', false],
+    [prod, 'b', 'v1', false],
+    [prod, 'z', 'latest', true],
+    [home, 'app', 'latest', false],
+    [home, 'app', 'v2', false],
+    [home, 'private', 'latest', false],
+    [partner, 'b', 'public', true],
+    [partner, 'other', 'latest', false],
+  ] as const)
+    await push(workspace.workspace.id, repository, tag, isPublic);
+  shares.share(home, to('prod'));
+  const { id } = prod.workspace;
+  const read = (limit: number, withoutPublic: boolean): string[] => {
+    const names: string[] = [];
+    for (let after: ImagePlace | undefined; ;) {
+      const page = images.lists.page(id, { limit, withoutPublic, ...(after && { after }) });
+      expect(page.images.length).toBeLessThanOrEqual(limit);
+      names.push(...page.images.map(({ name }) => name));
+      if (!page.next) return names;
+      after = page.next;
+    }
+  };
+  const own = ['b', 'b:v1', 'z'];
+  for (const limit of [1, 2, 3, 4, 5, 100]) {
+    expect(read(limit, false)).toEqual([...own, 'app', 'app:v2', 'b:public']);
+    expect(read(limit, true)).toEqual([...own, 'app', 'app:v2']);
+  }
+  expect(images.lists.count(id)).toBe(5);
+  expect(images.lists.repositories(id)).toEqual(['app', 'b', 'z']);
+  expect(images.lists.repositories(id, { after: 'app', limit: 1 })).toEqual(['b']);
+  expect(images.lists.repositoryCount(id)).toBe(3);
+  expect(images.lists.repository(id, 'app').map(({ name }) => name)).toEqual(['app', 'app:v2']);
+  expect(images.lists.repository(id, 'private')).toEqual([]);
 });

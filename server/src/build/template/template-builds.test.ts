@@ -152,7 +152,7 @@ test('a name that could not be registered is refused before anything is built', 
   const { builds, images } = await openStand();
   expect(() => builds.prepare('w1', 'k', { ...request, name: 'No Name' })).toThrow('not an image name');
   expect(() => builds.prepare('w1', 'k', { ...request, name: 'tensorlake/app' })).toThrow('are reserved');
-  const [own] = images.listOwn('w1');
+  const [own] = images.lists.page('w1', { withoutPublic: true }).images;
   images.registerManifest(
     { workspaceId: 'w2', repository: 'shared', tag: 'latest', isPublic: true },
     own?.digest ?? '',

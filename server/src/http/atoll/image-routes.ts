@@ -6,6 +6,7 @@ import type { Log } from '../../lib/log.ts';
 import { withoutUndefined } from '../../lib/without-undefined.ts';
 import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
+import { formatImageCursor, parseImageCursor } from '../image-cursor.ts';
 import { importLines } from './import-lines.ts';
 
 interface Options {
@@ -16,12 +17,19 @@ interface Options {
   log: Log;
 }
 
+const MAX_PAGE = 1000;
+
 /** The images of a workspace and the public ones. */
 export function imageRoutes({ images, definitions, pruneBuildCaches, log }: Options): Binding[] {
   return [
-    bind(routes.listImages, (_input, { caller }) => ({
-      images: images.list(caller.workspace.id).map(toImageInfo),
-    })),
+    bind(routes.listImages, ({ query: { cursor, limit = MAX_PAGE } }, { caller }) => {
+      const after = cursor === undefined ? undefined : parseImageCursor(cursor);
+      const found = images.lists.page(caller.workspace.id, { limit, ...(after && { after }) });
+      return {
+        images: found.images.map(toImageInfo),
+        ...(found.next && { nextCursor: formatImageCursor(found.next) }),
+      };
+    }),
     bind(routes.describeImage, ({ params }, { caller }) => {
       const { env, runtimeUser, runtimeWorkdir, config } = images.resolve(caller.workspace.id, params.name);
       const { entrypoint, cmd, labels } = config;

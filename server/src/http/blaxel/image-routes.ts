@@ -4,6 +4,7 @@ import type { BlaxelImage } from '@atoll/protocol';
 import type { ImageStore } from '../../image/image-store.ts';
 import type { Sandboxes } from '../../sandbox/sandboxes.ts';
 import type { ImageShares } from '../../sharing/image-shares.ts';
+import { withoutUndefined } from '../../lib/without-undefined.ts';
 import { isEnded } from '../../sandbox/lifecycle.ts';
 import type { Binding } from '../bind.ts';
 import type { RequestContext } from '../request-context.ts';
@@ -15,7 +16,7 @@ import type { ImageView, Tag } from './image-view.ts';
 const DEFAULT_LIMIT = 50;
 
 export interface BlaxelImageRoutesOptions {
-  images: Pick<ImageStore, 'remove'>;
+  images: Pick<ImageStore, 'remove' | 'lists'>;
   view: ImageView;
   shares: Pick<ImageShares, 'targets'>;
   sandboxes: Pick<Sandboxes, 'list' | 'pools'>;
@@ -23,7 +24,7 @@ export interface BlaxelImageRoutesOptions {
 
 /** Images of the Blaxel dialect (wire 1.6): repositories with their tags. */
 export function blaxelImageRoutes({ images, view, shares, sandboxes }: BlaxelImageRoutesOptions): Binding[] {
-  const { repositories, find, show } = view;
+  const { tagsOf, find, show } = view;
   const findUser = (tags: readonly Tag[], { caller }: RequestContext) => {
     const digests = new Set(tags.map(({ image }) => image.digest));
     return sandboxes
@@ -60,9 +61,10 @@ export function blaxelImageRoutes({ images, view, shares, sandboxes }: BlaxelIma
     return shares.targets(caller, name).length === 0;
   };
   const removeUnused = (context: RequestContext): { deleted: number; message: string } => {
-    const unused = [...repositories(context)].filter(([name, tags]) => isUnused(name, tags, context));
-    for (const [name] of unused) remove(name, undefined, context);
-    const names = unused.map(([name]) => name);
+    const names = images.lists
+      .repositories(context.caller.workspace.id)
+      .filter((name) => isUnused(name, tagsOf(name, context), context));
+    for (const name of names) remove(name, undefined, context);
     context.target(names.join(', '));
     const message = names.length === 0 ? 'No image is unused' : `Deleted ${names.join(', ')}`;
     return { deleted: names.length, message };
@@ -71,8 +73,20 @@ export function blaxelImageRoutes({ images, view, shares, sandboxes }: BlaxelIma
   return [
     bindBlaxel(routes.deleteUnusedBlaxelImages, (_input, context) => removeUnused(context)),
     bindBlaxel(routes.listBlaxelImages, ({ query }, context) => {
-      const all = [...repositories(context)].map(([name, tags]) => toImage(name, tags, context));
-      return hasImagePages(context) ? pageOf(all, query) : all;
+      const { id } = context.caller.workspace;
+      const toImages = (names: readonly string[]) =>
+        names.flatMap((name) => {
+          const tags = tagsOf(name, context);
+          return tags.length > 0 ? [toImage(name, tags, context)] : [];
+        });
+      if (!hasImagePages(context)) return toImages(images.lists.repositories(id));
+      const { cursor: after = '', limit = DEFAULT_LIMIT } = query;
+      const found = images.lists.repositories(id, { after, limit: limit + 1 });
+      const shown = found.slice(0, limit);
+      const nextCursor = found.length > shown.length ? shown.at(-1) : undefined;
+      const total = images.lists.repositoryCount(id);
+      const meta = { hasMore: nextCursor !== undefined, total, ...withoutUndefined({ nextCursor }) };
+      return { data: toImages(shown), meta };
     }),
     bindBlaxel(routes.getBlaxelImage, ({ params }, context) => show(params.name, context)),
     bindBlaxel(routes.deleteBlaxelImage, ({ params }, context) => {
@@ -84,20 +98,4 @@ export function blaxelImageRoutes({ images, view, shares, sandboxes }: BlaxelIma
     ),
     bindBlaxel(routes.listBlaxelHub, () => [...hubImages]),
   ];
-}
-
-/** By name, so that a page goes on behind the last one whatever has come or gone since. */
-function pageOf(
-  all: BlaxelImage[],
-  { cursor = '', limit = DEFAULT_LIMIT }: { cursor?: string | undefined; limit?: number | undefined },
-) {
-  const rest = all
-    .filter(({ metadata }) => metadata.name > cursor)
-    .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-  const data = rest.slice(0, limit);
-  const last = rest.length > data.length ? data.at(-1)?.metadata.name : undefined;
-  return {
-    data,
-    meta: { hasMore: last !== undefined, total: all.length, ...(last && { nextCursor: last }) },
-  };
 }

@@ -11,7 +11,7 @@ export interface Tag {
 }
 
 export interface ImageViewOptions {
-  images: Pick<ImageStore, 'listOwn'>;
+  images: Pick<ImageStore, 'lists'>;
   statusOf: FindImageStatus;
 }
 
@@ -22,30 +22,27 @@ export type ImageView = ReturnType<typeof createImageView>;
 
 /** The images of a workspace, and those that are shared with it, as repositories with their tags. */
 export function createImageView({ images, statusOf }: ImageViewOptions) {
-  const repositories = ({ caller }: RequestContext): Map<string, Tag[]> =>
-    Map.groupBy(images.listOwn(caller.workspace.id).map(tagOf), ({ image }) => repositoryOf(image));
+  const tagsOf = (name: string, { caller }: RequestContext): Tag[] =>
+    images.lists.repository(caller.workspace.id, name).map(tagOf);
   const find = (name: string, context: RequestContext): Tag[] => {
-    const tags = repositories(context).get(name);
-    if (tags === undefined)
-      throw new ApiError('image_not_found', `no image ${JSON.stringify(name.slice(0, 80))}`);
-    return tags;
+    const tags = tagsOf(name, context);
+    if (tags.length > 0) return tags;
+    throw new ApiError('image_not_found', `no image ${JSON.stringify(name.slice(0, 80))}`);
   };
   return {
-    repositories,
+    tagsOf,
     find,
     /** Also while the first build of a name goes on, and after it has failed: then there is no image yet. */
     show: (name: string, context: RequestContext) => {
       const status = statusOf(context.caller.workspace.id, name);
       const isBuilt = status === undefined || status.status === 'BUILT';
-      const tags = isBuilt ? find(name, context) : (repositories(context).get(name) ?? []);
-      return toImage(name, tags, context, status);
+      return toImage(name, isBuilt ? find(name, context) : tagsOf(name, context), context, status);
     },
   };
 }
 
 /** `latest` goes without saying in the names of images. */
 const tagOf = (image: ImageDescription): Tag => ({ name: image.name.split(':')[1] ?? 'latest', image });
-const repositoryOf = ({ name }: ImageDescription): string => name.split(':')[0] ?? name;
 
 const isoTime = (at: number): string => new Date(at).toISOString();
 

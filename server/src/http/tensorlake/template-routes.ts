@@ -8,8 +8,10 @@ import type { ImageDescription, ImageStore } from '../../image/image-store.ts';
 import { BUILDER_COMMAND } from '../../runtime/oci-spec.ts';
 import type { Snapshots } from '../../snapshot/snapshots.ts';
 import type { Caller } from '../../tenancy/caller.ts';
+import { withoutUndefined } from '../../lib/without-undefined.ts';
 import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
+import { formatImageCursor, parseImageCursor } from '../image-cursor.ts';
 
 interface Options {
   images: ImageStore;
@@ -30,11 +32,14 @@ export function templateRoutes(options: Options): Binding[] {
   const show = (image: ImageDescription): SandboxTemplate => toTemplate(image, definitions.find(image.id));
   return [
     bind(routes.listTemplates, ({ query }, { caller }) => {
-      const own = images.listOwn(caller.workspace.id).toSorted((a, b) => (a.name < b.name ? -1 : 1));
-      const from = query.next === undefined ? own : own.filter((image) => image.name > (query.next ?? ''));
-      const items = from.slice(0, query.pageSize);
-      const next = items.length < from.length ? (items.at(-1)?.name ?? null) : null;
-      return { items: items.map(show), pagination: { next, prev: null, total: own.length } };
+      const page = { withoutPublic: true, ...withoutUndefined({ limit: query.pageSize }) };
+      const after = query.next === undefined ? {} : { after: parseImageCursor(query.next) };
+      const { images: found, next } = images.lists.page(caller.workspace.id, { ...page, ...after });
+      const total = images.lists.count(caller.workspace.id);
+      return {
+        items: found.map(show),
+        pagination: { next: next ? formatImageCursor(next) : null, prev: null, total },
+      };
     }),
     bind(routes.findTemplate, ({ params }, { caller }) =>
       show(images.describe(caller.workspace.id, params.name)),

@@ -239,7 +239,7 @@ test('an import is safe from pruning', async () => {
   for (let n = 0; n < 5; n++) await store.prune({ olderThanMs: 0 });
   await Promise.all(imports);
   expect(await store.prune({ olderThanMs: 0 })).toMatchObject({ blobCount: 0 });
-  expect(store.list('w1')).toHaveLength(3);
+  expect(store.lists.page('w1').images).toHaveLength(3);
   await rm(join(dir, 'layout-1'), { recursive: true });
 });
 

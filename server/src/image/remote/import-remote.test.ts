@@ -172,7 +172,7 @@ describe('a registry', () => {
   ])('that %s gives a clear error and leaves nothing', async (_, misbehave, code, message) => {
     const { run, leftovers, store, dataDir } = await importing(misbehave);
     await expect(run()).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
-    expect([leftovers(), store.list('w1')]).toEqual([[], []]);
+    expect([leftovers(), store.lists.page('w1').images]).toEqual([[], []]);
     await store.prune({ olderThanMs: 0 });
     const blobs = readdirSync(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true });
     expect(blobs.filter((entry) => entry.isFile())).toEqual([]);
