@@ -16,6 +16,12 @@ export type { Pty } from './pty.ts';
 export type { NetworkReport, SandboxUsage, UsageSample } from '@atoll/protocol';
 export type { PtySessionInfo } from './pty-session.ts';
 export { Sandbox } from './sandbox.ts';
+export type {
+  CreatePreview,
+  PreviewToken,
+  SandboxPreview,
+  SandboxPreviews,
+} from './blaxel/sandbox-previews.ts';
 export { SandboxClient } from './sandbox-client.ts';
 export type { CreateSandboxOptions, PortUrl, SandboxInfo } from './sandbox-info.ts';
 export type { SnapshotInfo } from './snapshots.ts';

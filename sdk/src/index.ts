@@ -73,6 +73,12 @@ export { Sandbox } from './sandbox.ts';
 export type { DaemonInfo } from './daemon-info.ts';
 export type { ConnectOptions, SettleOptions, WaitOptions } from './call-options.ts';
 export type { ClaimOptions, CreateAndConnectOptions } from './lifecycle.ts';
+export type {
+  CreatePreview,
+  PreviewToken,
+  SandboxPreview,
+  SandboxPreviews,
+} from './blaxel/sandbox-previews.ts';
 export { SandboxClient } from './sandbox-client.ts';
 export type { ArchivedPage, ExposePortsOptions, ListArchivedOptions, ListOptions } from './sandbox-client.ts';
 export type {

@@ -8,6 +8,7 @@ import {
 import type { ConnectOptions, SettleOptions, WaitOptions } from './call-options.ts';
 import type { NetworkReport, UsageSample } from '@atoll/protocol';
 import { workspaceUsage } from './workspace-usage.ts';
+import { SandboxPreviews } from './blaxel/sandbox-previews.ts';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
 import { toMountBody } from './file-system-info.ts';
@@ -158,6 +159,15 @@ export class SandboxClient {
    */
   usage(options: WaitOptions = {}): AsyncGenerator<UsageSample> {
     return workspaceUsage(this.#connection, options);
+  }
+
+  /** Ports of a sandbox at URLs of their own, for people who have no key: open to all, or by tokens that expire. */
+  previews(identifier: string): SandboxPreviews {
+    const connection = this.#connection;
+    return new SandboxPreviews(
+      { call: async (route, input, options) => (await connection.server()).call(route, input, options) },
+      () => identifier,
+    );
   }
 
   /** Changes name, ports or network of a sandbox. */

@@ -145,6 +145,27 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     expect(await seriousFindings(page)).toEqual([]);
   });
 
+  test('a link to a port lets in who has it and no key, until it is ended', async () => {
+    const sandbox = await client.connect('my-env');
+    await sandbox.startProcess('python3', { args: ['-m', 'http.server', '-d', '/workspace', '8000'] });
+    await page.getByRole('link', { name: 'Ports' }).click();
+    await page.getByLabel('Port of the link').fill('8000');
+    await page.getByRole('button', { name: 'Make a link' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('img', { name: 'QR code of the link to port 8000' }).waitFor();
+    const address = await dialog.locator('pre').innerText();
+    const status = async (): Promise<number> => (await fetch(address, { redirect: 'manual' })).status;
+    await expect.poll(status).toBe(200);
+    expect(await seriousFindings(page)).toEqual([]);
+    if (process.env['ATOLL_TEST_PICTURES'])
+      await page.screenshot({ path: process.env['ATOLL_TEST_PICTURES'] });
+    await dialog.getByRole('button', { name: 'Done' }).click();
+    await page.getByRole('button', { name: 'End the link to port 8000' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'End the link' }).click();
+    await page.getByText('A link opens one port to whoever has it').waitFor();
+    expect(await status()).toBe(401);
+  });
+
   test('a change that a program makes shows by itself', async () => {
     await page.getByRole('link', { name: 'Atoll, sandboxes' }).click();
     await client.create({ name: 'by-program', memoryMb: 512 });

@@ -3,6 +3,9 @@ import type { BlaxelPreview, BlaxelPreviewBody, BlaxelPreviewToken } from '@atol
 import { RemoteAPIError } from '../errors.ts';
 import type { BlaxelConnection } from './blaxel-connection.ts';
 
+/** All that previews need of it. */
+type Calls = Pick<BlaxelConnection, 'call'>;
+
 /** What a preview is to be. */
 export type CreatePreview = BlaxelPreviewBody;
 
@@ -16,12 +19,12 @@ export interface PreviewToken {
 
 /** A port of a sandbox at a URL of its own. */
 export class SandboxPreview {
-  readonly #connection: BlaxelConnection;
+  readonly #connection: Calls;
   readonly #preview: BlaxelPreview;
   /** Tokens of a private one. */
   readonly tokens: PreviewTokens;
 
-  constructor(connection: BlaxelConnection, preview: BlaxelPreview) {
+  constructor(connection: Calls, preview: BlaxelPreview) {
     this.#connection = connection;
     this.#preview = preview;
     this.tokens = new PreviewTokens(connection, preview);
@@ -46,10 +49,10 @@ export class SandboxPreview {
 
 /** Tokens of one preview. */
 export class PreviewTokens {
-  readonly #connection: BlaxelConnection;
+  readonly #connection: Calls;
   readonly #params: { name: string; preview: string };
 
-  constructor(connection: BlaxelConnection, { metadata }: BlaxelPreview) {
+  constructor(connection: Calls, { metadata }: BlaxelPreview) {
     this.#connection = connection;
     this.#params = { name: metadata.resourceName, preview: metadata.name };
   }
@@ -79,10 +82,10 @@ export class PreviewTokens {
 
 /** Previews of a sandbox. */
 export class SandboxPreviews {
-  readonly #connection: BlaxelConnection;
+  readonly #connection: Calls;
   readonly #name: () => string;
 
-  constructor(connection: BlaxelConnection, name: () => string) {
+  constructor(connection: Calls, name: () => string) {
     this.#connection = connection;
     this.#name = name;
   }

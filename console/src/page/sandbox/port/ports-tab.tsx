@@ -7,6 +7,7 @@ import { CopyCommand } from '../../../ui/copy-command.tsx';
 import { Empty } from '../../../ui/empty.tsx';
 import { ErrorNote } from '../../../ui/error-note.tsx';
 import { useAction } from '../../../ui/use-action.ts';
+import { Links } from './links.tsx';
 
 /** Servers in the sandbox that are reached from outside. */
 export default function PortsTab({ sandbox }: { sandbox: SandboxInfo }) {
@@ -54,6 +55,7 @@ export default function PortsTab({ sandbox }: { sandbox: SandboxInfo }) {
           </ul>
         </>
       )}
+      {mayChange && !isOver && <Links sandboxId={sandboxId} />}
     </div>
   );
 }
