@@ -104,6 +104,10 @@ export function createSemaphore(
         leave(owner);
       }
     },
+    /** Whether all places are taken. */
+    get isFull(): boolean {
+      return running >= limit;
+    },
     get waiting(): number {
       return countWaiting();
     },

@@ -33,11 +33,12 @@ export function createDescent(context: SandboxContext, options: DescentOptions) 
     return isScarce || now - (record.suspendedAt ?? 0) >= options.hibernateAfterMs;
   };
 
-  const nextDue = (): SandboxRecord | undefined =>
-    context.store
-      .frozen()
-      .filter(isDue)
-      .toSorted((one, two) => (one.suspendedAt ?? 0) - (two.suspendedAt ?? 0))[0];
+  const nextDue = (): SandboxRecord | undefined => {
+    // In memory it wakes at once; in a line it would keep its wake waiting.
+    if (context.room.isBusy()) return undefined;
+    const due = context.store.frozen().filter(isDue);
+    return due.toSorted((one, two) => (one.suspendedAt ?? 0) - (two.suspendedAt ?? 0))[0];
+  };
 
   const fail = (record: SandboxRecord, err: unknown): void => {
     const count = (failures.get(record.id)?.count ?? 0) + 1;

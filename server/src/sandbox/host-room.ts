@@ -27,6 +27,8 @@ export interface HostRoom {
   requireDisk: (bytes?: number) => void;
   /** What is free now, with what the host keeps for itself. */
   freeDiskBytes: () => number;
+  /** Whether a write would have to wait for its turn: for what nobody waits for, and what cannot go on meanwhile. */
+  isBusy: () => boolean;
   /**
    * Lets `work` write in its turn; workspaces take turns. What others are still writing counts as written, so that not all
    * of them find the same room. Throws `host_out_of_disk` where there is none.
@@ -71,6 +73,7 @@ export function createHostRoom(dataDir: string, admission: AdmissionSettings): H
     },
     requireDisk,
     freeDiskBytes: () => freeDiskBytes(dataDir),
+    isBusy: () => turns.isFull,
     write: (write, work) => turns.run(write.signal, () => keepFree(write, work), write.workspaceId),
   };
 }

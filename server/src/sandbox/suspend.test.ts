@@ -1,6 +1,7 @@
 import { truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { opened, request } from '../../../test/fixtures/open-sandboxes.ts';
 import { withCheckpoints } from '../../../test/fixtures/stand-in-checkpoints.ts';
@@ -13,6 +14,8 @@ import type { SandboxesOptions } from './sandboxes.ts';
 const CALL_TIMEOUT_MS = 10_000;
 /** Longer than the server takes to see that a timeout has passed, and to look at what sleeps in memory. */
 const LOOK_TIMEOUT_MS = 15_000;
+/** More than the time between two looks at what sleeps in memory. */
+const LOOK_EVERY_MS = 3_000;
 const noSpace = () => Promise.reject(new Error('write pages.img: no space left on device'));
 
 /** Sandboxes whose runtime writes checkpoints, on a host that keeps what a test says. */
@@ -250,3 +253,30 @@ test('files of a sandbox that wakes take no memory, and what wakes beside it cou
   await first;
   await expect(resume('two')).rejects.toThrow('begin with 70 MB');
 });
+
+test('what sleeps in memory waits there for its turn to be written, and wakes at once meanwhile', async () => {
+  const written = Promise.withResolvers<void>();
+  let writing = 0;
+  const { create, suspend, current, ask } = await open(
+    (real) => ({
+      ...real,
+      checkpoint: async (...call) => {
+        writing += 1;
+        await written.promise;
+        return real.checkpoint(...call);
+      },
+    }),
+    { hibernateAfterMs: 0 },
+  );
+  const others = Array.from({ length: 8 }, (_, index) => `other-${index}`);
+  for (const name of others) await create(name);
+  const suspended = Promise.all(others.map(suspend));
+  await expect.poll(() => writing).toBe(others.length);
+  await create('napper', { timeoutSecs: 1 });
+  await expect.poll(() => current('napper').state, { timeout: LOOK_TIMEOUT_MS }).toBe('suspended');
+  await sleep(LOOK_EVERY_MS);
+  expect(current('napper').operation).toBeUndefined();
+  expect([await ask('napper'), current('napper').incarnation]).toEqual(['running', 1]);
+  written.resolve();
+  await suspended;
+}, 30_000);
