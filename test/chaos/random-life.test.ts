@@ -43,10 +43,7 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)(
           const disaster = disasters[round] ?? random.pick(disasters) ?? 'none';
           const when = `round ${round + 1}, ${disaster}`;
           const outcomes = await disturb(server(), ledger, random, disaster);
-          expect(
-            outcomes.filter((outcome) => isWrong(outcome, disaster)),
-            when,
-          ).toEqual([]);
+          expect(outcomes.filter((outcome) => isWrong(outcome, disaster)).map(inOneLine), when).toEqual([]);
           await expectSettled(server(), when);
           await expectSandboxes(server(), ledger, random, when);
           await expectSnapshots(server(), ledger, random, { when, disaster });
@@ -57,6 +54,8 @@ describe.runIf(gvisor !== undefined && gvisor.obstacle === undefined)(
     );
   },
 );
+
+const inOneLine = ({ call, status, body }: Outcome): string => `${status} to ${call}: ${body.slice(0, 300)}`;
 
 /** Whose runtime is killed while something is done to it is told that this failed. */
 const isWrong = ({ status }: Outcome, disaster: Disaster): boolean =>
