@@ -8,6 +8,7 @@ import './style/table.css';
 import './style/page.css';
 import './style/sandbox.css';
 import './style/terminal.css';
+import './style/desktop.css';
 import './style/files.css';
 import './style/process.css';
 import './style/panel.css';

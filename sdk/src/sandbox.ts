@@ -347,6 +347,11 @@ export class Sandbox implements AsyncDisposable {
     return Tunnel.listen(() => this.#address(), remotePort, options);
   }
 
+  /** Where the WebSocket of such a tunnel is, for a client of its own; it is opened by the same key or session. */
+  async tunnelUrl(remotePort: number): Promise<string> {
+    return socketUrl(await this.#address(), `/api/v1/tunnels/tcp?port=${remotePort}`);
+  }
+
   /** Connects to a VNC server in the sandbox, such as that of the image `ubuntu-vnc`: screen, mouse and keys. */
   async connectDesktop(options: ConnectDesktopOptions = {}): Promise<Desktop> {
     const { Desktop: DesktopClass } = await loadDesktop();

@@ -9,6 +9,7 @@ import { buildConsole, logIn, openConsole, seriousFindings, startPlaywright } fr
 import { findDriversUnderTest } from '../fixtures/driver-under-test.ts';
 import { startTestServer } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
+import { vncServer } from '../fixtures/vnc-server.ts';
 
 const SETUP_TIMEOUT_MS = 180_000;
 const MAX_FIRST_LOAD_BYTES = 350 * 1024;
@@ -164,6 +165,26 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'End the link' }).click();
     await page.getByText('A link opens one port to whoever has it').waitFor();
     expect(await status()).toBe(401);
+  });
+
+  test('a desktop is seen, and takes keys', async () => {
+    const sandbox = await client.connect('my-env');
+    const { pid } = await sandbox.startProcess('python3', { args: ['-c', vncServer] });
+    await sandbox.followStdout(pid).next();
+    await page.getByRole('link', { name: 'Desktop' }).click();
+    await page.getByRole('button', { name: 'Connect' }).click();
+    const color = async (): Promise<number[]> =>
+      page.evaluate(
+        `[...(document.querySelector('.desktop-screen canvas')?.getContext('2d').getImageData(100, 100, 1, 1).data ?? [])]`,
+      );
+    await expect.poll(color).toEqual([0, 0, 255, 255]);
+    await page.keyboard.type('hi');
+    await expect.poll(color).toEqual([0, 255, 0, 255]);
+    await expect.poll(async () => new TextDecoder().decode(await sandbox.readFile('/tmp/keys'))).toBe('hi');
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByLabel('Port of the VNC server').fill('5999');
+    await page.getByRole('button', { name: 'Connect', exact: true }).click();
+    await page.getByText('Nothing that speaks VNC answers on this port').waitFor();
   });
 
   test('a change that a program makes shows by itself', async () => {

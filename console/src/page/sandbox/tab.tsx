@@ -10,6 +10,7 @@ const FilesTab = lazy(surely(() => import('./files/files-tab.tsx')));
 const ProcessesTab = lazy(surely(() => import('./process/processes-tab.tsx')));
 const LogTab = lazy(surely(() => import('./log/log-tab.tsx')));
 const PortsTab = lazy(surely(() => import('./port/ports-tab.tsx')));
+const DesktopTab = lazy(surely(() => import('./desktop/desktop-tab.tsx')));
 const NetworkTab = lazy(surely(() => import('./network/network-tab.tsx')));
 const LineageTab = lazy(surely(() => import('./lineage/lineage-tab.tsx')));
 
@@ -58,6 +59,12 @@ export const tabs: readonly Tab[] = [
     title: 'Ports',
     forMembers: false,
     render: (sandbox) => <PortsTab sandbox={sandbox} />,
+  },
+  {
+    name: 'desktop',
+    title: 'Desktop',
+    forMembers: true,
+    render: (sandbox) => <DesktopTab sandbox={sandbox} />,
   },
   {
     name: 'network',
