@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { run } from '../../server/src/lib/run.ts';
 import { createDisk, removeDisk, requireKept } from '../../server/src/runtime/disk.ts';
 import { findDriversUnderTest } from '../fixtures/driver-under-test.ts';
@@ -28,7 +28,8 @@ test.runIf(isThere)(
       await expect(requireKept(disk)).rejects.toMatchObject({ code: 'host_out_of_disk' });
     } finally {
       await removeDisk(disk);
-      await command('umount', host);
+      // The kernel lets go of the image when it has time.
+      await vi.waitFor(() => command('umount', host), { timeout: TIMEOUT_MS / 2, interval: 100 });
       await rm(dir, { recursive: true });
     }
   },

@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import { createSocket } from 'node:dgram';
 import type { Socket as UdpSocket } from 'node:dgram';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLog } from '../lib/log.ts';
 import { readDnsFrames, writeDnsFrame } from './dns-frame.ts';
@@ -11,7 +10,9 @@ import { createDnsProxy } from './dns-proxy.ts';
 import type { DnsClient, DnsProxy } from './dns-proxy.ts';
 import { createDnsUpstream } from './dns-upstream.ts';
 
-const ADDRESS = '127.0.0.1';
+/** This process's alone, and a port that the kernel gives to nobody: tests beside this one take any of 127.0.0.1. */
+const ADDRESS = `127.53.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+const PORT = 10_053;
 const query = Buffer.from('00070100000100000000000001610000010001', 'hex');
 const client: DnsClient = {
   mayResolve: () => true,
@@ -22,7 +23,6 @@ const client: DnsClient = {
 
 let upstream: UdpSocket;
 let proxy: DnsProxy;
-let port: number;
 let answers: (packet: Buffer) => Buffer[];
 let current: DnsClient | undefined;
 
@@ -32,14 +32,6 @@ function answer(packet: Buffer): Buffer {
   full.writeUInt16BE(0x8180, 2);
   full.writeUInt16BE(1, 6);
   return full;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, ADDRESS);
-  await once(server, 'listening');
-  const { port: found } = server.address() as AddressInfo;
-  server.close();
-  return found;
 }
 
 beforeEach(async () => {
@@ -52,10 +44,9 @@ beforeEach(async () => {
   upstream.bind(0, ADDRESS);
   await once(upstream, 'listening');
   const resolver = { host: ADDRESS, port: upstream.address().port };
-  port = await freePort();
   proxy = await createDnsProxy({
     address: ADDRESS,
-    port,
+    port: PORT,
     upstream: createDnsUpstream({ resolvers: () => Promise.resolve([resolver]), timeoutMs: 150 }),
     clientAt: () => current,
     log: createLog('silent'),
@@ -69,7 +60,7 @@ afterEach(async () => {
 
 async function ask(packet: Buffer): Promise<Buffer> {
   const socket = createSocket('udp4');
-  socket.send(packet, port, ADDRESS);
+  socket.send(packet, PORT, ADDRESS);
   const [message]: Buffer[] = await once(socket, 'message', { signal: AbortSignal.timeout(3_000) });
   socket.close();
   return message ?? Buffer.alloc(0);
@@ -155,7 +146,7 @@ test('one client has a bounded number of questions open', async () => {
   const socket = createSocket('udp4');
   const codes: number[] = [];
   socket.on('message', (message) => codes.push(codeOf(message)));
-  for (let index = 0; index < 80; index++) socket.send(query, port, ADDRESS);
+  for (let index = 0; index < 80; index++) socket.send(query, PORT, ADDRESS);
   while (codes.length < 16) await once(socket, 'message', { signal: AbortSignal.timeout(3_000) });
   expect(codes.length).toBe(16);
   socket.close();
@@ -163,13 +154,13 @@ test('one client has a bounded number of questions open', async () => {
 
 test('noise is not answered, and does not end the resolver', async () => {
   const socket = createSocket('udp4');
-  for (const noise of [Buffer.alloc(0), Buffer.from('ff'), answer(query)]) socket.send(noise, port, ADDRESS);
+  for (const noise of [Buffer.alloc(0), Buffer.from('ff'), answer(query)]) socket.send(noise, PORT, ADDRESS);
   expect(codeOf(await ask(query))).toBe(0);
   socket.close();
 });
 
 test('a connection carries several questions and is refused politely when the resolver has no TCP', async () => {
-  const socket = connect(port, ADDRESS);
+  const socket = connect(PORT, ADDRESS);
   const codes: number[] = [];
   readDnsFrames(socket, (frame) => codes.push(codeOf(frame)));
   writeDnsFrame(socket, query);
@@ -194,7 +185,7 @@ test('a connection is served at a bounded pace, however fast it asks', async () 
   wanted.writeUInt16BE(28, query.length - 4);
   const frame = Buffer.concat([Buffer.from([0, wanted.length]), wanted]);
   const flood = Buffer.concat(Array.from({ length: 20_000 }, () => frame));
-  const socket = connect(port, ADDRESS).on('error', () => {});
+  const socket = connect(PORT, ADDRESS).on('error', () => {});
   await once(socket, 'connect');
   socket.pause();
   socket.write(flood);
@@ -210,7 +201,7 @@ test('a connection is served at a bounded pace, however fast it asks', async () 
 });
 
 test('a query that announces more than a question can be ends the connection', async () => {
-  const socket = connect(port, ADDRESS);
+  const socket = connect(PORT, ADDRESS);
   socket.write(Buffer.from([0xff, 0xff, 0]));
   await once(socket, 'close', { signal: AbortSignal.timeout(3_000) });
 });
