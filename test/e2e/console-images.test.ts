@@ -3,7 +3,14 @@ import type { CreatedAccount } from '@atoll/sdk';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBrowser } from '../fixtures/browser.ts';
-import { buildConsole, logIn, openConsole, seriousFindings, startPlaywright } from '../fixtures/console.ts';
+import {
+  buildConsole,
+  logIn,
+  openConsole,
+  seriousFindings,
+  startPlaywright,
+  visit,
+} from '../fixtures/console.ts';
 import { findDriversUnderTest } from '../fixtures/driver-under-test.ts';
 import { startTestServer } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
@@ -81,7 +88,7 @@ describe.skipIf(gvisor === undefined)('images in the console on gvisor', () => {
 
   test('a running build is cancelled', async () => {
     const id = await build('tools', 'sleep 600');
-    await page.goto(`${server.url}/console/builds/${id}`);
+    await visit(page, `${server.url}/console/builds/${id}`);
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByText('cancelled', { exact: true }).first().waitFor();
     expect((await builds.get(id)).status).toBe('cancelled');
@@ -138,7 +145,7 @@ describe.skipIf(gvisor === undefined)('images in the console on gvisor', () => {
   });
 
   test('a share that is revoked ends there', async () => {
-    await page.reload();
+    await visit(page);
     await page.getByRole('button', { name: 'Revoke the share with partner' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
     await page.getByRole('row', { name: 'partner' }).waitFor({ state: 'detached' });
@@ -231,7 +238,7 @@ describe.skipIf(gvisor === undefined)('images in the console on gvisor', () => {
 
   test('a device is let in where its login sends people', async () => {
     const login = await admin.startLogin();
-    await page.goto(`${server.url}/login/device?user_code=${login.userCode}`);
+    await visit(page, `${server.url}/login/device?user_code=${login.userCode}`);
     await page.getByRole('button', { name: 'Approve' }).click();
     await page.getByText('Approved.').waitFor();
     expect(await admin.pollLogin(login.deviceCode)).toBe('approved');

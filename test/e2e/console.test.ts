@@ -5,7 +5,14 @@ import { AdminClient, SandboxClient } from '@atoll/sdk';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBrowser } from '../fixtures/browser.ts';
-import { buildConsole, logIn, openConsole, seriousFindings, startPlaywright } from '../fixtures/console.ts';
+import {
+  buildConsole,
+  logIn,
+  openConsole,
+  seriousFindings,
+  startPlaywright,
+  visit,
+} from '../fixtures/console.ts';
 import { findDriversUnderTest } from '../fixtures/driver-under-test.ts';
 import { startTestServer } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
@@ -111,7 +118,7 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     await page.locator('.xterm-helper-textarea').focus();
     await page.keyboard.type('echo $((6 * 7))-is-it\n');
     await page.locator('.xterm-rows').getByText('42-is-it', { exact: true }).waitFor();
-    await page.reload();
+    await visit(page);
     await page.locator('.xterm-rows').getByText('42-is-it', { exact: true }).waitFor();
     expect(page.url()).not.toContain('token');
   });
@@ -256,7 +263,7 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
   });
 
   test('what was printed in a sandbox is there after its end', async () => {
-    await page.goto(`${server.url}/console/sandbox/${printing}/processes`);
+    await visit(page, `${server.url}/console/sandbox/${printing}/processes`);
     await page.getByRole('link', { name: 'what it printed' }).click();
     await page.getByText('kept beyond the end', { exact: true }).waitFor();
     await page.getByLabel('Only lines with this text').fill('no such text');
@@ -288,7 +295,7 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
 
   test('who logs out on one page is out on the others', async () => {
     const other = await page.context().newPage();
-    await other.goto(`${server.url}/`);
+    await visit(other, `${server.url}/`);
     await other.getByRole('button', { name: 'Log out' }).click();
     await page.getByText('Your session has ended').waitFor();
     await logIn(page, server.apiKey);
