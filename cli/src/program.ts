@@ -14,6 +14,7 @@ import { key } from './command/key/key.ts';
 import { login } from './command/login.ts';
 import { logout } from './command/logout.ts';
 import { member } from './command/member/member.ts';
+import { registry } from './command/registry/registry.ts';
 import { sbx } from './command/sbx/sbx.ts';
 import { pool } from './command/pool/pool.ts';
 import { secrets } from './command/secrets/secrets.ts';
@@ -26,6 +27,7 @@ import { cliVersion } from './context.ts';
 const commands: readonly AnyCommand[] = [
   sbx,
   image,
+  registry,
   pool,
   fs,
   secrets,

@@ -85,7 +85,7 @@ const table = {
   internal: { status: 500, hint: 'The server log has the cause under this request id.' },
   registry_denied: {
     status: 403,
-    hint: 'Log in to that registry with `docker login`, and check the name of the image.',
+    hint: 'Log in to that registry with `atoll registry login` or `docker login`, and check the name of the image.',
   },
   registry_failed: { status: 502, hint: 'Try again later, or look at the state of that registry.' },
   connection_refused: { status: 502 },

@@ -22,6 +22,7 @@ export * from './atoll/tenancy.ts';
 export * from './atoll/quota.ts';
 export * from './atoll/image.ts';
 export * from './atoll/image-share.ts';
+export * from './atoll/registry-login.ts';
 export * from './atoll/build.ts';
 export * from './atoll/build-ssh.ts';
 export * from './atoll/ssh-agent-message.ts';

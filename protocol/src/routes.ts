@@ -6,6 +6,7 @@ import * as image from './atoll/image.ts';
 import * as imageShare from './atoll/image-share.ts';
 import * as network from './atoll/network.ts';
 import * as quota from './atoll/quota.ts';
+import * as registryLogin from './atoll/registry-login.ts';
 import * as server from './atoll/server.ts';
 import * as serverHealth from './atoll/server-health.ts';
 import * as session from './atoll/session.ts';
@@ -60,6 +61,7 @@ export const controlRoutes: readonly Route[] = [
   usage,
   image,
   imageShare,
+  registryLogin,
   build,
   buildSsh,
   blaxelSandbox,

@@ -12,6 +12,7 @@ import { readImport } from './image-import.ts';
 import { ImageShares } from './image-shares.ts';
 import type { PushOptions } from './image-push.ts';
 import { withoutUndefined } from './without-undefined.ts';
+import { RegistryLogins } from './registry-logins.ts';
 import { ServerHealth } from './server-health.ts';
 import { Quotas } from './workspace-quotas.ts';
 import { workspaceEvents } from './workspace-events.ts';
@@ -109,6 +110,7 @@ export interface LoginTokens {
 /** Accounts, workspaces, members, keys, logins, the audit record and images. Times are epoch milliseconds. */
 export class AdminClient {
   readonly #connection: Connection;
+  readonly registryLogins: RegistryLogins;
   /** Images that other workspaces use. */
   readonly imageShares: ImageShares;
   /** What workspaces may use at once. */
@@ -118,6 +120,7 @@ export class AdminClient {
 
   constructor(options: ClientOptions = {}) {
     this.#connection = createConnection(options);
+    this.registryLogins = new RegistryLogins(this.#connection);
     this.imageShares = new ImageShares(this.#connection);
     this.quotas = new Quotas(this.#connection);
     this.serverHealth = new ServerHealth(this.#connection);

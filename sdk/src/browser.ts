@@ -1,6 +1,7 @@
 /** The SDK for pages that the server itself serves: what needs neither files nor sockets of this machine. */
 export * from './admin-client.ts';
 export type { ImageShare, PendingImageShare } from './image-shares.ts';
+export type { RegistryLogin } from './registry-logins.ts';
 export type { ServerCheck, ServerChecks, ServerStatus } from './server-health.ts';
 export { endBrowserSession, openBrowserSession } from './browser-session.ts';
 export { BuildClient } from './build-client.ts';

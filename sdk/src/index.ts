@@ -1,6 +1,8 @@
 export * from './admin-client.ts';
 export type { AuditPage } from './audit-page.ts';
 export { ImageShares } from './image-shares.ts';
+export { RegistryLogins } from './registry-logins.ts';
+export type { NewRegistryLogin, RegistryLogin } from './registry-logins.ts';
 export { ServerHealth } from './server-health.ts';
 export type { ServerCheck, ServerChecks, ServerStatus } from './server-health.ts';
 export type { ImageShare, PendingImageShare, ShareImageOptions } from './image-shares.ts';

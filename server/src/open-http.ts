@@ -24,6 +24,7 @@ import { createChangeFeed } from './store/change-feed.ts';
 import { imageRoutes } from './http/atoll/image-routes.ts';
 import { imageShareRoutes } from './http/atoll/image-share-routes.ts';
 import { quotaRoutes } from './http/atoll/quota-routes.ts';
+import { registryRoutes } from './http/atoll/registry-routes.ts';
 import { networkRoutes } from './http/atoll/network-routes.ts';
 import { serverRoutes } from './http/atoll/server-routes.ts';
 import { serverHealthRoutes } from './http/atoll/server-health-routes.ts';
@@ -45,6 +46,7 @@ import { templateRoutes } from './http/tensorlake/template-routes.ts';
 import { createSandboxView, sandboxRoutes } from './http/tensorlake/sandbox-routes.ts';
 import type { ImageDefinitions } from './image/image-definitions.ts';
 import type { ImageStore } from './image/image-store.ts';
+import type { RegistryLogins } from './image/remote/registry-logins.ts';
 import { createImageShares } from './sharing/image-shares.ts';
 import type { Sandboxes } from './sandbox/sandboxes.ts';
 import type { Snapshots } from './snapshot/snapshots.ts';
@@ -77,6 +79,7 @@ interface HttpParts {
   secrets: SecretStore;
   environments: SandboxEnvironments;
   scheduleStore: ScheduleStore;
+  registryLogins: RegistryLogins;
   ssh: Pick<ReturnType<typeof createSshEndpoint>, 'get'>;
   db: Db;
   serverKey: Buffer;
@@ -139,6 +142,7 @@ export async function openHttp(start: Start, parts: HttpParts) {
       ...snapshotRoutes({ sandboxes, snapshots }),
       ...sshKeyRoutes({ sshKeys: tenancy.sshKeys }),
       ...tenancyRoutes({ tenancy, version, runtime: config.runtime }),
+      ...registryRoutes({ logins: parts.registryLogins, logIn: images.logIn }),
       ...quotaRoutes({
         tenancy,
         quotas: createQuotaStore(db),

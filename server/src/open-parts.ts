@@ -12,6 +12,7 @@ import { createImageDefinitions } from './image/image-definitions.ts';
 import { openImageStore } from './image/image-store.ts';
 import { createLayerTool } from './image/layer-tool.ts';
 import type { ImageStore } from './image/image-store.ts';
+import type { RegistryLogins } from './image/remote/registry-logins.ts';
 import { holdLauncher } from './lib/launcher.ts';
 import { openJournals } from './journal/journals.ts';
 import { removeEmptyFolders } from './lib/empty-folder.ts';
@@ -52,6 +53,7 @@ export interface Ground {
   tenancy: Tenancy;
   secrets: SecretStore;
   environments: SandboxEnvironments;
+  registryLogins: RegistryLogins;
 }
 
 /** What runs sandboxes: the host, the images, and the sandboxes themselves. */
@@ -153,10 +155,11 @@ async function openRuntime({ config, log, signal, opened }: Start, { dataDir, db
 
 async function openImages(
   { config, log, signal, opened }: Start,
-  { dataDir, db }: Ground,
+  { dataDir, db, registryLogins }: Ground,
 ): Promise<ImageStore> {
   const images = await openImageStore({
     db,
+    registryLogins,
     dataDir: dataDir.path,
     runDir: runDirOf(config, dataDir),
     log,

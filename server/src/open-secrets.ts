@@ -1,3 +1,4 @@
+import { createRegistryLogins } from './image/remote/registry-logins.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { openKeyRing } from './secret/key-ring.ts';
@@ -12,8 +13,9 @@ export function openSecrets(dataDir: DataDir, db: Db, log: Log) {
   const keyRing = openKeyRing(dataDir.secretKeysPath);
   const environments = createSandboxEnvironments({ db, keyRing });
   const scheduleStore = createScheduleStore({ db, sealing: keyRing });
-  const alsoSealed = [environments, scheduleStore];
+  const registryLogins = createRegistryLogins({ db, sealing: keyRing, clock: systemClock });
+  const alsoSealed = [environments, scheduleStore, registryLogins];
   const secrets = createSecretStore({ db, keyRing, alsoSealed, clock: systemClock, log });
   secrets.finishRotation();
-  return { secrets, environments, scheduleStore };
+  return { secrets, environments, scheduleStore, registryLogins };
 }

@@ -60,17 +60,15 @@ async function open(start: Start): Promise<string> {
   opened.defer(() => tenancy.audit.flush());
   ensureAdminKey({ config, dataDir, tenancy });
 
-  const { secrets, environments, scheduleStore } = openSecrets(dataDir, db, log);
-  const parts = await openParts(start, { dataDir, db, tenancy, secrets, environments });
+  const sealed = openSecrets(dataDir, db, log);
+  const parts = await openParts(start, { dataDir, db, tenancy, ...sealed });
   signal.throwIfAborted();
   const ssh = createSshEndpoint({ ...start, ...parts, dataDir: dataDir.path, tenancy });
   const { http, localPorts, schedules } = await openHttp(start, {
     ...parts,
+    ...sealed,
     ssh,
     tenancy,
-    secrets,
-    environments,
-    scheduleStore,
     db,
     serverKey: dataDir.serverKey,
   });

@@ -216,6 +216,24 @@ describe.skipIf(gvisor === undefined)('images in the console on gvisor', () => {
     expect((await admin.listSecrets()).map(({ name }) => name)).toEqual(['MY_TOKEN']);
   });
 
+  test('the workspace is logged in at a registry, which has to take the password', async () => {
+    await page.getByRole('link', { name: 'Settings' }).click();
+    await page.getByRole('link', { name: 'Registries' }).click();
+    const registry = new URL(server.url).host;
+    await page.getByLabel('Registry', { exact: true }).fill(registry);
+    await page.getByLabel('User name').fill('any');
+    await page.getByLabel('Password or token').fill('not-a-key');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByText('does not take this name and password').waitFor();
+    await page.getByLabel('Password or token').fill(server.apiKey);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('row', { name: registry }).waitFor();
+    expect(await admin.registryLogins.list()).toMatchObject([{ registry, username: 'any' }]);
+    await page.getByRole('button', { name: `Log out of ${registry}` }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Log out' }).click();
+    await page.getByText('No logins yet').waitFor();
+  });
+
   test('a key that the page made works, and ends when it is revoked', async () => {
     await page.getByRole('link', { name: 'Settings' }).click();
     await page.getByText((await admin.whoami()).account.id).waitFor();

@@ -82,6 +82,32 @@ test('credentials of docker are used, and stay out of the log and the data direc
   await expect(found).rejects.toMatchObject({ code: 1, stdout: '' });
 });
 
+test('a login of the workspace is used for its imports, is asked of the registry first, and stays secret', async () => {
+  const registry = await standInRegistry(image, guarded);
+  const env = { ATOLL_DATA_DIR: server.dataDir, DOCKER_CONFIG: await tempDir() };
+  const cli = (args: string[], input = '') => runCli(args, { env, input });
+  const login = ['registry', 'login', `${registry.host}/team`, '-u', 'me'];
+  const pull = (name: string) => cli(['image', 'pull', `${registry.host}/${name}`]);
+  expect(await cli(login, 'wrong-word\n')).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('does not take this name and password'),
+  });
+  expect((await cli(['registry', 'ls'])).stdout).toMatch(/^no logins/);
+  expect((await cli(login, 's3cret-word\n')).stdout).toBe(`Logged in at ${registry.host}/team as me\n`);
+  expect((await cli(['registry', 'ls'])).stdout).toContain(`${registry.host}/team\tme\t`);
+  expect(await pull('team/stored')).toMatchObject({ exitCode: 0, stdout: 'stored\n' });
+  expect(await pull('other/beyond')).toMatchObject({ exitCode: 1 });
+  const stranger = await admin.createAccount({ name: 'strangers', workspace: 'strangers', ownerName: 'S' });
+  const theirs = new AdminClient({ apiUrl: server.url, apiKey: stranger.apiKey });
+  const theirPull = theirs.importImage(`${registry.host}/team/stored`, { credentials: { auths: {} } });
+  await expect(theirPull).rejects.toThrow(/wants credentials/);
+  expect((await cli(['registry', 'logout', `${registry.host}/team`])).exitCode).toBe(0);
+  expect(await pull('team/later')).toMatchObject({ exitCode: 1 });
+  expect(server.log.join('\n')).not.toMatch(/s3cret|czNjcmV0|bWU6czNjcmV0/);
+  const found = promisify(execFile)('grep', ['-rlE', 's3cret|bWU6czNjcmV0', server.dataDir]);
+  await expect(found).rejects.toMatchObject({ code: 1, stdout: '' });
+});
+
 test('credential helpers are asked', async () => {
   const registry = await standInRegistry(image, guarded);
   const folder = await tempDir();

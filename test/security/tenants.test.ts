@@ -46,6 +46,7 @@ const owners: Readonly<Record<string, keyof Possession>> = {
   'users/{subOrEmail}': 'guest',
   'pending-image-shares/{id}': 'offer',
   'image-shares/{id}': 'offer',
+  'registries/{registry}': 'registry',
 };
 /** What is the same whoever owns it. */
 const fixed: Readonly<Record<string, string>> = {

@@ -32,6 +32,8 @@ import { createRepositoryRecords } from './registry/repository-records.ts';
 import { createUploadStore, defaultUploadLimits } from './registry/upload-store.ts';
 import type { UploadLimits } from './registry/upload-store.ts';
 import { createRemoteImporter } from './remote/import-remote.ts';
+import { createLogIn } from './remote/log-in.ts';
+import type { NewRegistryLogin, RegistryLogin, RegistryLogins } from './remote/registry-logins.ts';
 import type { RemoteImporter } from './remote/import-remote.ts';
 import { createPuller } from './remote/pull-image.ts';
 import { createRemoteHttp, defaultRemoteLimits } from './remote/remote-http.ts';
@@ -80,6 +82,8 @@ export interface ImageStoreOptions {
   remoteLimits?: RemoteLimits;
   /** Registries beyond this machine that may be talked to without encryption. */
   insecureRegistries?: readonly string[];
+  /** What workspaces are known by at other registries. */
+  registryLogins?: RegistryLogins;
   /** Images that are built on demand: their recipes, and the cache for what was built. */
   recipes?: { recipesDir: string; cacheDir: string };
   /** Unpacking takes root. Without it images can be registered and described, and are unpacked on first use. */
@@ -95,6 +99,8 @@ export interface ImageStore {
   /** Images of other registries. */
   readonly remote: RemoteImporter;
   readonly lists: ImageLists;
+  /** Keeps a login at another registry for the pulls of a workspace, once that registry has taken it. */
+  logIn(workspaceId: string, login: NewRegistryLogin, signal: AbortSignal): Promise<RegistryLogin>;
   /** Takes an image in from an OCI layout and names it. Does no work for what is already here. */
   importLayout(request: ImportRequest, signal?: AbortSignal): Promise<ImageDescription>;
   /** Imports the base images that set-up left in `<cacheDir>/images`. */
@@ -209,6 +215,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     pull: puller.pull,
     records,
     repositories,
+    logins: options.registryLogins,
     ...(canUnpack && { unpack: (digest, signal) => rootfs.unpack(digest, until(signal)) }),
   });
   if (canUnpack) await mounts.share();
@@ -246,6 +253,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     registry,
     remote,
     lists: createImageLists(db, records),
+    logIn: createLogIn({ http, mayBePlain, logins: options.registryLogins }),
     findUnbuilt: recipeImages.findUnbuilt,
     provide: recipeImages.provide,
     importLayout,

@@ -1,5 +1,6 @@
 import { withoutUndefined } from '../lib/without-undefined.ts';
 import type { Db } from './db.ts';
+import type { Sealing } from './sealing.ts';
 
 /** A command, and how it runs. */
 export interface ScheduledCommand {
@@ -67,13 +68,6 @@ interface ExecutionRow {
   process_name: string | null;
   timeout_secs: number | null;
   error: string | null;
-}
-
-/** How what is confidential is kept; a text opens only in the place that it was sealed for. */
-export interface Sealing {
-  seal: (text: string, place: string) => { keyId: string; sealed: Buffer };
-  open: (keyId: string, sealed: Uint8Array, place: string) => string;
-  currentId: () => string;
 }
 
 const placeOf = (id: string): string => `schedule\0${id}`;

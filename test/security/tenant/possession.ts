@@ -94,6 +94,9 @@ export async function furnish(
   const grant = { grant_type: 'client_credentials', ...account };
   const access = await post<{ access_token: string }>('/v0/oauth/token', grant);
   const upload = await call(tenant, '/v0/images?upload=true', { body: { name: 'victims-upload' } });
+  const registry = new URL(server.url).host;
+  const login = { registry, username: 'any', password: tenant.personal };
+  await ask(tenant, '/v1/registries', { method: 'PUT', body: login });
   const guest = await post<{ id: string }>(`/v1/workspaces/${tenant.name}/members`, {
     name: 'victims-guest',
     role: 'viewer',
@@ -129,6 +132,7 @@ export async function furnish(
       key: tenant.key,
       guest: guest.id,
       sshKey: sshKey.id,
+      registry,
       offer: offers.shares[0]?.id ?? 'no offer',
     },
     secrets: [

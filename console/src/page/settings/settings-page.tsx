@@ -3,12 +3,14 @@ import { Link } from '../../router.tsx';
 import { AuditTab } from './audit-tab.tsx';
 import { KeysTab } from './keys-tab.tsx';
 import { MembersTab } from './members-tab.tsx';
+import { RegistriesTab } from './registries-tab.tsx';
 import { WorkspaceTab } from './workspace-tab.tsx';
 
 const tabs = [
   { name: 'workspace', title: 'Workspace', forAdmins: false, Part: WorkspaceTab },
   { name: 'members', title: 'Members', forAdmins: false, Part: MembersTab },
   { name: 'keys', title: 'API keys', forAdmins: false, Part: KeysTab },
+  { name: 'registries', title: 'Registries', forAdmins: false, Part: RegistriesTab },
   { name: 'audit', title: 'Audit log', forAdmins: true, Part: AuditTab },
 ] as const;
 

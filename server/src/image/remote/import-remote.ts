@@ -8,6 +8,7 @@ import type { createPuller, PullEvent } from './pull-image.ts';
 import { createPullTurns } from './pull-turns.ts';
 import { findCredentials } from './registry-credentials.ts';
 import type { DockerConfig } from './registry-credentials.ts';
+import type { RegistryLogins } from './registry-logins.ts';
 import { parseRemoteReference, showReference } from './remote-reference.ts';
 import type { RemoteReference } from './remote-reference.ts';
 
@@ -18,6 +19,7 @@ export interface RemoteImport {
   /** By default the last part of the reference's name, with its tag. */
   name?: string;
   isPublic?: boolean;
+  /** For this import alone; by default the workspace's login at the registry counts. */
   dockerConfig?: DockerConfig;
 }
 
@@ -32,6 +34,8 @@ interface Options {
   pull: ReturnType<typeof createPuller>['pull'];
   records: ImageRecords;
   repositories: RepositoryRecords;
+  /** Absent: only what a request brings along counts. */
+  logins: Pick<RegistryLogins, 'find'> | undefined;
   /** Absent where layers are unpacked on first use. */
   unpack?: (manifestDigest: string, signal: AbortSignal) => Promise<void>;
 }
@@ -39,10 +43,11 @@ interface Options {
 export type RemoteImporter = ReturnType<typeof createRemoteImporter>;
 
 /** Brings in images of other registries. */
-export function createRemoteImporter({ pull: pullAny, records, repositories, unpack }: Options) {
+export function createRemoteImporter({ pull: pullAny, records, repositories, logins, unpack }: Options) {
   const turns = createPullTurns();
   const sourceOf = (workspaceId: string, reference: RemoteReference, config: DockerConfig | undefined) => {
-    const credentials = config && findCredentials(config, reference);
+    const brought = config && findCredentials(config, reference);
+    const credentials = brought ?? logins?.find(workspaceId, reference);
     return {
       reference,
       ...(credentials && { credentials }),

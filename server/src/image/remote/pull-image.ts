@@ -68,7 +68,9 @@ export function createPuller(options: Options) {
     const timeout = AbortSignal.timeout(options.http.limits.timeoutMs);
     const failed = new AbortController();
     const signal = AbortSignal.any([pull.signal, options.closing, timeout, failed.signal]);
-    const session = createRegistrySession({ ...options, ...pull, signal });
+    const { registry, repository } = pull.reference;
+    const shown = showReference(pull.reference);
+    const session = createRegistrySession({ ...options, ...pull, registry, repository, shown, signal });
     const leaseId = randomId(16);
     try {
       const { descriptor, bytes } = await findManifest(session, pull.reference);

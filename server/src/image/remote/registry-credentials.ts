@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { canonicalRegistry } from './remote-reference.ts';
 import type { RemoteReference } from './remote-reference.ts';
 
-/** What a registry knows somebody by. It lives as long as one pull and is written nowhere. */
+/** What a registry knows somebody by. In the clear it lives as long as one pull. */
 export type Credentials =
   | { kind: 'password'; username: string; password: string }
   | { kind: 'identity-token'; token: string }
@@ -40,7 +40,8 @@ function scopeOf(key: string): string {
   return [canonicalRegistry(host.toLowerCase()), ...(isApiVersion ? [] : rest)].join('/');
 }
 
-function toCredentials(given: z.infer<typeof entry>): Credentials | undefined {
+/** The credentials of one entry; absent where it holds none. */
+export function toCredentials(given: z.infer<typeof entry>): Credentials | undefined {
   if (given.registrytoken) return { kind: 'registry-token', token: given.registrytoken };
   if (given.identitytoken) return { kind: 'identity-token', token: given.identitytoken };
   const pair = given.auth === undefined ? '' : Buffer.from(given.auth, 'base64').toString('utf8');

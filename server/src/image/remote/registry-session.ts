@@ -4,12 +4,16 @@ import { parseChallenge } from './auth-challenge.ts';
 import type { Challenge } from './auth-challenge.ts';
 import type { Credentials } from './registry-credentials.ts';
 import type { RemoteHttp, RemoteResponse } from './remote-http.ts';
-import { apiHostOf, showReference } from './remote-reference.ts';
-import type { RemoteReference } from './remote-reference.ts';
+import { apiHostOf } from './remote-reference.ts';
 
 interface Options {
   http: RemoteHttp;
-  reference: RemoteReference;
+  /** As `RemoteReference` says it. */
+  registry: string;
+  /** Absent: the registry itself is asked, as for a login. */
+  repository?: string;
+  /** What it is about, for people. */
+  shown: string;
   credentials?: Credentials;
   mayBePlain: (host: string) => boolean;
   signal: AbortSignal;
@@ -20,13 +24,12 @@ export type RegistrySession = ReturnType<typeof createRegistrySession>;
 const MAX_TOKEN_BYTES = 1024 * 1024;
 const tokenAnswer = z.object({ token: z.string().optional(), access_token: z.string().optional() });
 
-/** Reads one repository of another registry, authenticating as it asks for. */
+/** Reads from another registry, mostly one repository, authenticating as it asks for. */
 export function createRegistrySession(options: Options) {
-  const { http, reference, credentials, signal } = options;
-  const host = apiHostOf(reference.registry);
-  const base = new URL(
-    `${options.mayBePlain(host) ? 'http' : 'https'}://${host}/v2/${reference.repository}/`,
-  );
+  const { http, repository, credentials, signal } = options;
+  const host = apiHostOf(options.registry);
+  const root = `${options.mayBePlain(host) ? 'http' : 'https'}://${host}/v2/`;
+  const base = new URL(repository === undefined ? root : `${root}${repository}/`);
   let authorization = credentials?.kind === 'registry-token' ? `Bearer ${credentials.token}` : undefined;
   /** Requests run in parallel; one token is enough for all that were refused together. */
   let authenticating: Promise<void> | undefined;
@@ -91,12 +94,14 @@ async function fetchToken(
   namedHost: string,
   parameters: Readonly<Record<string, string>>,
 ): Promise<string> {
-  const { http, credentials, signal, reference } = options;
+  const { http, credentials, signal, registry, repository } = options;
   const realm = URL.canParse(parameters['realm'] ?? '') ? new URL(parameters['realm'] ?? '') : undefined;
-  if (realm === undefined)
-    throw new ApiError('registry_failed', `${reference.registry} names no token service`);
-  const scope = parameters['scope'] ?? `repository:${reference.repository}:pull`;
-  const query = { ...(parameters['service'] && { service: parameters['service'] }), scope };
+  if (realm === undefined) throw new ApiError('registry_failed', `${registry} names no token service`);
+  const scope = parameters['scope'] ?? (repository && `repository:${repository}:pull`);
+  const query = {
+    ...(parameters['service'] && { service: parameters['service'] }),
+    ...(scope && { scope }),
+  };
   const response =
     credentials?.kind === 'identity-token'
       ? await http.send(realm, {
@@ -146,20 +151,21 @@ function tryJson(body: Buffer): unknown {
   }
 }
 
-function refusal(status: number, { reference, credentials }: Options): ApiError {
-  const shown = showReference(reference);
-  if (status === 404) {
-    return new ApiError('image_not_found', `${reference.registry} has no image ${shown}`, {
-      hint: 'Check the name and the tag. Private images may look as if they did not exist: log in with `docker login`.',
+function refusal(status: number, { registry, repository, shown, credentials }: Options): ApiError {
+  if (status === 404 && repository !== undefined) {
+    return new ApiError('image_not_found', `${registry} has no image ${shown}`, {
+      hint: 'Check the name and the tag. Private images may look as if they did not exist: log in with `atoll registry login` or `docker login`.',
     });
   }
   if (status === 401 || status === 403) {
     return new ApiError(
       'registry_denied',
       credentials
-        ? `${reference.registry} does not let these credentials read ${shown}`
-        : `${reference.registry} wants credentials for ${shown}`,
+        ? repository === undefined
+          ? `${registry} does not take this name and password`
+          : `${registry} does not let these credentials read ${shown}`
+        : `${registry} wants credentials for ${shown}`,
     );
   }
-  return new ApiError('registry_failed', `${reference.registry} answers ${status} for ${shown}`);
+  return new ApiError('registry_failed', `${registry} answers ${status} for ${shown}`);
 }

@@ -32,6 +32,28 @@ export function parseRemoteReference(text: string): RemoteReference {
   });
 }
 
+/**
+ * Reads what a login is for: a registry, or a part of one such as `ghcr.io/org`; URLs as docker files them too. Throws
+ * `invalid_request`.
+ */
+export function parseRegistryScope(text: string): string {
+  const [host = '', ...path] = text
+    .trim()
+    .replace(/^https?:\/\//, '')
+    .replace(/\/+$/, '')
+    .split('/');
+  const rest = /^v[12]$/.test(path.join('/')) ? [] : path;
+  const registry = canonicalRegistry(host.toLowerCase());
+  const isSound =
+    namesHost(`${registry}/x`) &&
+    hostPattern.test(registry) &&
+    (rest.length === 0 || tryParseReference(`x/${rest.join('/')}:latest`) !== undefined);
+  if (isSound) return [registry, ...rest].join('/');
+  throw new ApiError('invalid_request', `not a registry: ${JSON.stringify(text.slice(0, 300))}`, {
+    hint: 'Registries look like docker.io, ghcr.io, ghcr.io/org or localhost:5000.',
+  });
+}
+
 function splitRegistry(name: string): { registry: string; path: string } {
   const slash = name.indexOf('/');
   const first = name.slice(0, Math.max(0, slash)).toLowerCase();
