@@ -4,7 +4,7 @@ import type { Route, RouteAnswer, RouteCall } from '@atoll/protocol';
 import { createConnection } from './connection.ts';
 import type { ClientOptions, Connection } from './connection.ts';
 import { allPages } from './all-pages.ts';
-import type { AuditPage } from './audit-page.ts';
+import type { AuditPage, AuditQuery } from './audit-page.ts';
 import type { Settings } from './settings.ts';
 import type { WaitOptions } from './call-options.ts';
 import type { DockerCredentials } from './docker-config.ts';
@@ -247,13 +247,9 @@ export class AdminClient {
     await this.#call(protocol.revokeKey, { params: { id } }, options);
   }
 
-  /** What was changed in the workspace, newest first. `limit` 1 to 1000, default 100. */
-  async listAudit(
-    query: { limit?: number; cursor?: number } = {},
-    options: WaitOptions = {},
-  ): Promise<AuditPage> {
-    const input = { query: { limit: query.limit, cursor: query.cursor } };
-    return withoutUndefined(await this.#call(protocol.listAudit, input, options));
+  /** What was changed in the workspace, newest first. */
+  async listAudit(query: AuditQuery = {}, options: WaitOptions = {}): Promise<AuditPage> {
+    return withoutUndefined(await this.#call(protocol.listAudit, { query }, options));
   }
 
   /** The workspace's images and the public ones. */

@@ -1,5 +1,6 @@
 /** The SDK for pages that the server itself serves: what needs neither files nor sockets of this machine. */
 export * from './admin-client.ts';
+export { allPages } from './all-pages.ts';
 export type { ImageShare, PendingImageShare } from './image-shares.ts';
 export type { RegistryLogin } from './registry-logins.ts';
 export type { ServerCheck, ServerChecks, ServerStatus } from './server-health.ts';
@@ -24,7 +25,7 @@ export type {
   SandboxPreviews,
 } from './blaxel/sandbox-previews.ts';
 export { SandboxClient } from './sandbox-client.ts';
-export type { CreateSandboxOptions, PortUrl, SandboxInfo } from './sandbox-info.ts';
+export type { CreateSandboxOptions, NetworkConfig, PortUrl, SandboxInfo } from './sandbox-info.ts';
 export type { SnapshotInfo } from './snapshots.ts';
 export { toWorkspaceChange } from './workspace-change.ts';
 export type { WorkspaceChange } from './workspace-change.ts';

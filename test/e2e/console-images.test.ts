@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { AdminClient, BuildClient, SandboxClient } from '@atoll/sdk';
-import type { CreatedAccount } from '@atoll/sdk';
+import type { AuditEntry, CreatedAccount } from '@atoll/sdk';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBrowser } from '../fixtures/browser.ts';
@@ -83,6 +84,9 @@ describe.skipIf(gvisor === undefined)('images in the console on gvisor', () => {
     const sandboxes = new SandboxClient({ apiUrl: server.url, apiKey: server.apiKey });
     const opened = new URL(page.url()).pathname.split('/')[3] ?? '';
     expect((await sandboxes.get(opened)).status).toBe('running');
+    await page.locator('.xterm-helper-textarea').focus();
+    await page.keyboard.type('echo $((40 + 2))-in-the-step\n');
+    await page.locator('.xterm-rows').getByText('42-in-the-step', { exact: true }).waitFor();
     await sandboxes.delete(opened);
   });
 
@@ -232,6 +236,29 @@ describe.skipIf(gvisor === undefined)('images in the console on gvisor', () => {
     await page.getByRole('button', { name: `Log out of ${registry}` }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Log out' }).click();
     await page.getByText('No logins yet').waitFor();
+  });
+
+  test('the audit record is searched and exported as a whole', async () => {
+    await page.getByRole('link', { name: 'Audit log' }).click();
+    await page
+      .getByRole('cell', { name: /putRegistryLogin/ })
+      .first()
+      .waitFor();
+    await page.getByRole('searchbox').fill('UNSHARE');
+    await page
+      .getByRole('cell', { name: /unshareImage/ })
+      .first()
+      .waitFor();
+    await page
+      .getByRole('cell', { name: /putRegistryLogin/ })
+      .first()
+      .waitFor({ state: 'detached' });
+    const saving = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Export all that fits' }).click();
+    const saved = JSON.parse(await readFile(await (await saving).path(), 'utf8')) as AuditEntry[];
+    expect(new Set(saved.map(({ action }) => action))).toEqual(new Set(['unshareImage']));
+    await page.getByRole('searchbox').fill('no such thing');
+    await page.getByText('Nothing fits').waitFor();
   });
 
   test('a key that the page made works, and ends when it is revoked', async () => {

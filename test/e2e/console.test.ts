@@ -293,6 +293,20 @@ describe.skipIf(gvisor === undefined)('the console on gvisor', () => {
     expect(await page.getByText(/session has ended|not answered/).count()).toBe(0);
   });
 
+  test('a session that expires says so, and who logs in again goes on where he was', async () => {
+    const admin = new AdminClient({ apiUrl: server.url, apiKey: server.apiKey });
+    const other = await openConsole(browser, server.url);
+    const key = await admin.createKey({ name: 'of a short visit', expiresInSecs: 8 });
+    await logIn(other.page, key.value);
+    await other.page.getByRole('link', { name: 'Images' }).click();
+    await other.page.getByText('Your session has ended').waitFor();
+    await other.page.getByLabel('API key').fill(server.apiKey);
+    await other.page.getByRole('button', { name: 'Log in' }).click();
+    await other.page.getByRole('heading', { name: 'Images', exact: true }).waitFor();
+    expect(other.problems).toEqual([]);
+    await other.page.context().close();
+  });
+
   test('who logs out on one page is out on the others', async () => {
     const other = await page.context().newPage();
     await visit(other, `${server.url}/`);

@@ -1,6 +1,6 @@
 import { command } from '../command.ts';
 import { formatTime } from '../output/format.ts';
-import { integer, value } from '../parameter.ts';
+import { integer, text, value } from '../parameter.ts';
 
 export const audit = command({
   name: 'audit',
@@ -8,19 +8,18 @@ export const audit = command({
   args: {},
   options: {
     limit: value('--limit <count>', 'entries, 1 to 1000; default 100', integer(1, 1000)),
+    text: value('--filter <text>', 'only what has it in action, target, result, member or address', text),
     cursor: value('--cursor <cursor>', 'go on where the last page ended', integer(0)),
   },
   failure: 'read the audit record',
   run: async ({ options, context }) => {
-    const { limit, cursor } = options;
-    const query = { ...(limit !== undefined && { limit }), ...(cursor !== undefined && { cursor }) };
-    const page = await context.admin.listAudit(query, { signal: context.signal });
+    const page = await context.admin.listAudit(options, { signal: context.signal });
     const rows = page.entries.map((entry) => [
       formatTime(entry.at),
       entry.action,
       entry.target ?? '-',
       entry.result,
-      entry.memberId ?? '-',
+      entry.memberName ?? entry.memberId ?? '-',
       entry.address ?? '-',
     ]);
     const { output } = context;

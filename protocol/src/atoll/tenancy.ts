@@ -51,6 +51,7 @@ export const auditEntry = z.object({
   result: z.string(),
   workspace: z.string().optional(),
   memberId: z.string().optional(),
+  memberName: z.string().optional(),
   keyId: z.string().optional(),
   address: z.string().optional(),
 });
@@ -204,7 +205,7 @@ export const createKey = defineRoute({
     expiresInSecs: z
       .number()
       .int()
-      .min(60)
+      .min(1)
       .max(31_536_000 * 10)
       .optional(),
   }),
@@ -241,12 +242,15 @@ export const listAudit = defineRoute({
   id: 'listAudit',
   method: 'GET',
   paths: ['/v1/audit'],
-  summary: 'What was changed in the workspace, by whom, from where, with what result; newest first',
+  summary:
+    'What was changed in the workspace, by whom, from where, with what result; newest first. With `text`, a page may hold fewer entries than asked for, or none, and go on all the same',
   tag,
   access: 'admin',
   query: z.object({
     limit: z.coerce.number().int().min(1).max(1000).default(100),
     cursor: z.coerce.number().int().optional(),
+    /** Only entries with it in their action, target, result, address or the name of the member. */
+    text: z.string().max(200).optional(),
   }),
   response: z.object({ entries: z.array(auditEntry), nextCursor: z.number().optional() }),
   status: 200,

@@ -1,7 +1,8 @@
-import type { AuditEntry } from '@atoll/protocol';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Db } from '../store/db.ts';
+import { readAuditPage } from './audit-page.ts';
+import type { AuditPage, AuditQuery } from './audit-page.ts';
 import type { Caller } from './caller.ts';
 
 /** Who made a change, and in which workspace. */
@@ -84,31 +85,11 @@ export function createAudit({ db, clock, log }: { db: Db; clock: Clock; log?: Lo
   return {
     record,
     flush,
-    list: (caller: Caller, limit: number, before = Number.MAX_SAFE_INTEGER): AuditEntry[] => {
+    list: (caller: Caller, query: AuditQuery): AuditPage => {
       flush();
-      return db
-        .all<AuditRow>(
-          `SELECT a.*, w.name AS workspace FROM audit a JOIN workspaces w ON w.id = a.workspace_id
-         WHERE a.workspace_id = ? AND a.id < ? ORDER BY a.id DESC LIMIT ?`,
-          caller.workspace.id,
-          before,
-          limit,
-        )
-        .map(toEntry);
+      return readAuditPage(db, caller.workspace.id, query);
     },
   };
-}
-
-interface AuditRow {
-  id: number;
-  at: number;
-  action: string;
-  target: string | null;
-  result: string;
-  workspace: string;
-  member_id: string | null;
-  key_id: string | null;
-  address: string | null;
 }
 
 function write(db: Db, event: AuditEvent, at: number): void {
@@ -123,18 +104,4 @@ function write(db: Db, event: AuditEvent, at: number): void {
     event.caller?.keyId ?? null,
     event.address ?? null,
   );
-}
-
-function toEntry(row: AuditRow): AuditEntry {
-  return {
-    id: row.id,
-    at: row.at,
-    action: row.action,
-    result: row.result,
-    workspace: row.workspace,
-    ...(row.target !== null && { target: row.target }),
-    ...(row.member_id !== null && { memberId: row.member_id }),
-    ...(row.key_id !== null && { keyId: row.key_id }),
-    ...(row.address !== null && { address: row.address }),
-  };
 }

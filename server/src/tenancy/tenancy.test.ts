@@ -234,7 +234,9 @@ test('the audit record is the workspace’s own, newest first, in pages', () => 
   for (const action of ['one', 'two', 'three'])
     tenancy.audit.record({ action, result: 'ok', caller: as(adminKey) });
   tenancy.audit.record({ action: 'foreign', result: 'ok', caller: as(other.apiKey) });
-  const page = tenancy.audit.list(as(adminKey), 2);
+  const page = tenancy.audit.list(as(adminKey), { limit: 2 }).entries;
   expect(page.map(({ action }) => action)).toEqual(['three', 'two']);
-  expect(tenancy.audit.list(as(adminKey), 2, page.at(-1)?.id).map(({ action }) => action)).toEqual(['one']);
+  const rest = tenancy.audit.list(as(adminKey), { limit: 2, before: page.at(-1)?.id });
+  expect(rest.entries.map(({ action }) => action)).toEqual(['one']);
+  expect(rest.nextCursor).toBeUndefined();
 });

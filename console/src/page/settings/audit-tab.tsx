@@ -1,36 +1,48 @@
 import { useState } from 'react';
+import { allPages } from '@atoll/sdk';
 import type { AuditEntry } from '@atoll/sdk';
 import { useConsole } from '../../live/console-context.ts';
 import { useQuery } from '../../router.tsx';
 import { Button } from '../../ui/button.tsx';
 import { ErrorNote } from '../../ui/error-note.tsx';
 import { formatTime } from '../../ui/format.ts';
+import { saveFile } from '../../ui/save-file.ts';
 import { useAction } from '../../ui/use-action.ts';
 import { useLoad } from '../../ui/use-load.ts';
 
 const PAGE_SIZE = 200;
+const EXPORT_PAGE_SIZE = 1000;
+
+/** The pages behind the first one, and what they were filtered by. */
+interface Older {
+  text: string;
+  entries: AuditEntry[];
+  nextCursor?: number;
+}
 
 /** Who changed what, from where, and how it went. */
 export function AuditTab() {
   const { clients, identity } = useConsole();
   const [query, setQuery] = useQuery();
   const text = query.get('q') ?? '';
-  const [older, setOlder] = useState<{ entries: AuditEntry[]; nextCursor?: number }>();
-  const first = useLoad('audit', (signal) => clients.admin.listAudit({ limit: PAGE_SIZE }, { signal }));
-  const members = useLoad('members', (signal) =>
-    clients.admin.listMembers(identity.workspace.name, { signal }),
+  const [older, setOlder] = useState<Older>();
+  const first = useLoad(`audit ${text}`, (signal) =>
+    clients.admin.listAudit({ limit: PAGE_SIZE, text }, { signal }),
   );
-  const cursor = older === undefined ? first.value?.nextCursor : older.nextCursor;
+  const shown = older?.text === text ? older : undefined;
+  const cursor = shown === undefined ? first.value?.nextCursor : shown.nextCursor;
   const more = useAction(async () => {
     if (cursor === undefined) return;
-    const page = await clients.admin.listAudit({ limit: PAGE_SIZE, cursor });
-    setOlder((was) => ({ ...page, entries: [...(was?.entries ?? []), ...page.entries] }));
+    const page = await clients.admin.listAudit({ limit: PAGE_SIZE, cursor, text });
+    setOlder({ ...page, text, entries: [...(shown?.entries ?? []), ...page.entries] });
   });
-  const names = new Map((members.value ?? []).map(({ id, name }) => [id, name]));
-  const nameOf = ({ memberId = '' }: AuditEntry): string => names.get(memberId) ?? memberId;
-  const entries = [...(first.value?.entries ?? []), ...(older?.entries ?? [])];
-  const found = entries.filter((entry) => holds(entry, nameOf(entry), text));
-  const failure = first.error ?? more.error;
+  const exporting = useAction(async () => {
+    const load = (next?: number) => clients.admin.listAudit({ limit: EXPORT_PAGE_SIZE, cursor: next, text });
+    const all = await allPages(load, ({ entries }) => entries);
+    saveFile(new Blob([JSON.stringify(all, undefined, 2)]), `audit-${identity.workspace.name}.json`);
+  });
+  const entries = [...(first.value?.entries ?? []), ...(shown?.entries ?? [])];
+  const failure = first.error ?? more.error ?? exporting.error;
   return (
     <div className="overview">
       <div className="row">
@@ -42,13 +54,9 @@ export function AuditTab() {
           value={text}
           onChange={(event) => setQuery({ q: event.target.value })}
         />
-        <a
-          className="button"
-          download={`audit-${identity.workspace.name}.json`}
-          href={`data:application/json,${encodeURIComponent(JSON.stringify(found, undefined, 2))}`}
-        >
-          Export {found.length}
-        </a>
+        <Button busy={exporting.busy} onClick={() => void exporting.run()}>
+          Export all that fits
+        </Button>
       </div>
       {failure !== undefined && <ErrorNote error={failure} />}
       <table className="table inset">
@@ -66,10 +74,10 @@ export function AuditTab() {
           </tr>
         </thead>
         <tbody>
-          {found.map((entry) => (
+          {entries.map((entry) => (
             <tr key={entry.id}>
               <td className="dim wide-only">{formatTime(entry.at)}</td>
-              <td>{nameOf(entry)}</td>
+              <td>{entry.memberName ?? entry.memberId}</td>
               <td title={entry.target}>
                 {entry.action} <code className="dim">{entry.target}</code>
               </td>
@@ -79,7 +87,9 @@ export function AuditTab() {
           ))}
         </tbody>
       </table>
-      {first.value !== undefined && found.length === 0 && <p className="dim">Nothing fits.</p>}
+      {first.value !== undefined && entries.length === 0 && cursor === undefined && (
+        <p className="dim">Nothing fits.</p>
+      )}
       {cursor !== undefined && (
         <p>
           <Button busy={more.busy} onClick={() => void more.run()}>
@@ -90,8 +100,3 @@ export function AuditTab() {
     </div>
   );
 }
-
-const holds = ({ action, target = '', result, address = '' }: AuditEntry, who: string, text: string) =>
-  [action, target, result, address, who].some((value) =>
-    value.toLowerCase().includes(text.trim().toLowerCase()),
-  );

@@ -56,9 +56,8 @@ export function tenancyRoutes({ tenancy, version, runtime }: TenancyRouteOptions
     bind(routes.revokeKey, ({ params }, { caller }) => keys.revoke(caller, params.id)),
     bind(routes.approveLogin, ({ params }, { caller }) => logins.approve(caller, params.userCode)),
     bind(routes.listAudit, ({ query }, { caller }) => {
-      const entries = audit.list(caller, query.limit, query.cursor);
-      const last = entries.at(-1);
-      return { entries, ...(entries.length === query.limit && last && { nextCursor: last.id }) };
+      const { limit, cursor, text } = query;
+      return audit.list(caller, { limit, before: cursor, text });
     }),
   ];
 }

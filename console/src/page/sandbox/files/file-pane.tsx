@@ -3,6 +3,7 @@ import { useConsole } from '../../../live/console-context.ts';
 import { Button } from '../../../ui/button.tsx';
 import { ErrorNote } from '../../../ui/error-note.tsx';
 import { formatBytes } from '../../../ui/format.ts';
+import { saveFile } from '../../../ui/save-file.ts';
 import { useAction } from '../../../ui/use-action.ts';
 import { useLoad } from '../../../ui/use-load.ts';
 import { decodeText, imageTypeOf, isCsv, MAX_SHOWN_BYTES, parseCsv } from './file-kind.ts';
@@ -33,7 +34,7 @@ export function FilePane({ sandboxId, path, onClose }: Props) {
     const chunks: BlobPart[] = [];
     // The browser keeps large blobs on disk.
     for await (const chunk of sandbox.readFileStream(path)) chunks.push(new Blob([chunk as BlobPart]));
-    offer(new Blob(chunks), path.slice(path.lastIndexOf('/') + 1));
+    saveFile(new Blob(chunks), path.slice(path.lastIndexOf('/') + 1));
   });
   return (
     <div className="files">
@@ -52,16 +53,6 @@ export function FilePane({ sandboxId, path, onClose }: Props) {
       {file.value && <Content key={path} sandboxId={sandboxId} path={path} read={file.value} />}
     </div>
   );
-}
-
-/** Lets the browser save it. */
-function offer(blob: Blob, name: string): void {
-  const url = URL.createObjectURL(blob);
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(url);
 }
 
 function Content({ sandboxId, path, read }: { sandboxId: string; path: string; read: Read }) {
