@@ -16,9 +16,9 @@ setup_console() {
   if [ -d "$build/console/assets" ]; then
     find "$build/console/assets" -type f -mtime +7 -delete
     cp -an "$build/console/assets/." "$build/.console.partial/assets/"
-    rm -rf "$build/.console.old"
-    mv "$build/console" "$build/.console.old"
   fi
+  rm -rf "$build/.console.old"
+  [ ! -e "$build/console" ] || mv "$build/console" "$build/.console.old"
   mv "$build/.console.partial" "$build/console"
   rm -rf "$build/.console.old"
   echo "$key" >"$build/console.key"
