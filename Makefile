@@ -3,10 +3,10 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/local/go/bin:/usr/sbin:/
 TS := node --disable-warning=ExperimentalWarning
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart setup check test test-long bench bench-quick bench-compare soak
+.PHONY: help quickstart setup check test test-long bench bench-quick bench-compare soak console-pictures
 
 help: ## shows this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 quickstart: setup ## sets up, starts a server and runs a program in a gVisor sandbox
 	@$(TS) scripts/quickstart.ts
@@ -47,3 +47,7 @@ bench-compare: setup ## the same scenarios on two commits: make bench-compare BA
 
 soak: setup ## ten minutes of lives of sandboxes; nothing is left behind, and the server grows no more
 	$(TS) bench/soak.ts
+
+console-pictures: setup ## takes the pictures of the console's pages again (docs/console)
+	@scripts/setup.sh test-tools
+	$(TS) scripts/console-pictures.ts

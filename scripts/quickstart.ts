@@ -1,11 +1,8 @@
 /** `make quickstart`: from nothing to a program that ran in a gVisor sandbox, with what each step took. */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SandboxClient } from '@atoll/sdk';
-import { z } from 'zod';
+import { startServer, stopServer } from './local-server.ts';
 
 const root = join(import.meta.dirname, '..');
 const program = 'import platform; print("Hello from", platform.system(), platform.release())';
@@ -19,44 +16,14 @@ async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
   return result;
 }
 
-/** Starts the server as a user would, and waits for the log line that says it listens. */
-async function startServer(dataDir: string): Promise<{ server: ChildProcess; url: string }> {
-  const args = ['server', '--listen', '127.0.0.1:0', '--data-dir', dataDir];
-  const server = spawn(join(root, 'bin', 'atoll'), args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  await new Promise<void>((resolve, reject) => {
-    let output = '';
-    for (const stream of [server.stdout, server.stderr]) {
-      stream.on('data', (chunk: Buffer) => {
-        output += chunk.toString();
-        if (output.includes('"listening"')) resolve();
-      });
-    }
-    // Not `exit`: what it said last may still be on its way.
-    server.once('close', () => reject(new Error(`the server did not start:\n${output}`)));
-  });
-  return { server, url: readServerUrl(dataDir) };
-}
-
-const readServerUrl = (dataDir: string): string => {
-  const file: unknown = JSON.parse(readFileSync(join(dataDir, 'server.json'), 'utf8'));
-  return z.object({ url: z.string() }).parse(file).url;
-};
-
-async function stopServer(server: ChildProcess): Promise<void> {
-  const ended = once(server, 'exit');
-  server.kill('SIGTERM');
-  await ended;
-}
-
 async function main(): Promise<void> {
   // Kept, so that a second run finds the base image unpacked.
   const dataDir = join(root, '.build', 'quickstart');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   process.stderr.write('\nA sandbox from one command:\n\n');
-  const { server, url } = await step('start the server', () => startServer(dataDir));
+  const server = await step('start the server', () => startServer(dataDir));
   try {
-    const apiKey = readFileSync(join(dataDir, 'admin-key'), 'utf8').trim();
-    const client = new SandboxClient({ apiUrl: url, apiKey });
+    const client = new SandboxClient({ apiUrl: server.url, apiKey: server.apiKey });
     const sandbox = await step('create a gVisor sandbox', () => client.createAndConnect());
     const result = await step(`run Python in it`, () => sandbox.run('python', { args: ['-c', program] }));
     await step('terminate the sandbox', () => sandbox.terminate());
