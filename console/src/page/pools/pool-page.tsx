@@ -13,6 +13,7 @@ import { Status } from '../../ui/status.tsx';
 import { useLoad } from '../../ui/use-load.ts';
 import { useAction } from '../../ui/use-action.ts';
 import { PoolDialog } from './pool-dialog.tsx';
+import { reachOf } from '../sandbox/network/reach.ts';
 
 /** One pool with its containers. They are read again whenever something of the workspace's sandboxes changes. */
 export default function PoolPage({ id }: { id: string }) {
@@ -108,7 +109,7 @@ const Shape = ({ pool }: { pool: SandboxPoolInfo }) => (
       <Fact term="When idle">
         {pool.timeoutSecs === 0 ? 'go on' : `end after ${formatDuration(pool.timeoutSecs * 1000)}`}
       </Fact>
-      <Fact term="Internet">{pool.network?.allowInternetAccess === false ? 'closed' : 'open'}</Fact>
+      <Fact term="Internet">{reachOf(pool.network)}</Fact>
     </Facts>
     <Facts title="How many">
       <Fact term="Warm">{String(pool.warmContainers ?? 0)}</Fact>

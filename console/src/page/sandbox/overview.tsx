@@ -6,6 +6,7 @@ import { formatDuration, formatMb, formatTime } from '../../ui/format.ts';
 import { useNow } from '../../ui/use-now.ts';
 import { Creation } from './creation.tsx';
 import { UsagePanel } from './usage/usage-panel.tsx';
+import { reachOf } from './network/reach.ts';
 
 /** What a sandbox is, how it came to be, and how to reach it. */
 export function Overview({ sandbox }: { sandbox: SandboxInfo }) {
@@ -14,7 +15,7 @@ export function Overview({ sandbox }: { sandbox: SandboxInfo }) {
     <div className="overview">
       <Ending sandbox={sandbox} />
       {status === 'running' && <UsagePanel sandbox={sandbox} />}
-      <div className="panels">
+      <div className="panels wide">
         <Facts title="What it is">
           <Fact term="Id">
             <code>{sandboxId}</code>
@@ -36,7 +37,7 @@ export function Overview({ sandbox }: { sandbox: SandboxInfo }) {
         <Life sandbox={sandbox} />
         <Creation sandbox={sandbox} />
         <Facts title="Network">
-          <Fact term="Internet">{network?.allowInternetAccess === false ? 'closed' : 'open'}</Fact>
+          <Fact term="Internet">{reachOf(network)}</Fact>
           <Fact term="Only to">{network?.allowOut.join(', ')}</Fact>
           <Fact term="Never to">{network?.denyOut.join(', ')}</Fact>
           <Fact term="Open ports">{sandbox.exposedPorts.join(', ')}</Fact>

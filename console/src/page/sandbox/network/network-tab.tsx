@@ -4,6 +4,7 @@ import { Button } from '../../../ui/button.tsx';
 import { ErrorNote } from '../../../ui/error-note.tsx';
 import { formatBytes, formatTime } from '../../../ui/format.ts';
 import { useLoad } from '../../../ui/use-load.ts';
+import { reachOf } from './reach.ts';
 
 /** What went through the network of a sandbox, and what was refused. */
 export default function NetworkTab({ sandbox: { sandboxId, status } }: { sandbox: SandboxInfo }) {
@@ -50,7 +51,7 @@ function Report({ report }: { report: NetworkReport }) {
       <section className="panel" aria-label="Rules">
         <h3>Rules</h3>
         <dl className="facts">
-          <Rule term="Internet" value={report.allowInternetAccess ? 'open' : 'closed'} />
+          <Rule term="Internet" value={reachOf(report)} />
           <Rule term="Only to" value={report.allowOut.join(', ')} />
           <Rule term="Never to" value={report.denyOut.join(', ')} />
           <Rule term="Opened ranges" value={report.openRanges.join(', ')} />
@@ -84,7 +85,7 @@ function Refusals({ report: { refusals, refusedNames } }: { report: NetworkRepor
       {rows.length === 0 ? (
         <p className="dim">Nothing.</p>
       ) : (
-        <table className="table">
+        <table className="table inset">
           <thead>
             <tr>
               <th scope="col">Destination</th>
