@@ -6,6 +6,7 @@ export interface Machine {
   cpu: string;
   cores: number;
   memoryGib: number;
+  /** Its version, without the name of the build. */
   kernel: string;
   arch: string;
 }
@@ -17,7 +18,7 @@ export function describeMachine(): Machine {
     cpu,
     cores: availableParallelism(),
     memoryGib: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
+    kernel: release().replace(/-.*$/, ''),
     arch: arch(),
   };
 }
