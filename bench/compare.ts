@@ -5,19 +5,15 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { run } from '@atoll/server/lib/run';
+import { withBaseTree } from './base-tree.ts';
 import { scenarios } from './scenarios.ts';
 import type { Scenario } from './scenario.ts';
 import { projectRoot } from './stand.ts';
 import { spread, summarize } from './statistics.ts';
 
-const GIT_TIMEOUT_MS = 60_000;
-const SETUP_TIMEOUT_MS = 600_000;
 const USUAL = ['create, gVisor, slot ready', 'exec of `true`, gVisor'];
 
 const { values, positionals } = parseArgs({
@@ -30,33 +26,36 @@ if (base === undefined)
 const isChosen = ({ name }: Scenario): boolean =>
   words.length === 0 ? USUAL.includes(name) : words.some((word) => name.includes(word));
 
-const folder = await mkdtemp(join(tmpdir(), 'atoll-bench-base-'));
-const tree = join(folder, 'tree');
-const git = (...args: string[]) => run(['git', '-C', projectRoot, ...args], { timeoutMs: GIT_TIMEOUT_MS });
-try {
-  await git('worktree', 'add', '--detach', tree, base);
-  process.stderr.write(`setting up ${base} …\n`);
-  await run([join(tree, 'scripts', 'setup.sh'), 'npm', 'agent'], { timeoutMs: SETUP_TIMEOUT_MS });
-  for (const part of ['bench', 'test']) {
-    await rm(join(tree, part), { recursive: true });
-    await cp(join(projectRoot, part), join(tree, part), { recursive: true });
-  }
+const cut = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const)
+  process.once(name, () => cut.abort(new Error(`cut by ${name}; what it had made is removed`)));
+
+process.stderr.write(`setting up ${base} …\n`);
+await withBaseTree(base, cut.signal, async (tree) => {
   process.stdout.write(
     `| scenario | ${base} | this tree | n | this ÷ ${base} (middle half of pairs) |\n|---|---|---|---|---|\n`,
   );
-  for (const scenario of scenarios.filter(isChosen)) process.stdout.write(`${await compare(scenario)}\n`);
-} finally {
-  await git('worktree', 'remove', '--force', tree).catch(() => {});
-  await rm(folder, { recursive: true, force: true });
-}
+  for (const scenario of scenarios.filter(isChosen))
+    process.stdout.write(`${await compare(tree, scenario)}\n`);
+}).catch((error: unknown) => {
+  if (!cut.signal.aborted) throw error;
+  process.stderr.write(`${String(cut.signal.reason)}\n`);
+  process.exitCode = 1;
+});
 
 /** One line of the table. The first pair only warms up. */
-async function compare({ name, rounds }: Scenario): Promise<string> {
-  const sides = await Promise.all([openSide(tree, name), openSide(projectRoot, name)]);
+async function compare(tree: string, { name, rounds }: Scenario): Promise<string> {
+  const sides: Side[] = [];
   const pairs: [number, number][] = [];
+  const open = async (root: string): Promise<Side> => {
+    const side = await openSide(root, name);
+    sides.push(side);
+    return side;
+  };
   try {
+    const [before, after] = [await open(tree), await open(projectRoot)];
     for (let round = 0; round <= rounds[values.full ? 'full' : 'short']; round += 1) {
-      const pair: [number, number] = [await sides[0].run(), await sides[1].run()];
+      const pair: [number, number] = [await before.run(), await after.run()];
       if (round > 0) pairs.push(pair);
     }
   } finally {
@@ -75,12 +74,17 @@ interface Side {
   close: () => Promise<void>;
 }
 
-/** A process of that tree, which waits between its turns. */
+/** A process of that tree, which waits between its turns. In a group of its own, for what cuts this one lets it clean up. */
 async function openSide(root: string, name: string): Promise<Side> {
+  cut.signal.throwIfAborted();
   const child = spawn(process.execPath, [join(root, 'bench', 'one-side.ts'), name], {
     cwd: root,
     stdio: ['pipe', 'pipe', 'inherit'],
+    detached: true,
   });
+  const stop = (): void => void child.stdin.end();
+  cut.signal.addEventListener('abort', stop, { once: true });
+  child.stdin.on('error', () => {}); // it has ended, which its output tells
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   /** Whatever else it prints is its log. */
   const next = async (): Promise<string> => {
@@ -90,13 +94,20 @@ async function openSide(root: string, name: string): Promise<Side> {
       if (/^(ready|\d+(\.\d+)?)$/.test(value)) return value;
     }
   };
-  await next();
+  await next().catch(async (error: unknown) => {
+    await endOf(child);
+    throw error;
+  });
   return {
     run: async () => {
+      cut.signal.throwIfAborted();
       child.stdin.write('\n');
       return Number(await next());
     },
-    close: () => endOf(child),
+    close: async () => {
+      cut.signal.removeEventListener('abort', stop);
+      await endOf(child);
+    },
   };
 }
 
