@@ -10,8 +10,32 @@ export interface ProcessRow {
 
 const PS_TIMEOUT_MS = 5_000;
 
-/** All processes, by ps(1), which every Unix has, with the columns of POSIX. */
-export async function readProcessTable(): Promise<ProcessRow[]> {
+/**
+ * All processes. Who asks while a table is being read shares the next one: it begins after the question, so it has what
+ * is asked about, and a thousand questions at once are two readings.
+ */
+export const readProcessTable = createSharedReading(readOnce);
+
+export function createSharedReading<T>(read: () => Promise<T>): () => Promise<T> {
+  let current: Promise<T> | undefined;
+  let next: Promise<T> | undefined;
+  const begin = (): Promise<T> => {
+    next = undefined;
+    const reading = read().finally(() => {
+      if (current === reading) current = undefined;
+    });
+    current = reading;
+    return reading;
+  };
+  return () => {
+    if (current === undefined) return begin();
+    next ??= current.then(begin, begin);
+    return next;
+  };
+}
+
+/** By ps(1), which every Unix has, with the columns of POSIX. */
+async function readOnce(): Promise<ProcessRow[]> {
   const argv = ['ps', '-A', '-ww', '-o', 'pid=,ppid=,rss=,time=,args='];
   const { stdout } = await run(argv, { timeoutMs: PS_TIMEOUT_MS });
   return stdout.split('\n').flatMap(parseRow);
