@@ -13,7 +13,7 @@ import { findBrowser } from '../test/fixtures/browser.ts';
 import { logIn, openConsole, startPlaywright, visit } from '../test/fixtures/console.ts';
 import { pagesOf } from './console/pages.ts';
 import type { PictureOf } from './console/pages.ts';
-import { makeScene } from './console/scene.ts';
+import { endScene, makeScene } from './console/scene.ts';
 import { startServer, stopServer } from './local-server.ts';
 
 const { values, positionals } = parseArgs({
@@ -47,6 +47,8 @@ try {
   for (const [look, options] of Object.entries(looks)) await takeAll(browser, pages, look, options);
 } finally {
   await browser.close();
+  // A server that stops leaves its sandboxes to the next.
+  await endScene({ apiUrl: server.url, apiKey: server.apiKey });
   await stopServer(server);
   rmSync(dataDir, { recursive: true, force: true });
 }

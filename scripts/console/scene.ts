@@ -72,6 +72,13 @@ export async function makeScene(connection: Connection, withDesktop: boolean): P
   };
 }
 
+/** Ends whatever runs. */
+export async function endScene(connection: Connection): Promise<void> {
+  const client = new SandboxClient(connection);
+  for (const { poolId } of await client.listPools()) await client.deletePool(poolId);
+  for (const { sandboxId } of await client.list()) await client.delete(sandboxId);
+}
+
 /** Answers the id of a build that failed. */
 async function makeImages(admin: AdminClient, builds: BuildClient, apiUrl: string): Promise<string> {
   const build = async (name: string, last: string): Promise<string> => {
