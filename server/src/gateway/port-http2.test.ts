@@ -17,10 +17,14 @@ async function listen(server: Server): Promise<number> {
 const openGateway = (answer: (stream: ServerHttp2Stream) => void): Promise<ClientHttp2Session> =>
   openGatewayTo(createServer().on('stream', answer));
 
-async function openGatewayTo(behind: Server): Promise<ClientHttp2Session> {
+async function openGatewayTo(
+  behind: Server,
+  earlier?: Promise<ClientHttp2Session>,
+): Promise<ClientHttp2Session> {
   const behindPort = await listen(behind);
   const upstreams = createPortUpstreams();
   const upstream = upstreams.of({ id: 'a', incarnation: 1 }, 80);
+  if (earlier !== undefined) upstream.session = earlier;
   const front = createHttp2Front({
     readAddress: () => ({ kind: 'port', identifier: 'a', port: 80, form: 'host', prefix: '' }),
     handle: async (request) => {
@@ -71,6 +75,19 @@ test('a server that takes no more calls on a connection gets the next ones on an
   expect(sessions.size).toBe(2);
   expect(open.destroyed).toBe(false);
   open.destroy();
+});
+
+test('a call that finds a connection just ended gets another one', async () => {
+  const ended = connectHttp2('http://127.0.0.1:9');
+  ended.on('error', () => {});
+  ended.destroy();
+  const behind = createServer().on('stream', (stream) => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+    stream.end('done');
+  });
+  const client = await openGatewayTo(behind, Promise.resolve(ended));
+  const [piece] = (await once(call(client, '/next').setEncoding('utf8').end(), 'data')) as [string];
+  expect(piece).toBe('done');
 });
 
 test('a server may send nothing that it was not asked for', async () => {

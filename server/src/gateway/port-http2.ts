@@ -103,8 +103,17 @@ export async function proxyGrpc(
 }
 
 /** One session for all calls to a port: gRPC is made for that. */
-function sessionOf({ upstream, connect }: PortCall): Promise<ClientHttp2Session> {
-  if (upstream.session !== undefined) return upstream.session;
+async function sessionOf(call: PortCall): Promise<ClientHttp2Session> {
+  const { upstream } = call;
+  const known = upstream.session;
+  const session = await (known ?? beginSession(call));
+  // One that ends takes no calls from then on, and is forgotten a moment later.
+  if (!session.closed && !session.destroyed) return session;
+  if (upstream.session === known) delete upstream.session;
+  return upstream.session ?? beginSession(call);
+}
+
+function beginSession({ upstream, connect }: PortCall): Promise<ClientHttp2Session> {
   const forget = (): void => {
     if (upstream.session === opening) delete upstream.session;
   };
