@@ -17,7 +17,17 @@ export function renderTargets(report: Report): string {
     '|---|---|---|---|---|---|---|---|---|---|',
     ...targets.flatMap((target) => linesOf(target, report)),
     '',
+    ...gapsOf(report),
   ].join('\n');
+}
+
+/** What is known of the targets that were missed. */
+function gapsOf({ outcomes }: Report): string[] {
+  const missed = new Set(outcomes.filter(({ ratio, goal }) => ratio > goal).map(({ scenario }) => scenario));
+  const explained = targets.flatMap(({ what, gap, scenarios }) =>
+    gap !== undefined && scenarios.some((name) => missed.has(name)) ? [`- **${what}**: ${gap}`] : [],
+  );
+  return explained.length === 0 ? [] : ['## What is missed, and why', '', ...explained, ''];
 }
 
 function linesOf(target: Target, { outcomes }: Report): string[] {
