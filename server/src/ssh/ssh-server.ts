@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import type { Connection } from 'ssh2';
 import type { Log } from '../lib/log.ts';
 import type { Reach, Sandboxes } from '../sandbox/sandboxes.ts';
@@ -10,6 +8,8 @@ import { createLoginLimit } from '../tenancy/login-limit.ts';
 import { createLogins } from './login.ts';
 import type { Login } from './login.ts';
 import { serveConnection } from './ssh-connection.ts';
+import { createSshFront } from './ssh-front.ts';
+import type { FrontConnection, SshFront } from './ssh-front.ts';
 
 export interface SshServerOptions {
   sandboxes: Pick<Sandboxes, 'attach' | 'get' | 'onCut'>;
@@ -30,6 +30,9 @@ const LOGIN_TIMEOUT_MS = 30_000;
 /** Clients offer one key after the other. */
 const MAX_ATTEMPTS = 10;
 const MAX_CONNECTIONS = 512;
+/** Of one address, before they have logged in: so no single one takes all places. */
+const MAX_STRANGERS = 64;
+const END_GRACE_MS = 5_000;
 const KEEP_ALIVE_MS = 30_000;
 
 /** Those that Node has: the library computes the authentication of ChaCha20 itself, which is several times slower. */
@@ -40,6 +43,12 @@ const CIPHERS = [
   'aes192-ctr',
   'aes256-ctr',
 ];
+
+/** One that has said that it speaks SSH. */
+interface Client extends FrontConnection {
+  client: Connection;
+  address: string;
+}
 
 interface Open {
   login: Login;
@@ -53,7 +62,6 @@ export async function createSshServer(options: SshServerOptions): Promise<SshSer
   const logins = createLogins({ sandboxes, sshKeys, parseKey: ssh2.utils.parseKey });
   const limit = createLoginLimit(Date.now);
   const open = new Map<Connection, Open>();
-  const all = new Set<Connection>();
 
   const endWhere = (isOver: (login: Login) => boolean): void => {
     for (const { login, close } of open.values()) if (isOver(login)) close();
@@ -70,7 +78,7 @@ export async function createSshServer(options: SshServerOptions): Promise<SshSer
     }
   };
 
-  const begin = (client: Connection, login: Login, address: string): void => {
+  const begin = ({ client, address, end }: Client, login: Login): void => {
     const { workspaceId, memberId } = login.access;
     const record = (result: string): void =>
       options.audit.record({
@@ -85,7 +93,7 @@ export async function createSshServer(options: SshServerOptions): Promise<SshSer
     const served = serveConnection(client, reach);
     const close = (): void => {
       served.close();
-      client.end();
+      end();
     };
     const leave = enter(login, close);
     if (leave === undefined) return close();
@@ -106,10 +114,10 @@ export async function createSshServer(options: SshServerOptions): Promise<SshSer
     );
   };
 
-  const authenticate = (client: Connection, address: string): void => {
+  const authenticate = (from: Client): void => {
+    const { client, address, keep, end } = from;
     let attempts = 0;
     let login: Login | undefined;
-    const timer = setTimeout(() => client.end(), LOGIN_TIMEOUT_MS);
     client.on('authentication', (context) => {
       const judged = logins.judge(context);
       if (judged !== undefined) {
@@ -117,18 +125,17 @@ export async function createSshServer(options: SshServerOptions): Promise<SshSer
         return context.accept();
       }
       // Every client begins by asking which methods there are.
-      if (context.method !== 'none' && (attempts += 1) >= MAX_ATTEMPTS) return void client.end();
+      if (context.method !== 'none' && (attempts += 1) >= MAX_ATTEMPTS) return end();
       context.reject(['publickey']);
     });
     client.once('ready', () => {
-      clearTimeout(timer);
-      if (login === undefined) return void client.end();
-      begin(client, login, address);
+      if (login === undefined) return end();
+      keep();
+      begin(from, login);
       login = undefined;
       attempts = 0;
     });
     client.once('close', () => {
-      clearTimeout(timer);
       if (attempts > 0) limit.fail(address);
     });
   };
@@ -141,29 +148,34 @@ export async function createSshServer(options: SshServerOptions): Promise<SshSer
       keepaliveInterval: KEEP_ALIVE_MS,
       keepaliveCountMax: 3,
     },
-    (client, { ip }) => {
+    (client, { ip, port }) => {
       client.on('error', (err) => log.debug({ err, address: ip }, 'an SSH connection failed'));
-      if (limit.isBlocked(ip) || all.size >= MAX_CONNECTIONS) return void client.end();
+      const connection = front.find(ip, port);
+      if (connection === undefined) return void client.end();
+      const end = (): void => {
+        client.end();
+        connection.end();
+      };
+      if (limit.isBlocked(ip)) return end();
       // Else each answer waits for the receipt of the one before: 40 ms for every key that is typed.
       client.setNoDelay(true);
-      all.add(client);
-      client.once('close', () => all.delete(client));
-      authenticate(client, ip);
+      authenticate({ client, address: ip, keep: connection.keep, end });
     },
   );
-  server.on('error', (err) => log.error({ err }, 'the SSH server failed'));
+  const front: SshFront = createSshFront({
+    maxConnections: MAX_CONNECTIONS,
+    maxStrangers: MAX_STRANGERS,
+    loginTimeoutMs: LOGIN_TIMEOUT_MS,
+    endGraceMs: END_GRACE_MS,
+    take: (socket) => server.injectSocket(socket),
+    fail: (err) => log.error({ err }, 'the SSH server failed'),
+  });
 
   return {
-    listen: async (host, port) => {
-      const listening = once(server, 'listening');
-      server.listen(port, host);
-      await listening;
-      return (server.address() as AddressInfo).port; // a TCP server has no other kind of address
-    },
+    listen: front.listen,
     close: () => {
-      server.close();
       for (const { close } of open.values()) close();
-      for (const client of all) client.end();
+      front.close();
     },
   };
 }

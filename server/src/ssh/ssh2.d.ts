@@ -1,7 +1,7 @@
 /** What the server uses of `ssh2`, which has no types of its own. */
 declare module 'ssh2' {
   import type { EventEmitter } from 'node:events';
-  import type { Server as NetServer } from 'node:net';
+  import type { Socket } from 'node:net';
   import type { Duplex, Writable } from 'node:stream';
 
   export interface ParsedKey {
@@ -101,6 +101,7 @@ declare module 'ssh2' {
 
   export interface ClientInfo {
     ip: string;
+    port: number;
   }
 
   export class Server extends EventEmitter {
@@ -114,9 +115,7 @@ declare module 'ssh2' {
       },
       listen: (client: Connection, info: ClientInfo) => void,
     );
-    listen: NetServer['listen'];
-    address: NetServer['address'];
-    close(done?: () => void): this;
+    injectSocket(socket: Socket): void;
   }
 
   export const utils: {
