@@ -77,8 +77,8 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 	server := api.NewServer(api.Options{
 		Supervisor: a.supervisor,
 		Identity:   a.identity, Accounts: a.accounts, Table: a.table, Events: a.events, StartedAt: startedAt,
-		Journal: a.journal,
-		Files:   files, Terminals: terminals, Builds: a.acceptBuilds(), Sandbox: sandbox,
+		Journal: a.journal, Patience: process.FollowerPatience,
+		Files: files, Terminals: terminals, Builds: a.acceptBuilds(), Sandbox: sandbox,
 	})
 	go serve(server, api.Guard(listener, a.identity))
 	a.serveInside(sandbox)
@@ -94,7 +94,8 @@ func run(ctx context.Context, config *boot.Config, identityDir string) error {
 func (a *agent) sandboxAPI(files *file.System, terminals *terminal.Sessions, startedAt time.Time) *blaxel.Server {
 	return blaxel.NewServer(blaxel.Options{
 		Accounts: a.accounts, Table: a.table, Supervisor: a.supervisor, Files: files, Terminals: terminals, Hub: a.events,
-		Env: a.config.Env, ReloadEnv: a.reloadEnv, Root: a.config.Root, WorkingDir: a.config.WorkingDir, Version: api.Version, StartedAt: startedAt,
+		Env: a.config.Env, ReloadEnv: a.reloadEnv, Root: a.config.Root, WorkingDir: a.config.WorkingDir, Version: api.Version,
+		StartedAt: startedAt, Patience: process.FollowerPatience,
 	})
 }
 

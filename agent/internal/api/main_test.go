@@ -27,6 +27,9 @@ import (
 	"atoll.dev/agent/internal/terminal"
 )
 
+// patience is what those who follow output have here.
+const patience = 2 * time.Second
+
 const testToken = "0123456789abcdef"
 
 var reaper = reap.New()
@@ -91,10 +94,11 @@ func (a *agent) serve(identity *boot.Identity) {
 		Supervisor: supervisor,
 		Identity:   identity, Accounts: accounts, Table: a.table,
 		Files: files, Events: a.events, Journal: a.journal, StartedAt: time.Now(),
+		Patience: patience,
 		Sandbox: blaxel.NewServer(blaxel.Options{
 			Accounts: accounts, Table: a.table, Supervisor: supervisor, Files: files, Hub: a.events,
 			Terminals: terminals,
-			Root:      a.root, WorkingDir: "/work", StartedAt: time.Now(),
+			Root:      a.root, WorkingDir: "/work", StartedAt: time.Now(), Patience: patience,
 		}),
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -58,8 +59,10 @@ func (b *managedBody) name() (string, error) {
 		return "", nil
 	}
 	name := *b.Name
-	if name == "" || len(name) > maxNameBytes || strings.ContainsAny(name, "/\x00") || onlyDigits.MatchString(name) {
-		return "", invalid("name must have 1 to 255 bytes, no '/', and not only digits")
+	isWhole := name != "" && len(name) <= maxNameBytes && !strings.ContainsAny(name, "/\x00")
+	// Where it stands in a path, digits are a pid, and dots are folded away.
+	if !isWhole || onlyDigits.MatchString(name) || name == "." || name == ".." {
+		return "", invalid("name must have 1 to 255 bytes, no '/', not only digits, and not be '.' or '..'")
 	}
 	return name, nil
 }
@@ -116,7 +119,8 @@ func (b *checkBody) check() (*supervise.Check, error) {
 	if check.Path == "" {
 		check.Path = "/"
 	}
-	if !strings.HasPrefix(check.Path, "/") || strings.ContainsAny(check.Path, " \r\n\x00") {
+	_, err := url.Parse("http://localhost" + check.Path)
+	if !strings.HasPrefix(check.Path, "/") || strings.Contains(check.Path, " ") || err != nil {
 		return nil, invalid("health_check.path must be the path of a URL")
 	}
 	return check, b.readTimes(check)
@@ -171,11 +175,10 @@ func (p *processRoutes) startManaged(spec process.Spec, body *managedBody) (*pro
 }
 
 func (p *processRoutes) restart(w http.ResponseWriter, r *http.Request) error {
-	entry, err := p.find(r)
+	_, managed, err := p.target(r)
 	if err != nil {
 		return err
 	}
-	managed := p.supervisor.Of(entry)
 	if managed == nil {
 		return &failure{
 			http.StatusBadRequest, "NOT_MANAGED",

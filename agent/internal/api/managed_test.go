@@ -166,9 +166,12 @@ func TestWrongSupervisionIsRefused(t *testing.T) {
 	a := startAgent(t)
 	for _, body := range []string{
 		`{"command":"true","name":""}`, `{"command":"true","name":"12"}`, `{"command":"true","name":"a/b"}`,
+		`{"command":"true","name":"."}`, `{"command":"true","name":".."}`,
 		`{"command":"true","restart":{"policy":"sometimes"}}`, `{"command":"true","restart":{"max_restarts":-1}}`,
 		`{"command":"true","health_check":{"type":"udp","port":1}}`, `{"command":"true","health_check":{"type":"tcp","port":0}}`,
 		`{"command":"true","health_check":{"type":"http","port":1,"path":"x"}}`,
+		`{"command":"true","health_check":{"type":"http","port":1,"path":"/%zz"}}`,
+		`{"command":"true","health_check":{"type":"http","port":1,"path":"/\u0001"}}`,
 		`{"command":"true","health_check":{"type":"tcp","port":1,"interval_ms":0}}`,
 	} {
 		a.expectError("POST", "/api/v1/processes", body, 400, "INVALID_REQUEST")

@@ -42,6 +42,7 @@ func (p *processRoutes) follow(w http.ResponseWriter, r *http.Request) error {
 	reader := entry.Log.NewReader()
 	defer reader.Close()
 	events := startStream(w)
+	events.patience = p.patience
 	if err := events.send(); err != nil {
 		return nil
 	}

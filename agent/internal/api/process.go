@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"syscall"
+	"time"
 
 	"atoll.dev/agent/internal/account"
 	"atoll.dev/agent/internal/process"
@@ -17,6 +18,7 @@ type processRoutes struct {
 	table      *process.Table
 	supervisor *supervise.Supervisor
 	accounts   *account.Directory
+	patience   time.Duration
 }
 
 func (p *processRoutes) list(w http.ResponseWriter, _ *http.Request) error {
@@ -84,23 +86,31 @@ func (p *processRoutes) get(w http.ResponseWriter, r *http.Request) error {
 
 // find reads {process}, which is a pid, or the name of a managed process.
 func (p *processRoutes) find(r *http.Request) (*process.Process, error) {
+	entry, _, err := p.target(r)
+	return entry, err
+}
+
+// target is find with the supervision, nil for a process without. A name stands for it however often the process is
+// started again meanwhile.
+func (p *processRoutes) target(r *http.Request) (*process.Process, *supervise.Managed, error) {
 	name := r.PathValue("process")
-	if pid, err := strconv.Atoi(name); err == nil {
-		if entry := p.table.Find(pid); entry != nil {
-			return entry, nil
+	if onlyDigits.MatchString(name) {
+		pid, err := strconv.Atoi(name)
+		if entry := p.table.Find(pid); err == nil && entry != nil {
+			return entry, p.supervisor.Of(entry), nil
 		}
 	} else if managed := p.supervisor.Find(name); managed != nil {
-		return managed.Current(), nil
+		return managed.Current(), managed, nil
 	}
-	return nil, &failure{http.StatusNotFound, "NOT_FOUND", "Process " + name + " not found"}
+	return nil, nil, &failure{http.StatusNotFound, "NOT_FOUND", "Process " + name + " not found"}
 }
 
 func (p *processRoutes) kill(w http.ResponseWriter, r *http.Request) error {
-	entry, err := p.find(r)
+	entry, managed, err := p.target(r)
 	if err != nil {
 		return err
 	}
-	if managed := p.supervisor.Of(entry); managed != nil {
+	if managed != nil {
 		_ = managed.Stop()
 	} else {
 		entry.Kill()

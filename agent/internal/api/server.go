@@ -49,6 +49,8 @@ type Options struct {
 	// Sandbox is the other dialect of the data plane.
 	Sandbox   *blaxel.Server
 	StartedAt time.Time
+	// Patience is how long one who follows output may take nothing; 0 is any time.
+	Patience time.Duration
 }
 
 // NewServer makes the HTTP server. There is no write timeout: streams last as long as processes do.
@@ -66,7 +68,7 @@ func NewServer(options Options) *http.Server {
 func routes(options Options) http.Handler {
 	mux := http.NewServeMux()
 	processes := &processRoutes{
-		table: options.Table, supervisor: options.Supervisor, accounts: options.Accounts,
+		table: options.Table, supervisor: options.Supervisor, accounts: options.Accounts, patience: options.Patience,
 	}
 	files := &fileRoutes{files: options.Files, accounts: options.Accounts}
 	status := &statusRoutes{table: options.Table, startedAt: options.StartedAt}

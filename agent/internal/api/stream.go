@@ -19,6 +19,8 @@ type sseWriter struct {
 	w          http.ResponseWriter
 	controller *http.ResponseController
 	buffer     []byte
+	// patience is how long one piece may be on its way to the client; 0 is any time.
+	patience time.Duration
 }
 
 func startStream(w http.ResponseWriter) *sseWriter {
@@ -32,6 +34,10 @@ func startStream(w http.ResponseWriter) *sseWriter {
 func (s *sseWriter) add(text string) { s.buffer = append(s.buffer, text...) }
 
 func (s *sseWriter) send() error {
+	if s.patience > 0 {
+		_ = s.controller.SetWriteDeadline(time.Now().Add(s.patience))
+		defer func() { _ = s.controller.SetWriteDeadline(time.Time{}) }()
+	}
 	_, err := s.w.Write(s.buffer)
 	s.buffer = s.buffer[:0]
 	if err != nil {

@@ -163,6 +163,7 @@ func (s *Server) streamLogs(w http.ResponseWriter, r *request) error {
 	reader := one.current().Log.NewReader()
 	defer reader.Close()
 	stream := startStream(w, "text/plain; charset=utf-8")
+	stream.patience = s.options.Patience
 	_ = follow(r.Context(), reader, logsKeepAlive, func() { stream.line("[keepalive]") }, func(stderr bool, text string) {
 		prefix := "stdout:"
 		if stderr {

@@ -37,6 +37,8 @@ type Options struct {
 	WorkingDir string
 	Version    string
 	StartedAt  time.Time
+	// Patience is how long one who follows output may take nothing; 0 is any time.
+	Patience time.Duration
 }
 
 // Server is the sandbox API.

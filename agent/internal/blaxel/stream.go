@@ -22,6 +22,8 @@ type lineWriter struct {
 	w          http.ResponseWriter
 	controller *http.ResponseController
 	buffer     []byte
+	// patience is how long one piece may be on its way to the client; 0 is any time.
+	patience time.Duration
 }
 
 func startStream(w http.ResponseWriter, contentType string) *lineWriter {
@@ -44,6 +46,10 @@ func (l *lineWriter) event(kind, data string) {
 func (l *lineWriter) send() error {
 	if len(l.buffer) == 0 {
 		return nil
+	}
+	if l.patience > 0 {
+		_ = l.controller.SetWriteDeadline(time.Now().Add(l.patience))
+		defer func() { _ = l.controller.SetWriteDeadline(time.Time{}) }()
 	}
 	_, err := l.w.Write(l.buffer)
 	l.buffer = l.buffer[:0]

@@ -31,6 +31,8 @@ type Process struct {
 	stdin  *stdin
 	pumps  []*pump
 	timer  *awake.Timer
+	// exited is closed at the end of the process, done once its output has been collected too.
+	exited chan struct{}
 	done   chan struct{}
 
 	mu         sync.Mutex
@@ -79,6 +81,9 @@ func (p *Process) Running() bool {
 	defer p.mu.Unlock()
 	return p.status == StatusRunning
 }
+
+// Exited is closed once the process ended. Its output may still be on its way to those who follow it.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
 
 // Done is closed once the process ended and its output was collected.
 func (p *Process) Done() <-chan struct{} { return p.done }

@@ -10,6 +10,10 @@ import (
 
 const pumpBufferBytes = 32 << 10
 
+// FollowerPatience is how long one who follows the output of a process may take nothing: the process waits for it once
+// its log is full.
+const FollowerPatience = time.Minute
+
 // pump moves one output stream of a process from its pipe into the log until the last writer closes it.
 type pump struct {
 	pipe   *os.File

@@ -31,7 +31,8 @@ func (t *Table) Start(spec Spec, follow bool) (*Process, *ring.Reader, error) {
 	defer pipes.closeChildEnds()
 	process := &Process{
 		Handle: handle, Command: spec.Command, Args: spec.Args, Log: spec.Log, sharesLog: spec.Log != nil,
-		marker: marker, gate: t.options.Gate, done: make(chan struct{}), status: StatusRunning,
+		marker: marker, gate: t.options.Gate, status: StatusRunning,
+		exited: make(chan struct{}), done: make(chan struct{}),
 	}
 	if !process.sharesLog {
 		process.Log = t.NewLog()

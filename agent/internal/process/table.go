@@ -242,6 +242,7 @@ func (t *Table) exited(process *Process, status syscall.WaitStatus) {
 		process.timer.Stop()
 	}
 	t.options.Events.Publish(exitEvent(process))
+	close(process.exited)
 	go t.finish(process)
 }
 
@@ -274,11 +275,12 @@ func (t *Table) RecordFailure(spec Spec, cause error) {
 	now := time.Now()
 	entry := &Process{
 		Handle: t.reserveHandle(), Command: spec.Command, Args: spec.Args, StartedAt: now,
-		Log: ring.NewLog(minLogBytes), done: make(chan struct{}),
+		Log: ring.NewLog(minLogBytes), exited: make(chan struct{}), done: make(chan struct{}),
 		status: StatusExited, exitCode: 127, endedAt: now,
 	}
 	entry.Log.Append(ring.Record{TimestampMs: now.UnixMilli(), Stream: StreamStderr, Text: []byte(cause.Error())})
 	entry.Log.Close()
+	close(entry.exited)
 	close(entry.done)
 	t.register(entry)
 }

@@ -40,7 +40,8 @@ func (t *Table) StartTerminal(spec Spec, size Size) (*Terminal, error) {
 	defer pipes.closeChildEnds()
 	process := &Process{
 		Handle: handle, Command: spec.Command, Args: spec.Args, Log: ring.NewLog(minLogBytes), unlisted: true,
-		marker: marker, gate: t.options.Gate, done: make(chan struct{}), status: StatusRunning,
+		marker: marker, gate: t.options.Gate, status: StatusRunning,
+		exited: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := t.spawn(process, plan, pipes, spec); err != nil {
 		_ = master.Close()

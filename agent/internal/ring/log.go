@@ -41,6 +41,17 @@ func (l *Log) Append(record Record) {
 	l.mu.Unlock()
 }
 
+// AppendNow adds a record at once. A reader that is a whole ring behind loses its oldest records to it: who must not
+// wait for readers says little, and seldom.
+func (l *Log) AppendNow(record Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.dropped {
+		l.ring.Append(record)
+	}
+	l.wakeLocked()
+}
+
 // Close marks the end that readers see. Later records are kept for Lines, but nobody is made to wait.
 func (l *Log) Close() {
 	l.mu.Lock()

@@ -66,6 +66,9 @@ type Managed struct {
 	isRetired     bool
 }
 
+// followerGrace is how long the end of a run, after the process itself ended, waits for those who follow its output.
+const followerGrace = 2 * time.Second
+
 // command is a request to the goroutine that owns the runs.
 type command struct {
 	restart bool
@@ -156,17 +159,21 @@ func (m *Managed) begin() error {
 	return nil
 }
 
-// retire makes room for another process unless this one runs, or is about to. It does not run again: a restart that was
-// asked for at the same time comes too late.
-func (m *Managed) retire() bool {
+// retire starts another process in the place of this one, unless this one runs, or is about to. It does not run again: a
+// restart that was asked for at the same time waits for the lock, and comes too late. Where the other cannot be started
+// it stays as it was.
+func (m *Managed) retire(startOther func() error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.state.Status != Stopped {
-		return false
+		return errNotStopped
+	}
+	if err := startOther(); err != nil {
+		return err
 	}
 	m.isRetired = true
 	close(m.retired)
-	return true
+	return nil
 }
 
 func (m *Managed) unwatch() {
@@ -217,7 +224,7 @@ func (m *Managed) afterExit(pause *time.Timer) <-chan struct{} {
 }
 
 func (m *Managed) backOffLocked(failed bool, pause *time.Timer) {
-	if m.givenUp || !m.Restart.wants(failed, m.restarts) {
+	if m.givenUp || m.isRetired || !m.Restart.wants(failed, m.restarts) {
 		m.stopLocked()
 		return
 	}
@@ -229,12 +236,13 @@ func (m *Managed) backOffLocked(failed bool, pause *time.Timer) {
 	pause.Reset(wait)
 }
 
+// announceLocked does not wait for followers: one that does not read would hold up all who ask for the state.
 func (m *Managed) announceLocked() {
 	if m.Restart.Announce == nil || m.state.LastExit == nil {
 		return
 	}
 	text := m.Restart.Announce(*m.state.LastExit, m.restarts+1)
-	m.spec.Log.Append(ring.Record{
+	m.spec.Log.AppendNow(ring.Record{
 		TimestampMs: time.Now().UnixMilli(), Stream: process.StreamStdout, Text: []byte(text),
 	})
 }
@@ -302,13 +310,18 @@ func (m *Managed) obey(c command, pause *time.Timer) <-chan struct{} {
 	return ended
 }
 
-// end kills the run and notes how it ended.
+// end kills the run and notes how it ended. Followers get a moment to read the rest; one that does not read holds
+// neither a stop nor a restart up.
 func (m *Managed) end() {
 	current := m.Current()
 	if current.Running() {
 		current.KillTree()
 	}
-	<-current.Done()
+	<-current.Exited()
+	select {
+	case <-current.Done():
+	case <-time.After(followerGrace):
+	}
 	exit := current.Snapshot()
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -17,6 +17,8 @@ var (
 	ErrNameTaken = errors.New("a managed process with this name is not stopped: stop or restart it, or choose another name")
 	// ErrTooMany refuses managed processes beyond the limit.
 	ErrTooMany = errors.New("too many managed processes: stop some first")
+
+	errNotStopped = errors.New("the process is not stopped")
 )
 
 // Supervisor has all managed processes of the sandbox.
@@ -38,9 +40,6 @@ func New(table *process.Table) *Supervisor {
 func (s *Supervisor) Start(name string, spec process.Spec, restart Restart, check *Check) (*Managed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.makeRoomLocked(name); err != nil {
-		return nil, err
-	}
 	s.nextID++
 	id := name
 	if id == "" {
@@ -50,32 +49,42 @@ func (s *Supervisor) Start(name string, spec process.Spec, restart Restart, chec
 		ID: id, Name: name, Restart: restart, Check: check, table: s.table, spec: spec,
 		commands: make(chan command), closed: s.closed, retired: make(chan struct{}),
 	}
-	if err := m.begin(); err != nil {
+	if err := s.addLocked(m); err != nil {
 		return nil, err
 	}
-	s.entries = append(s.entries, m)
 	go m.own()
 	return m, nil
 }
 
-// makeRoomLocked frees a name whose process is stopped, and the oldest stopped entry beyond the limit.
-func (s *Supervisor) makeRoomLocked(name string) error {
-	index := slices.IndexFunc(s.entries, func(m *Managed) bool { return name != "" && m.Name == name })
-	failure := ErrNameTaken
-	if index < 0 && len(s.entries) >= maxManaged {
-		index = slices.IndexFunc(s.entries, (*Managed).stopped)
-		failure = ErrTooMany
-		if index < 0 {
-			return failure
+// addLocked starts a process in the place of a stopped one with its name, or of the oldest stopped one beyond the limit.
+func (s *Supervisor) addLocked(m *Managed) error {
+	index := slices.IndexFunc(s.entries, func(other *Managed) bool { return m.Name != "" && other.Name == m.Name })
+	taken := ErrNameTaken
+	if index < 0 {
+		if len(s.entries) < maxManaged {
+			return s.beginLocked(m)
+		}
+		taken = ErrTooMany
+		if index = slices.IndexFunc(s.entries, (*Managed).stopped); index < 0 {
+			return taken
 		}
 	}
-	if index < 0 {
-		return nil
+	replaced := s.entries[index]
+	err := replaced.retire(func() error { return s.beginLocked(m) })
+	if errors.Is(err, errNotStopped) {
+		return taken
 	}
-	if !s.entries[index].retire() {
-		return failure
+	if err == nil {
+		s.entries = slices.DeleteFunc(s.entries, func(other *Managed) bool { return other == replaced })
 	}
-	s.entries = slices.Delete(s.entries, index, index+1)
+	return err
+}
+
+func (s *Supervisor) beginLocked(m *Managed) error {
+	if err := m.begin(); err != nil {
+		return err
+	}
+	s.entries = append(s.entries, m)
 	return nil
 }
 

@@ -241,21 +241,25 @@ func (v *viewer) send(batch []ring.Record) error {
 			parts, bytes = append(parts, batch[0].Text), bytes+len(batch[0].Text)
 			batch = batch[1:]
 		}
-		v.writingSince.Store(time.Now().UnixNano())
 		opcode, framed := v.framing.Output(parts)
-		err := v.conn.Write(opcode, framed...)
-		v.writingSince.Store(0)
-		if err != nil {
+		if err := v.frame(opcode, framed...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// frame sends one frame, and shows meanwhile that the client is waited for.
+func (v *viewer) frame(opcode websocket.Opcode, parts ...[]byte) error {
+	v.writingSince.Store(time.Now().UnixNano())
+	defer v.writingSince.Store(0)
+	return v.conn.Write(opcode, parts...)
+}
+
 func (v *viewer) sayExit() *websocket.CloseError {
 	code := *v.session.Info().ExitCode
 	if opcode, exit := v.framing.Exit(code); exit != nil {
-		_ = v.conn.Write(opcode, exit)
+		_ = v.frame(opcode, exit)
 	}
 	return &websocket.CloseError{Code: websocket.Normal, Reason: "exit:" + strconv.Itoa(code)}
 }
