@@ -24,12 +24,12 @@ async function openGatewayTo(
   const behindPort = await listen(behind);
   const upstreams = createPortUpstreams();
   const upstream = upstreams.of({ id: 'a', incarnation: 1 }, 80);
-  if (earlier !== undefined) upstream.session = earlier;
   const front = createHttp2Front({
     readAddress: () => ({ kind: 'port', identifier: 'a', port: 80, form: 'host', prefix: '' }),
     handle: async (request) => {
       const stream = grpcStreamOf(request);
       if (stream === undefined) throw new Error('a call of gRPC is expected');
+      if (earlier !== undefined && stream.session) upstream.sessions.set(stream.session, earlier);
       const open = async () => {
         const socket = connect(behindPort, '127.0.0.1');
         await once(socket, 'connect');
@@ -39,14 +39,20 @@ async function openGatewayTo(
       await proxyGrpc(request, stream, { upstream, connect: open, path, headers: { host: 'a' }, prefix: '' });
     },
   });
-  const client = connectHttp2(`http://127.0.0.1:${await listen(front.server)}`);
+  const port = await listen(front.server);
+  const client = connectToGateway(port);
   onTestFinished(() => {
-    client.destroy();
     upstreams.cutAll();
     front.close();
     front.server.close();
     behind.close();
   });
+  return client;
+}
+
+function connectToGateway(port: number): ClientHttp2Session {
+  const client = connectHttp2(`http://127.0.0.1:${port}`);
+  onTestFinished(() => client.destroy());
   return client;
 }
 
@@ -88,6 +94,21 @@ test('a call that finds a connection just ended gets another one', async () => {
   const client = await openGatewayTo(behind, Promise.resolve(ended));
   const [piece] = (await once(call(client, '/next').setEncoding('utf8').end(), 'data')) as [string];
   expect(piece).toBe('done');
+});
+
+test('a client that holds as many calls open as a server takes keeps no other client waiting', async () => {
+  const behind = createServer({ settings: { maxConcurrentStreams: 1 } }).on('stream', (stream, headers) => {
+    stream.on('error', () => {});
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+    if (headers[':path'] === '/hold') stream.write('held');
+    else stream.end('done');
+  });
+  const holder = await openGatewayTo(behind);
+  const held = call(holder, '/hold').setEncoding('utf8');
+  held.on('error', () => {});
+  await once(held, 'data');
+  const other = connectToGateway(holder.socket.remotePort!);
+  expect(await once(call(other, '/next').setEncoding('utf8').end(), 'data')).toEqual(['done']);
 });
 
 test('a server may send nothing that it was not asked for', async () => {

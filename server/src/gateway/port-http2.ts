@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type {
   ClientHttp2Session,
   ClientHttp2Stream,
+  Http2Session,
   Http2Server,
   Http2ServerRequest,
   OutgoingHttpHeaders,
@@ -87,7 +88,9 @@ export async function proxyGrpc(
   stream: ServerHttp2Stream,
   call: PortCall,
 ): Promise<void> {
-  const session = await sessionOf(call).catch((error: unknown) => refuse(stream, error));
+  const client = stream.session;
+  if (client === undefined) return;
+  const session = await sessionOf(call, client).catch((error: unknown) => refuse(stream, error));
   if (session === undefined || stream.destroyed) return;
   const { host, ...headers } = call.headers;
   delete headers['transfer-encoding'];
@@ -102,25 +105,35 @@ export async function proxyGrpc(
   await join(stream, upstream, call.prefix);
 }
 
-/** One session for all calls to a port: gRPC is made for that. */
-async function sessionOf(call: PortCall): Promise<ClientHttp2Session> {
-  const { upstream } = call;
-  const known = upstream.session;
-  const session = await (known ?? beginSession(call));
+/**
+ * One session for all calls that a client's connection has to a port: a server takes so many calls on a session, and
+ * who holds that many open keeps nobody else waiting.
+ */
+async function sessionOf(call: PortCall, client: Http2Session): Promise<ClientHttp2Session> {
+  const { sessions } = call.upstream;
+  const known = sessions.get(client);
+  const session = await (known ?? beginSession(call, client));
   // One that ends takes no calls from then on, and is forgotten a moment later.
   if (!session.closed && !session.destroyed) return session;
-  if (upstream.session === known) delete upstream.session;
-  return upstream.session ?? beginSession(call);
+  if (sessions.get(client) === known) sessions.delete(client);
+  return sessions.get(client) ?? beginSession(call, client);
 }
 
-function beginSession({ upstream, connect }: PortCall): Promise<ClientHttp2Session> {
+function beginSession({ upstream, connect }: PortCall, client: Http2Session): Promise<ClientHttp2Session> {
+  const { sessions } = upstream;
   const forget = (): void => {
-    if (upstream.session === opening) delete upstream.session;
+    if (sessions.get(client) === opening) sessions.delete(client);
   };
   const opening = openSession(connect, forget).then(
     (session) => {
       const detach = upstream.attach(() => session.destroy());
-      session.once('close', detach);
+      const leave = (): void => session.close();
+      if (client.destroyed) leave();
+      else client.once('close', leave);
+      session.once('close', () => {
+        detach();
+        client.off('close', leave);
+      });
       return session;
     },
     (error: unknown) => {
@@ -128,13 +141,13 @@ function beginSession({ upstream, connect }: PortCall): Promise<ClientHttp2Sessi
       throw error;
     },
   );
-  upstream.session = opening;
+  sessions.set(client, opening);
   return opening;
 }
 
 /**
- * Not for one client alone, so none of them ends it by leaving. A session that takes no new calls may live on for as
- * long as one that it has: `onFull` comes as soon as the next call needs another.
+ * Not for one call alone, so none of them ends it by leaving. A session that takes no new calls may live on for as long
+ * as one that it has: `onFull` comes as soon as the next call needs another.
  */
 async function openSession(connect: PortCall['connect'], onFull: () => void): Promise<ClientHttp2Session> {
   const socket = await connect(new AbortController().signal);

@@ -1,6 +1,6 @@
 import { Agent } from 'node:http';
 import type { ClientRequestArgs } from 'node:http';
-import type { ClientHttp2Session } from 'node:http2';
+import type { ClientHttp2Session, Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -17,8 +17,8 @@ interface Incarnation {
 export interface PortUpstream {
   /** Connections for requests without a body, which may be sent again if a kept one turns out to be closed. */
   readonly agent: Agent;
-  /** The HTTP/2 session that calls share, once there is one. */
-  session?: Promise<ClientHttp2Session>;
+  /** The HTTP/2 session that the calls of a client's connection share, once there is one. */
+  readonly sessions: WeakMap<Http2Session, Promise<ClientHttp2Session>>;
   /** Remembers a connection by how it is cut, until the returned function is called. */
   attach: (cut: () => void) => () => void;
   cut: () => void;
@@ -61,6 +61,7 @@ function openUpstream(): PortUpstream {
   const cuts = new Set<() => void>();
   return {
     agent,
+    sessions: new WeakMap(),
     attach: (cut) => {
       cuts.add(cut);
       return () => void cuts.delete(cut);

@@ -8,8 +8,10 @@ import { explain, limitInterimAnswers } from './proxy.ts';
 const ANSWER_TIMEOUT_MS = 20_000;
 /** A peer that says nothing for this long is asked by the kernel whether it is still there. */
 const KEEP_ALIVE_MS = 30_000;
-/** How long one side may take to end once the other has. */
+/** How long one side may take to end once the other has and it was sent everything. */
 const END_GRACE_MS = 5_000;
+/** How long it may take to be sent everything. */
+const FLUSH_TIMEOUT_MS = 60_000;
 
 /** What a client's connection is joined with. */
 export interface UpgradeUpstream {
@@ -141,9 +143,14 @@ function join({ client, agent, first }: Joined, onEnd: () => void): void {
   passReads(agent, client);
 }
 
-/** What is on its way may still arrive; a side that does not end then is cut. */
-function endSoon(sides: readonly Socket[]): void {
-  setTimeout(() => sides.forEach((side) => side.destroy()), END_GRACE_MS).unref();
+/** What is on its way may still arrive, at a slow reader too; a side that does not end then is cut. */
+function endSoon(sides: readonly Socket[], until = Date.now() + FLUSH_TIMEOUT_MS): void {
+  const look = (): void => {
+    const isSent = sides.every((side) => side.destroyed || side.writableLength === 0);
+    if (isSent || Date.now() >= until) sides.forEach((side) => side.destroy());
+    else endSoon(sides, until);
+  };
+  setTimeout(look, END_GRACE_MS).unref();
 }
 
 class AnswerTimeout extends Error {
