@@ -1,6 +1,7 @@
 import * as routes from '@atoll/protocol';
 import type { ImageStore } from '../../image/image-store.ts';
 import type { RegistryLogins } from '../../image/remote/registry-logins.ts';
+import { parseRegistryScope } from '../../image/remote/remote-reference.ts';
 import { bind } from '../bind.ts';
 import type { Binding } from '../bind.ts';
 
@@ -13,8 +14,10 @@ export interface RegistryRouteOptions {
 export function registryRoutes({ logins, logIn }: RegistryRouteOptions): Binding[] {
   return [
     bind(routes.putRegistryLogin, ({ body }, context) => {
-      context.target(body.registry);
-      return logIn(context.caller.workspace.id, body, context.signal);
+      // Not as it was given: a URL may hold a password.
+      const registry = parseRegistryScope(body.registry);
+      context.target(registry);
+      return logIn(context.caller.workspace.id, { ...body, registry }, context.signal);
     }),
     bind(routes.listRegistryLogins, (_input, { caller }) => ({
       registries: logins.list(caller.workspace.id),

@@ -303,6 +303,18 @@ describe('credentials', () => {
     expect(await run()).toMatchObject({ digest: image.digest });
   });
 
+  test('as an identity token go nowhere else when the token service sends elsewhere', async () => {
+    const elsewhere = await standInRegistry(image);
+    const posted: Misbehaviour = (_request, response) => {
+      response.writeHead(307, { location: `http://${elsewhere.host}/token` }).end();
+      return true;
+    };
+    const registry = needing('Bearer secret-token', bearer, posted);
+    const { run } = await importing(registry, auths({ identitytoken: 'refresh' }), [elsewhere.host]);
+    await expect(run()).rejects.toMatchObject({ code: 'registry_failed', message: /sends credentials on/ });
+    expect(elsewhere.requests).toEqual([]);
+  });
+
   test('as a registry token are sent as they are', async () => {
     const { run } = await importing(needing('Bearer mine', bearer), auths({ registrytoken: 'mine' }));
     expect(await run()).toMatchObject({ digest: image.digest });

@@ -2,7 +2,6 @@ import type { NewRegistryLogin, RegistryLogin, RegistryLogins } from './registry
 import { toCredentials } from './registry-credentials.ts';
 import { createRegistrySession } from './registry-session.ts';
 import type { RemoteHttp } from './remote-http.ts';
-import { parseRegistryScope } from './remote-reference.ts';
 
 interface Options {
   http: RemoteHttp;
@@ -18,8 +17,7 @@ export function createLogIn({ http, mayBePlain, logins }: Options) {
     signal: AbortSignal,
   ): Promise<RegistryLogin> => {
     if (logins === undefined) throw new Error('this store keeps no logins');
-    const scope = parseRegistryScope(given.registry);
-    const [registry = ''] = scope.split('/', 1);
+    const [registry = ''] = given.registry.split('/', 1);
     const credentials = toCredentials(given);
     const session = createRegistrySession({
       http,
@@ -31,6 +29,6 @@ export function createLogIn({ http, mayBePlain, logins }: Options) {
     });
     const answer = await session.get('');
     await answer.discard();
-    return logins.put(workspaceId, { ...given, registry: scope });
+    return logins.put(workspaceId, given);
   };
 }

@@ -67,6 +67,9 @@ export function createRemoteHttp(
       const location = response.head.headers.get('location');
       if (![301, 302, 303, 307, 308].includes(response.head.status) || location === null) return response;
       await response.discard();
+      // What is posted are credentials.
+      if (request.body !== undefined)
+        throw new ApiError('registry_failed', `${url.host} sends credentials on to another place`);
       url = new URL(location, url);
     }
     throw new ApiError('registry_failed', `${first.host} redirects more than ${MAX_REDIRECTS} times`);
