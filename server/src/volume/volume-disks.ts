@@ -1,3 +1,4 @@
+import { ApiError } from '@atoll/protocol';
 import { chmod, mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -69,7 +70,7 @@ export function createVolumeDisks({ dataDir, runDir, log }: Options) {
   };
 
   const requireUnused = async (id: string): Promise<void> => {
-    if (holders.has(id)) throw new Error(`volume ${id} is mounted`);
+    if (holders.has(id)) throw new ApiError('volume_in_use', `a sandbox has just got volume ${id}`);
     await unmount(id);
     if (!(await awaitUnused(imageOf(id), UNUSED_TIMEOUT_MS))) throw new Error(`volume ${id} is still in use`);
   };

@@ -116,14 +116,17 @@ export function createVolumeTemplates({ records, volumes, limits, unpack, clock 
   const isTaken = (record: VolumeTemplateRecord, version: string): boolean =>
     snapshotsOf(record).some((one) => one.version === version);
 
-  /** The template may have got another version of that name, or have gone, since the URL was given out. */
+  /** The template may have got another version of that name since the URL was given out, or have made way for another. */
   const receive = async (
     { id, workspaceId, name, sizeMb }: VolumeTemplateRecord,
     version: string,
     archive: Readable,
     signal: AbortSignal,
   ): Promise<void> => {
-    newVersion(find(workspaceId, name), version);
+    const now = find(workspaceId, name);
+    if (now.id !== id)
+      throw new ApiError('conflict', `volume template ${name} was deleted before the upload began`);
+    newVersion(now, version);
     const asked = { workspaceId, volumeId: id, volumeName: name, version, sizeMb };
     await volumes.fillSnapshot(asked, (root, closing) =>
       unpack(root, archive, AbortSignal.any([signal, closing])).catch((error: unknown) => {

@@ -57,3 +57,17 @@ test('a snapshot can be deleted while a volume is made of it', { timeout: 60_000
   await removing;
   expect(volumes.listSnapshots(workspaceId, 'source')).toEqual([]);
 });
+
+test('what is changed while a volume grows stays changed', { timeout: 60_000 }, async () => {
+  const { volumes, workspaceId } = await openVolumes();
+  const { id } = await volumes.create(workspaceId, { name: 'slow', sizeMb: 16 });
+  const growing = volumes.update(workspaceId, id, { sizeMb: 32 });
+  await volumes.update(workspaceId, id, { name: 'quick', description: 'changed', labels: { a: 'b' } });
+  await growing;
+  expect(await volumes.get(workspaceId, id)).toMatchObject({
+    name: 'quick',
+    description: 'changed',
+    labels: { a: 'b' },
+    sizeMb: 32,
+  });
+});

@@ -255,7 +255,7 @@ export function createVolumes(options: VolumesOptions) {
     /** Sizes only grow, and only while no sandbox has the volume. */
     update: async (workspaceId: string, identifier: string, asked: VolumeUpdate): Promise<VolumeInfo> => {
       const record = findReady(workspaceId, identifier);
-      const { name = record.name, labels = record.labels, sizeMb = record.sizeMb } = asked;
+      const { name = record.name, labels = {}, sizeMb = record.sizeMb } = asked;
       if (name !== record.name) {
         checkVolumeName(name);
         requireFreeName(workspaceId, name);
@@ -273,13 +273,11 @@ export function createVolumes(options: VolumesOptions) {
         requireUnattached(record, 'grow');
         await grow(record, sizeMb);
       }
-      const description = asked.description ?? record.description;
+      // Growing took a while, in which others may have changed it.
       const now = findReady(workspaceId, record.id);
-      // Growing took a while, in which another may have taken the name.
-      if (name !== now.name) requireFreeName(workspaceId, name);
-      const kept = { ...now, name, labels, sizeMb: Math.max(sizeMb, now.sizeMb), updatedAt: clock.now() };
-      const externalId = asked.externalId ?? record.externalId;
-      records.update({ ...kept, ...withoutUndefined({ description, externalId }) });
+      if (asked.name !== undefined && asked.name !== now.name) requireFreeName(workspaceId, asked.name);
+      const kept = { sizeMb: Math.max(sizeMb, now.sizeMb), updatedAt: clock.now() };
+      records.update({ ...now, ...withoutUndefined({ ...asked }), ...kept });
       return show(find(workspaceId, record.id));
     },
     /** With all that it holds; its snapshots stay. */
