@@ -95,13 +95,20 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
     if (holder !== undefined && isOver(holder)) await sandboxes.terminate(holder);
   };
 
-  /** What is asked from now on is refused first, so that nothing wakes it while it falls asleep. */
+  /**
+   * What is asked from now on is refused first, so that nothing wakes it while it falls asleep. One that cannot is as
+   * before.
+   */
   const setActive = async (record: SandboxRecord, isDeactivated = false): Promise<SandboxRecord> => {
     const { workspaceId, id } = record;
     const deactivatedAt = isDeactivated ? clock.now() : null;
     const changed = sandboxes.update(workspaceId, id, { deactivatedAt });
     if (!isDeactivated || changed.state !== 'running') return changed;
-    await sandboxes.suspend(changed);
+    await sandboxes.suspend(changed).catch((error: unknown) => {
+      const { deactivatedAt: before = null } = record;
+      if (findLiving(workspaceId, id)) sandboxes.update(workspaceId, id, { deactivatedAt: before });
+      throw error;
+    });
     return get(workspaceId, id).record;
   };
 
@@ -177,7 +184,11 @@ export function createDeclaredSandboxes(options: DeclaredSandboxesOptions) {
     const next: Declaration = { ...rest, ...(isArchived && { isArchived }) };
     declarations.put(record, next);
     const isDeactivated = isArchived || next.spec['enabled'] === false;
-    return { record: await setActive(record, isDeactivated), declaration: next };
+    const changed = await setActive(record, isDeactivated).catch((error: unknown) => {
+      if (declarations.find(record.id)) declarations.put(record, declaration);
+      throw error;
+    });
+    return { record: changed, declaration: next };
   };
 
   return {
