@@ -104,6 +104,7 @@ test('what is not on the screen or the keyboard is refused, and the next call wo
   const { desktop, events } = await open({ draw: () => update() });
   await expect(desktop.moveMouse(4, 0)).rejects.toThrow('not on the screen');
   await expect(desktop.moveMouse(0.5, 0)).rejects.toThrow('not on the screen');
+  await expect(desktop.drag({ x: 0, y: 0 }, { x: 4, y: 0 })).rejects.toThrow('not on the screen');
   await expect(desktop.press('hyper')).rejects.toThrow('no key is called "hyper"');
   await expect(desktop.typeText('\u0007')).rejects.toThrow('control character 7');
   await desktop.press('f5');

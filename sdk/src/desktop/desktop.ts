@@ -172,6 +172,8 @@ export class Desktop implements AsyncDisposable {
     { button = 'left', steps = 10 }: DragOptions = {},
   ): Promise<void> {
     return this.#inTurn(async () => {
+      // A way that cannot be gone to its end would leave the button pressed.
+      this.#requireOnScreen(to.x, to.y);
       await this.#press({ button, ...from });
       for (let step = 1; step <= steps; step += 1) {
         const part = step / steps;
@@ -250,17 +252,14 @@ export class Desktop implements AsyncDisposable {
     return done;
   }
 
+  #requireOnScreen(x: number, y: number): void {
+    const isWithin = (at: number, size: number): boolean => Number.isInteger(at) && at >= 0 && at < size;
+    if (isWithin(x, this.width) && isWithin(y, this.height)) return;
+    throw new SandboxError(`${x}, ${y} is not on the screen of ${this.width} × ${this.height}`);
+  }
+
   async #move(x: number, y: number): Promise<void> {
-    if (
-      !Number.isInteger(x) ||
-      !Number.isInteger(y) ||
-      x < 0 ||
-      y < 0 ||
-      x >= this.width ||
-      y >= this.height
-    ) {
-      throw new SandboxError(`${x}, ${y} is not on the screen of ${this.width} × ${this.height}`);
-    }
+    this.#requireOnScreen(x, y);
     this.#x = x;
     this.#y = y;
     await this.#session.pointer(this.#buttons, x, y);
