@@ -35,6 +35,7 @@ bench: setup ## compares with bare runtimes and Docker on this machine, and trie
 	@scripts/setup.sh bench-tools
 	@$(TS) bench/records.ts >/dev/null
 	@$(TS) bench/crowd.ts >/dev/null
+	@$(TS) bench/sockets.ts >/dev/null
 	@$(TS) bench/soak.ts 1 >/dev/null
 	$(TS) --external-memory-accounted-in-global-limit bench/run.ts
 

@@ -3,6 +3,7 @@
  * each line of its input with the time of one more round, until the input ends.
  */
 import { createInterface } from 'node:readline';
+import { closeDocker } from './docker-container.ts';
 import { scenarios } from './scenarios.ts';
 
 const name = process.argv[2] ?? '';
@@ -15,4 +16,5 @@ try {
     process.stdout.write(`${await subject.run()}\n`);
 } finally {
   await close();
+  await closeDocker();
 }

@@ -47,7 +47,7 @@ export function keepFirstCommands(report: Report, found: Report['firstCommands']
 }
 
 /** Of what is no comparison; other programs of this folder write them. */
-const otherPages = ['crowd.md', 'soak.md', 'density.md', 'asleep.md', 'records.md'];
+const otherPages = ['crowd.md', 'soak.md', 'density.md', 'asleep.md', 'records.md', 'sockets.md'];
 
 /** Writes the tables for people; answers them and all that is no comparison, each as it was last measured. */
 export function writePages(report: Report): string {

@@ -3,6 +3,7 @@
  * tell the most; names choose scenarios.
  */
 import { parseArgs } from 'node:util';
+import { closeDocker } from './docker-container.ts';
 import { arrivalNames, runFirstCommands } from './first-command.ts';
 import {
   keepFirstCommands,
@@ -26,11 +27,15 @@ const taken = () => ({ takenAt: new Date().toISOString(), mode }) as const;
 
 // Each row replaces its earlier one as it comes: a run may be cut, or be of chosen scenarios.
 const report = openReport();
-for (const scenario of (values.quick ? quickScenarios : scenarios).filter(({ name }) => isChosen(name))) {
-  process.stderr.write(`${scenario.name} …\n`);
-  const outcome = { ...(await runScenario(scenario, mode)), ...taken() };
-  keepOutcome(report, outcome);
-  process.stderr.write(`${renderOutcome(outcome)}\n`);
+try {
+  for (const scenario of (values.quick ? quickScenarios : scenarios).filter(({ name }) => isChosen(name))) {
+    process.stderr.write(`${scenario.name} …\n`);
+    const outcome = { ...(await runScenario(scenario, mode)), ...taken() };
+    keepOutcome(report, outcome);
+    process.stderr.write(`${renderOutcome(outcome)}\n`);
+  }
+} finally {
+  await closeDocker();
 }
 for (const arrival of arrivalNames.filter((name) => !values.quick && isChosen(`first-command ${name}`))) {
   process.stderr.write(`first command, ${arrival} …\n`);

@@ -1,9 +1,8 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildImage } from '@atoll/sdk';
-import { startDockerDaemon } from '../../test/fixtures/docker-daemon.ts';
-import { debianLayer } from '../debian-layer.ts';
+import { openDocker } from '../docker-container.ts';
 import { timed } from '../scenario.ts';
 import type { Contender, Scenario } from '../scenario.ts';
 import { openStand } from '../stand.ts';
@@ -31,7 +30,7 @@ const buildScenario = (name: string, goal: number, work: Work): Scenario => ({
       for (const end of closing.toReversed()) await end();
     };
     try {
-      const comparator = await openDocker(dir, work, closing);
+      const comparator = await openBuildKit(work, closing);
       return { subject: await openAtoll(dir, work, closing), comparator, close };
     } catch (error) {
       await close();
@@ -61,16 +60,14 @@ async function openAtoll(dir: string, work: Work, closing: Closing): Promise<Con
   return { name: 'buildImage', run: () => timedBuild(path, work, build) };
 }
 
-async function openDocker(dir: string, work: Work, closing: Closing): Promise<Contender> {
-  const { docker, rootfs, stop } = await startDockerDaemon(dir, 'builder');
-  closing.push(stop);
-  const { blob } = await debianLayer();
-  await copyFile(blob, join(rootfs, 'base.tar.gz'));
-  await docker('import', '/base.tar.gz', BASE);
-  await mkdir(join(rootfs, 'context'));
+async function openBuildKit(work: Work, closing: Closing): Promise<Contender> {
+  const { docker, hostRoot } = await openDocker();
+  const contextDir = join(hostRoot, 'context');
+  closing.push(() => rm(contextDir, { recursive: true }));
+  await mkdir(contextDir);
   const flags = ['--tag', NAME, ...(work === 'all' ? ['--no-cache'] : [])];
   const build = () => docker('build', ...flags, '/context');
-  return { name: 'docker build', run: () => timedBuild(join(rootfs, 'context/Dockerfile'), work, build) };
+  return { name: 'docker build', run: () => timedBuild(join(contextDir, 'Dockerfile'), work, build) };
 }
 
 /** The Dockerfile is written before the clock starts. */

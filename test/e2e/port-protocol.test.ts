@@ -14,7 +14,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { freePort } from '../fixtures/free-port.ts';
 import { startTestServer } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
-import { buildPortServer, openPortStand } from './port/port-stand.ts';
+import { buildPortServer } from '../fixtures/port-server.ts';
+import { openPortStand } from './port/port-stand.ts';
 import type { PortStand } from './port/port-stand.ts';
 
 const SETUP_TIMEOUT_MS = 120_000;

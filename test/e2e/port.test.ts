@@ -6,8 +6,11 @@ import { beforeAll, expect, test } from 'vitest';
 import { call, open } from '../fixtures/api.ts';
 import { readUsage } from '../fixtures/process-usage.ts';
 import { describeOnUsualDriver } from '../fixtures/server.ts';
-import { buildPortServer, openPortStand, openWebSocket } from './port/port-stand.ts';
-import type { EchoSocket, PortStand } from './port/port-stand.ts';
+import { openWebSocket } from '../fixtures/echo-socket.ts';
+import type { EchoSocket } from '../fixtures/echo-socket.ts';
+import { buildPortServer } from '../fixtures/port-server.ts';
+import { openPortStand } from './port/port-stand.ts';
+import type { PortStand } from './port/port-stand.ts';
 
 const SETUP_TIMEOUT_MS = 120_000;
 const LONG = process.env['ATOLL_TEST_LONG'] !== undefined;

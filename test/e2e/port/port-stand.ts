@@ -1,33 +1,7 @@
-import { execFile } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { SandboxClient } from '@atoll/sdk';
 import type { CreateAndConnectOptions, Sandbox } from '@atoll/sdk';
 import { expect, vi } from 'vitest';
 import type { TestServer } from '../../fixtures/server.ts';
-
-const BUILD_TIMEOUT_MS = 120_000;
-
-/** Builds the server of `port/server` for sandboxes. */
-export async function buildPortServer(): Promise<Buffer> {
-  const folder = await mkdtemp(join(tmpdir(), 'atoll-test-'));
-  const binary = join(folder, 'port-server');
-  const source = join(import.meta.dirname, 'server', 'main.go');
-  const env = { ...process.env, CGO_ENABLED: '0', GO111MODULE: 'off' };
-  try {
-    await promisify(execFile)('go', ['build', '-trimpath', '-ldflags', '-s -w', '-o', binary, source], {
-      env,
-      timeout: BUILD_TIMEOUT_MS,
-    });
-    return await readFile(binary);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
 
 export interface PortStand {
   client: SandboxClient;
@@ -56,41 +30,4 @@ export async function openPortStand(
     });
   };
   return { client, sandbox, serve };
-}
-
-export interface EchoSocket {
-  /** Sends a short text and returns what comes back. */
-  echo(text: string): Promise<string>;
-  closed: Promise<unknown>;
-  close(): void;
-}
-
-/** Opens a WebSocket by hand: the platform's own cannot be told which host it asks. */
-export function openWebSocket(url: string, host = new URL(url).host): Promise<EchoSocket> {
-  return new Promise((resolve, reject) => {
-    const headers = {
-      host,
-      connection: 'Upgrade',
-      upgrade: 'websocket',
-      'sec-websocket-version': '13',
-      'sec-websocket-key': Buffer.alloc(16).toString('base64'),
-    };
-    const call = request(url, { headers, agent: false });
-    call.once('error', reject);
-    call.once('response', ({ statusCode }) => reject(new Error(`no WebSocket: ${statusCode}`)));
-    call.once('upgrade', (_answer, socket) => {
-      socket.on('error', () => socket.destroy());
-      resolve({
-        echo: async (text) => {
-          const masked = Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0, ...Buffer.from(text)]);
-          socket.write(masked);
-          const [frame] = (await once(socket, 'data')) as [Buffer];
-          return frame.subarray(2).toString();
-        },
-        closed: once(socket, 'close'),
-        close: () => socket.destroy(),
-      });
-    });
-    call.end();
-  });
 }
